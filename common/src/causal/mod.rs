@@ -1,0 +1,1 @@
+//! The causal data model: what two copies of a record make together.

@@ -1,0 +1,1 @@
+//! How records lie in memory, and how a command reaches them.

@@ -1,0 +1,21 @@
+//! The pure core of Kinring: no sockets, no files, no clocks, no randomness of its own.
+//!
+//! Time comes in as [`clock::Now`], randomness as a seed, and what has to happen outside leaves as
+//! values. That is what lets one test drive a whole cluster from a seed.
+//!
+//! | room | what it answers |
+//! |---|---|
+//! | [`id`], [`clock`] | who wrote, and when |
+//! | [`placement`] | where a key lives |
+//! | [`causal`] | what two copies of a record make together |
+//! | [`keyspace`] | how records lie in memory, and how a command reaches them |
+//! | [`command`] | what each Redis command means |
+//! | [`resp`] | how requests and replies look as bytes |
+
+pub mod causal;
+pub mod clock;
+pub mod command;
+pub mod id;
+pub mod keyspace;
+pub mod placement;
+pub mod resp;

@@ -1,0 +1,3 @@
+//! Where a key lives.
+
+pub mod slot;
