@@ -1,1 +1,7 @@
 //! What each Redis command means.
+
+pub mod docs;
+pub mod error;
+pub mod glob;
+pub mod number;
+pub mod table;
