@@ -1,1 +1,3 @@
-//! Stub.
+//! The `kinring` process: a RESP front end with an embedded shard.
+
+pub mod config;
