@@ -1,6 +1,7 @@
 //! What commands did, as values: the log, replication, invalidation, WATCH, notifications and
 //! blocked clients read effects; nothing else is hooked into commands.
 
+use super::table::Table;
 use crate::causal::Delta;
 use crate::clock::Hlc;
 
@@ -85,17 +86,20 @@ pub struct Interest {
 }
 
 /// The effects of the commands that ran under one set of locks, in order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Effects {
     /// Who reads them.
     pub interest: Interest,
     list: Vec<Effect>,
+    /// Tables that a flush took out: freeing them is slow, so it happens when this is dropped,
+    /// which must be after the locks are.
+    pub doomed: Vec<Table>,
 }
 
 impl Effects {
     /// An empty list for these readers.
     pub fn new(interest: Interest) -> Effects {
-        Effects { interest, list: Vec::new() }
+        Effects { interest, ..Effects::default() }
     }
 
     /// Adds one.

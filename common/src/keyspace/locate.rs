@@ -21,7 +21,8 @@ impl HashSeed {
     #[inline]
     pub fn locate(self, db: u8, key: &[u8]) -> Located {
         let slot = Slot::of(key).number();
-        let hash = xxh3_64_with_seed(key, self.0 ^ u64::from(db).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let hash =
+            xxh3_64_with_seed(key, self.0 ^ u64::from(db).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let high = u64::from(slot) / PARTITIONS as u64;
         Located {
             partition: (usize::from(slot) % PARTITIONS) as u8,
@@ -77,7 +78,7 @@ impl Cursor {
 
     /// The first position after all keys of the group of `order`, `None` at the end of the walk.
     pub fn after(partition: u8, order: u64) -> Option<Cursor> {
-        match (Self::group(order) + 1).checked_shlGROUP_SHIFT {
+        match (Self::group(order) + 1).checked_shl(GROUP_SHIFT) {
             Some(next) if next != 0 => Some(Cursor { partition, order: next }),
             _ => Self::next_partition(partition),
         }

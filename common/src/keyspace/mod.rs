@@ -9,6 +9,7 @@ mod effect;
 mod locate;
 mod packed;
 mod partition;
+mod rebuild;
 mod scan;
 pub mod table;
 #[cfg(test)]
@@ -120,6 +121,20 @@ impl<'k> Locks<'k> {
         let at = self.index[usize::from(partition)];
         assert!(at != NOT_HELD, "a command touches only keys that its table row names");
         &mut self.held[usize::from(at)]
+    }
+
+    /// Takes one more lock, if it is not held. Only upwards, or two walks could wait for each other.
+    ///
+    /// # Panics
+    /// When a higher partition is held already: its user must ask for all locks beforehand.
+    pub fn also(&mut self, partition: u8) {
+        if self.index[usize::from(partition)] != NOT_HELD {
+            return;
+        }
+        let above = &self.index[usize::from(partition)..];
+        assert!(above.iter().all(|at| *at == NOT_HELD), "locks are taken in ascending order");
+        self.index[usize::from(partition)] = self.held.len() as u16;
+        self.held.push(self.space.partitions[usize::from(partition)].lock());
     }
 
     /// Hints, in two passes, that these keys will be read: their misses in memory then overlap

@@ -7,8 +7,10 @@
 
 use super::effect::{Effect, Effects};
 use super::packed::{Actors, OWN, pack, unpack};
-use super::table::{Counter, Draft, Entry, INLINE_BYTES_MAX, Located, NewPayload, Payload, Spot, Table};
-use crate::causal::{Applied, Change, Context, Delta, Floor, Horizon, Kind, Record};
+use super::table::{
+    Counter, Draft, Entry, INLINE_BYTES_MAX, Located, NewPayload, Payload, Spot, Table,
+};
+use crate::causal::{Applied, Change, Context, Delta, Floor, Horizon, Kind, Record, Value};
 use crate::clock::{Hlc, Now};
 use crate::command::number::parse_i64;
 use crate::id::Dot;
@@ -125,7 +127,13 @@ impl Partition {
 
     /// What the key shows now, if anything, and until when.
     #[inline]
-    pub fn read(&self, at: &Located, db: u8, key: &[u8], now: Now) -> Option<(Found<'_>, Option<u64>)> {
+    pub fn read(
+        &self,
+        at: &Located,
+        db: u8,
+        key: &[u8],
+        now: Now,
+    ) -> Option<(Found<'_>, Option<u64>)> {
         let spot = self.table.find(at, db, key)?;
         self.show(self.table.get(spot), now)
     }
@@ -254,17 +262,32 @@ impl Partition {
             self.store(at, Some(spot), entry);
             return sum;
         }
-        self.change_at(at, key, Change::Increment { path: crate::causal::Path::Text, by }, hlc, pass);
+        self.change_at(
+            at,
+            key,
+            Change::Increment { path: crate::causal::Path::Text, by },
+            hlc,
+            pass,
+        );
         match self.read(at, pass.db, key, pass.now) {
             Some((Found::Integer(sum), _)) => sum,
             Some((Found::Record(record), _)) => {
-                record.text(self.view_ms(pass.now)).and_then(|view| view.integer()).unwrap_or(0)
+                match record.text(self.view_ms(pass.now)).map(|view| view.value) {
+                    Some(Value::Integer(sum)) => sum,
+                    _ => 0,
+                }
             }
             _ => 0,
         }
     }
 
-    fn increment_packed(&self, entry: &Entry, by: i64, hlc: Hlc, pass: &Pass<'_>) -> Option<(i64, Entry)> {
+    fn increment_packed(
+        &self,
+        entry: &Entry,
+        by: i64,
+        hlc: Hlc,
+        pass: &Pass<'_>,
+    ) -> Option<(i64, Entry)> {
         if !self.is_own(entry) || self.show(entry, pass.now).is_none() {
             return None;
         }
@@ -283,7 +306,13 @@ impl Partition {
     }
 
     /// EXPIRE and PERSIST on what shows. Returns whether something shows.
-    pub fn set_deadline(&mut self, at: &Located, key: &[u8], deadline: Option<u64>, pass: &mut Pass<'_>) -> bool {
+    pub fn set_deadline(
+        &mut self,
+        at: &Located,
+        key: &[u8],
+        deadline: Option<u64>,
+        pass: &mut Pass<'_>,
+    ) -> bool {
         let Some(spot) = self.table.find(at, pass.db, key) else { return false };
         if self.show(self.table.get(spot), pass.now).is_none() {
             return false;
@@ -296,7 +325,9 @@ impl Partition {
                 Payload::Inline(bytes) => NewPayload::Inline(bytes),
                 Payload::Shared(bytes) => NewPayload::Shared(bytes.clone()),
                 Payload::Counter(counter) => NewPayload::Counter(counter),
-                Payload::Tombstone | Payload::Record(_) => unreachable!("it shows, and it is packed"),
+                Payload::Tombstone | Payload::Record(_) => {
+                    unreachable!("it shows, and it is packed")
+                }
             };
             let (base_hlc, _) = entry.dots();
             let deadline = deadline.map(|ms| (ms, hlc));
@@ -316,7 +347,37 @@ impl Partition {
         self.change_at(at, key, change, hlc, pass);
     }
 
-    fn change_at(&mut self, at: &Located, key: &[u8], change: Change, hlc: Hlc, pass: &mut Pass<'_>) {
+    /// The same for a change that depends on the record, the event's dot and the view's time.
+    pub fn change_with(
+        &mut self,
+        at: &Located,
+        key: &[u8],
+        change: impl FnOnce(&Record, Dot, u64) -> Change,
+        pass: &mut Pass<'_>,
+    ) {
+        let hlc = self.mint(pass.now);
+        pass.effects.touched(pass.db, key);
+        let dot = Dot { hlc, actor: self.shared.actors.own() };
+        let view = self.view_ms(pass.now);
+        let spot = self.table.find(at, pass.db, key);
+        let change = match spot.map(|spot| self.table.get(spot)) {
+            None => change(&Record::default(), dot, view),
+            Some(entry) => match entry.payload() {
+                Payload::Record(record) => change(record, dot, view),
+                _ => change(&unpack(entry, &self.shared.actors), dot, view),
+            },
+        };
+        self.change_at(at, key, change, hlc, pass);
+    }
+
+    fn change_at(
+        &mut self,
+        at: &Located,
+        key: &[u8],
+        change: Change,
+        hlc: Hlc,
+        pass: &mut Pass<'_>,
+    ) {
         let delta = self.plan(at, key, change, hlc, pass);
         let applied = self.apply(at, key, &delta, pass.db, pass.lru);
         assert!(applied == Applied::Applied, "a coordinator's own delta has no gap: {applied:?}");
@@ -460,7 +521,8 @@ impl Partition {
             }
         }
         if pass.effects.interest.deltas {
-            let partition = self.table.iter().next().map(|e| self.shared.seed.locate(0, e.key()).partition);
+            let partition =
+                self.table.iter().next().map(|e| self.shared.seed.locate(0, e.key()).partition);
             if let Some(partition) = partition {
                 pass.effects.push(Effect::Cut { partition, db, cut });
             }
@@ -499,14 +561,14 @@ impl Partition {
         let db = pass.db;
         for (db, key) in &due {
             pass.db = *db;
-            self.expire(key, due_ms, pass);
+            self.expire(key, pass);
         }
         pass.db = db;
         (due.len(), next)
     }
 
     /// The expire event: removes what expired, keeps what did not.
-    fn expire(&mut self, key: &[u8], due_ms: u64, pass: &mut Pass<'_>) {
+    fn expire(&mut self, key: &[u8], pass: &mut Pass<'_>) {
         let at = self.shared.seed.locate(pass.db, key);
         let Some(spot) = self.table.find(&at, pass.db, key) else { return };
         let packed = !matches!(self.table.get(spot).payload(), Payload::Record(_));
@@ -515,7 +577,7 @@ impl Partition {
         if packed && self.shared.lone && !pass.effects.interest.deltas {
             self.take(spot);
         } else {
-            self.change_at(&at, key, Change::Expired { until_ms: due_ms }, hlc, pass);
+            self.change_at(&at, key, Change::Expire, hlc, pass);
         }
         if pass.effects.interest.events {
             let class = super::effect::EventClass::Expired;

@@ -4,13 +4,15 @@
 use super::effect::{Effect, Effects, EventClass};
 use super::locate::Cursor;
 use super::partition::{Counts, Found, Pass, Ttl};
+use super::rebuild;
 use super::scan::Visit;
 use super::table::Entry;
 use super::{Located, Locks, PARTITIONS};
-use crate::causal::{Change, Kind, Record};
+use crate::causal::{Change, Kind, Record, Value};
 use crate::clock::Now;
 use crate::command::error::CommandError;
 use crate::command::number::parse_i64;
+use crate::id::Dot;
 use bytes::Bytes;
 
 /// A key that was located before the locks were taken: by address, so that it costs a comparison.
@@ -149,25 +151,26 @@ impl<'t, 'k> Txn<'t, 'k> {
     /// `WrongType` when something else shows.
     #[inline]
     pub fn text(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, CommandError> {
-        let view = self.view_ms(key);
+        let now = self.now;
         match self.find(key) {
             None => Ok(None),
             Some((Found::Bytes(bytes), _)) => Ok(Some(Text::Bytes(bytes))),
             Some((Found::Shared(bytes), _)) => Ok(Some(Text::Shared(bytes.clone()))),
             Some((Found::Integer(n), _)) => Ok(Some(Text::Integer(n))),
             Some((Found::Record(record), _)) => {
-                let view = record.text(view).ok_or(CommandError::WrongType)?;
-                Ok(Some(match view.integer() {
-                    Some(n) if view.is_counter() => Text::Integer(n),
-                    _ => Text::Shared(view.bytes()),
-                }))
+                match record.text(now.wall_ms).ok_or(CommandError::WrongType)?.value {
+                    Value::Integer(n) => Ok(Some(Text::Integer(n))),
+                    Value::Bytes(bytes) => Ok(Some(Text::Shared(bytes))),
+                }
             }
         }
     }
 
-    #[inline]
-    fn view_ms(&self, _key: &[u8]) -> u64 {
-        self.now.wall_ms
+    /// The time by which the deadlines of a key are judged.
+    pub fn view_ms(&mut self, key: &[u8]) -> u64 {
+        let at = self.locate(key);
+        let now = self.now;
+        self.locks.partition(at.partition).view_ms(now)
     }
 
     /// What kind of thing shows at a key.
@@ -241,38 +244,33 @@ impl<'t, 'k> Txn<'t, 'k> {
         self.pass(at, |partition, pass| partition.set_deadline(&at, key, deadline_ms, pass))
     }
 
+    /// A change that depends on the record as it is, on the event's dot and on the view's time.
+    pub fn change_with(&mut self, key: &[u8], change: impl FnOnce(&Record, Dot, u64) -> Change) {
+        let at = self.locate(key);
+        self.pass(at, |partition, pass| partition.change_with(&at, key, change, pass));
+    }
+
     /// Any change of a record: collections.
     pub fn change(&mut self, key: &[u8], change: Change) {
         let at = self.locate(key);
         self.pass(at, |partition, pass| partition.change(&at, key, change, pass));
     }
 
-    /// Moves everything that a key holds, deadline included, under another name of this database
-    /// (or of `to_db`), superseding what is there. Returns whether something showed at `from`.
-    pub fn rename(&mut self, from: &[u8], to: &[u8], to_db: u8) -> bool {
-        let Some(copied) = self.copy(from, to, to_db) else { return false };
-        if copied {
-            self.delete(from);
-        }
-        true
-    }
-
-    /// Copies what a key shows to another name. `None` when nothing shows; `Some(false)` when both
-    /// names are the same.
+    /// Copies what a key shows, deadline included, to another name in `to_db`, superseding what is
+    /// there. `None` when nothing shows; `Some(false)` when both names are one.
     pub fn copy(&mut self, from: &[u8], to: &[u8], to_db: u8) -> Option<bool> {
-        let (from_at, from_db) = (self.locate(from), self.db);
-        let now = self.now;
+        let (from_at, from_db, now) = (self.locate(from), self.db, self.now);
         let partition = self.locks.partition(from_at.partition);
         partition.read(&from_at, from_db, from, now)?;
         if from == to && from_db == to_db {
             return Some(false);
         }
         let record = partition.record(&from_at, from_db, from)?;
-        let changes = record.rebuild(partition.view_ms(now));
+        let view = partition.view_ms(now);
         self.db = to_db;
         self.delete(to);
-        for change in changes {
-            self.change(to, change);
+        for step in rebuild::steps(&record, view) {
+            self.change_with(to, |_, dot, _| step.change(dot));
         }
         self.db = from_db;
         Some(true)
@@ -307,47 +305,60 @@ impl<'t, 'k> Txn<'t, 'k> {
         sum
     }
 
-    /// FLUSHDB of the selected database. Needs the locks of all partitions. Returns the tables
-    /// taken out whole: dropping them is slow, and better done after the locks are gone.
-    pub fn flush(&mut self) -> Vec<super::table::Table> {
+    /// FLUSHDB of the selected database. Needs the locks of all partitions. What was in the tables
+    /// is freed with the effects, after the locks are gone.
+    pub fn flush(&mut self) {
         let (now, db, lru) = (self.now, self.db, self.lru());
-        let mut tables = Vec::new();
         for partition in 0..PARTITIONS {
             let mut pass = Pass { db, now, lru, effects: self.effects };
-            tables.extend(self.locks.partition(partition as u8).flush(&mut pass));
+            let table = self.locks.partition(partition as u8).flush(&mut pass);
+            self.effects.doomed.extend(table);
         }
-        tables
     }
 
     /// Walks from `cursor` over at least `count` keys (or to the end), calling `each` with key and
-    /// kind. Needs the locks of the partitions it comes through. Returns where to go on.
+    /// kind; takes the locks it comes through. Returns where to go on.
     pub fn scan(
         &mut self,
         cursor: Cursor,
         count: usize,
         mut each: impl FnMut(&[u8], Kind),
     ) -> Option<Cursor> {
+        let (mut at, mut left) = (cursor, count.max(1));
+        loop {
+            self.locks.also(at.partition);
+            let next;
+            (next, left) = self.scan_partition(at, left, &mut each);
+            at = next?;
+            if left == 0 {
+                return Some(at);
+            }
+        }
+    }
+
+    /// The same within one partition, whose lock is held. Returns where to go on, and how many of
+    /// `count` are left.
+    pub fn scan_partition(
+        &mut self,
+        cursor: Cursor,
+        count: usize,
+        mut each: impl FnMut(&[u8], Kind),
+    ) -> (Option<Cursor>, usize) {
         let (now, db) = (self.now, self.db);
         let seed = self.locks.space().options().seed;
         let locate = |entry: &Entry| seed.locate(entry.db(), entry.key());
         let mut visit = Visit {
             db,
             now,
-            count: count.max(1),
+            count,
             each: &mut |partition, entry| {
                 if let Some(kind) = partition.kind(entry, now) {
                     each(entry.key(), kind);
                 }
             },
         };
-        let mut at = cursor;
-        loop {
-            let next = self.locks.partition(at.partition).scan(at, &locate, &mut visit)?;
-            if visit.count == 0 {
-                return Some(next);
-            }
-            at = next;
-        }
+        let next = self.locks.partition(cursor.partition).scan(cursor, &locate, &mut visit);
+        (next, visit.count)
     }
 
     /// A key of the selected database at random. Needs the locks of all partitions.

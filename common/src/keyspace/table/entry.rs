@@ -20,7 +20,6 @@ use crate::causal::Record;
 use crate::clock::Hlc;
 use bytes::Bytes;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 /// Values up to this length lie in the entry; longer ones behind a shared pointer that a GET clones
@@ -255,7 +254,8 @@ impl Entry {
             kind & ENCODING_MASK != ENCODING_INLINE || value_len <= INLINE_BYTES_MAX,
             "an inline value is short"
         );
-        let varints = varint_len(usize::from(actor)) + varint_len(key.len()) + varint_len(value_len);
+        let varints =
+            varint_len(usize::from(actor)) + varint_len(key.len()) + varint_len(value_len);
         let mut out = Writer::new(AT_VARINTS + varints + optional + key.len() + value_len);
         out.bytes(&hlc.0.to_le_bytes());
         out.bytes(&lru.to_le_bytes()[..3]);
@@ -374,7 +374,8 @@ impl Entry {
         } else {
             self.hlc()
         };
-        let deadline = match (shape.kind & FLAG_DEADLINE != 0, shape.kind & FLAG_DEADLINE_HLC != 0) {
+        let deadline = match (shape.kind & FLAG_DEADLINE != 0, shape.kind & FLAG_DEADLINE_HLC != 0)
+        {
             (false, _) => None,
             (true, false) => Some(base),
             (true, true) => Some(Hlc(self.u64_at(at))),

@@ -201,8 +201,7 @@ impl Table {
             }
             let (start, span) = self.span(order, depth);
             let buddy = self.directory[start ^ span] as usize;
-            let small =
-                self.segments[index].len() + self.segments[buddy].len() <= MERGE_LEN_MAX;
+            let small = self.segments[index].len() + self.segments[buddy].len() <= MERGE_LEN_MAX;
             if self.segments[buddy].depth != depth || !small {
                 return;
             }
@@ -235,8 +234,7 @@ impl Table {
         while self.deepest == 0 && self.depth > 0 {
             self.directory = self.directory.chunks_exact(2).map(|pair| pair[0]).collect();
             self.depth -= 1;
-            self.deepest =
-                self.segments.iter().filter(|s| s.depth == self.depth).count() as u32;
+            self.deepest = self.segments.iter().filter(|s| s.depth == self.depth).count() as u32;
         }
         if self.directory.capacity() > 4 * self.directory.len() {
             self.directory.shrink_to_fit();

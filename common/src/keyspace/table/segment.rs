@@ -159,7 +159,8 @@ impl Segment {
 
     /// Takes all entries of its buddy in, one bit shallower.
     pub fn merge(&mut self, mut buddy: Segment, locate: &impl Fn(&Entry) -> Located) {
-        let mut fresh = Segment::fitting(self.depth - 1, self.start.min(buddy.start), self.len() + buddy.len());
+        let mut fresh =
+            Segment::fitting(self.depth - 1, self.start.min(buddy.start), self.len() + buddy.len());
         fresh.deadline_min_ms = self.deadline_min_ms.min(buddy.deadline_min_ms);
         self.pour(locate, |_| 0, [&mut fresh]);
         buddy.pour(locate, |_| 0, [&mut fresh]);

@@ -1,8 +1,8 @@
 //! The table against a plain map, and its walk against what it promises SCAN.
 
 use super::*;
-use bytes::Bytes;
 use crate::clock::Hlc;
+use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 
 /// A small generator (SplitMix64) so that a seed names a run.
@@ -72,7 +72,8 @@ fn behaves_as_a_map(seed: u64, operations: usize, keys: u64, skew: u32) {
         if random.below(10) < if grow { 8 } else { 2 } {
             let value = vec![b'v'; random.below(40) as usize];
             match spot {
-                Some(spot) if table.get_mut(spot).overwrite_inline(&value, 0, Hlc(step as u64)) => {}
+                Some(spot) if table.get_mut(spot).overwrite_inline(&value, 0, Hlc(step as u64)) => {
+                }
                 Some(spot) => drop(table.replace(spot, entry(db, &key, &value, step as u64))),
                 None => table.insert(&at, entry(db, &key, &value, step as u64), &locate),
             }
@@ -164,7 +165,8 @@ fn a_full_table_spends_few_bytes_a_key() {
 
 #[test]
 fn an_entry_keeps_every_field_at_every_length() {
-    let lengths: &[usize] = if cfg!(miri) { &[0, 1, 127, 128] } else { &[0, 1, 127, 128, 300, 4096] };
+    let lengths: &[usize] =
+        if cfg!(miri) { &[0, 1, 127, 128] } else { &[0, 1, 127, 128, 300, 4096] };
     for &key_len in lengths {
         for &value_len in lengths {
             for (db, base, deadline, actor) in [
