@@ -41,9 +41,13 @@ impl Located {
     }
 }
 
-/// Deepest prefix a directory may use. Keys that share 40 bits of their order can only be made on
-/// purpose, by one who knows the hash key; their segment then grows instead of splitting.
+/// Deepest prefix a directory may use: a cursor can tell no more bits apart.
 const DEPTH_MAX: u8 = 40;
+
+/// The directory doubles only while it has at most this many entries a segment: 4 bytes a key or so
+/// when all keys are in one slot (1/64 of the orders). Keys that share more bits than that can only
+/// be made on purpose, by one who knows the hash key; their segment grows instead.
+const SPREAD_MAX: usize = 256;
 
 /// Segments this small together merge again.
 const MERGE_LEN_MAX: usize = 96;
@@ -140,12 +144,11 @@ impl Table {
     pub fn insert(&mut self, at: &Located, entry: Entry, locate: &impl Fn(&Entry) -> Located) {
         let mut index = self.segment_of(at.order);
         while self.segments[index].is_full() {
-            let segment = &mut self.segments[index];
-            if !segment.is_largest() || segment.depth >= DEPTH_MAX {
-                segment.grow(locate);
-            } else {
+            if self.segments[index].is_largest() && self.may_split(index) {
                 self.split(at.order, locate);
                 index = self.segment_of(at.order);
+            } else {
+                self.segments[index].grow(locate);
             }
         }
         let segment = &mut self.segments[index];
@@ -165,6 +168,13 @@ impl Table {
             self.merge(locate(&entry).order, locate);
         }
         entry
+    }
+
+    fn may_split(&self, index: usize) -> bool {
+        let depth = self.segments[index].depth;
+        let doubles = depth == self.depth;
+        depth < DEPTH_MAX
+            && (!doubles || self.directory.len() * 2 <= SPREAD_MAX * self.segments.len())
     }
 
     fn split(&mut self, order: u64, locate: &impl Fn(&Entry) -> Located) {
