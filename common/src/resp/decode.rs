@@ -414,4 +414,6 @@ fn decimal(digits: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
+mod differential_tests;
+#[cfg(test)]
 mod tests;

@@ -22,6 +22,8 @@ pub mod encode;
 pub mod frame;
 pub mod inline;
 pub mod reader;
+#[cfg(test)]
+mod testing;
 
 pub use batch::{Batch, Request};
 pub use decode::{Decoder, Limits, ProtocolError};
