@@ -27,19 +27,37 @@ pub fn find_full(name: &[u8]) -> Option<&'static Row> {
     }
 }
 
-/// The row that executes a request, subcommands resolved and arity checked.
-pub fn resolve<A: AsRef<[u8]>>(args: &[A]) -> Result<&'static Row, CommandError> {
-    let Some(name) = args.first() else { return Err(CommandError::unknown_command(args)) };
-    let Some(mut row) = find(name.as_ref()) else {
-        return Err(CommandError::unknown_command(args));
-    };
-    if is_container(row)
-        && let Some(sub) = args.get(1)
-    {
-        row = find_subcommand(row.run, sub.as_ref())
-            .ok_or_else(|| CommandError::unknown_subcommand(name.as_ref(), sub.as_ref()))?;
+/// The row that a request names with its first word, or its first two for a container.
+pub fn find_in_request<A: AsRef<[u8]>>(args: &[A]) -> Option<&'static Row> {
+    let row = find(args.first()?.as_ref())?;
+    match args.get(1) {
+        Some(name) if is_container(row) => find_subcommand(row.run, name.as_ref()),
+        _ => Some(row),
     }
-    if row.arity_ok(args.len()) { Ok(row) } else { Err(CommandError::Arity { command: row.name }) }
+}
+
+/// The row that executes a request, its arity checked.
+///
+/// # Errors
+/// The error that Redis answers when there is no such command or subcommand, or the number of words
+/// is wrong.
+pub fn resolve<A: AsRef<[u8]>>(args: &[A]) -> Result<&'static Row, CommandError> {
+    match find_in_request(args) {
+        Some(row) if row.arity_ok(args.len()) => Ok(row),
+        Some(row) => Err(CommandError::Arity { command: row.name }),
+        None => Err(unknown(args)),
+    }
+}
+
+#[cold]
+fn unknown<A: AsRef<[u8]>>(args: &[A]) -> CommandError {
+    match args {
+        // The first word is a command: its second is no subcommand.
+        [container, name, ..] if find(container.as_ref()).is_some() => {
+            CommandError::unknown_subcommand(container.as_ref(), name.as_ref())
+        }
+        _ => CommandError::unknown_command(args),
+    }
 }
 
 /// A container's first subcommand is its next row.

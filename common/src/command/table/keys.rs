@@ -154,6 +154,27 @@ impl Row {
         Ok(ranges)
     }
 
+    /// The first key, the last one and the step between, as clients of before Redis 7 ask for them;
+    /// a negative last key counts from the end. Zeros where that cannot say it.
+    pub fn legacy_keys(&self) -> (i64, i64, i64) {
+        let mut whole = None;
+        for spec in self.keys {
+            let (Begin::Index(first), Find::Range { last, step, .. }) = (spec.begin, spec.find)
+            else {
+                return (0, 0, 0);
+            };
+            let (first, last, step) = (i64::from(first), i64::from(last), i64::from(step));
+            let last = if last < 0 { last } else { first + last };
+            whole = match whole {
+                None => Some((first, last, step)),
+                // Specs that follow one another make one range.
+                Some((start, end, 1)) if step == 1 && end == first - 1 => Some((start, last, 1)),
+                Some(_) => return (0, 0, 0),
+            };
+        }
+        whole.unwrap_or_default()
+    }
+
     /// What a command whose options decide it does to its key in this request.
     fn flags_in<A: AsRef<[u8]>>(&self, args: &[A]) -> u16 {
         assert!(self.run == Command::Set, "a command with variable key flags says them here");
