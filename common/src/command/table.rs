@@ -25,7 +25,7 @@ mod tests;
 mod transactions;
 
 pub use index::{find, find_full, find_in_request, find_subcommand, resolve};
-pub use keys::{Begin, Find, KeyRange, KeyRanges, KeySpec, KeysError, key};
+pub use keys::{Begin, Find, KeyRange, KeyRanges, KeySpec, Keys, KeysError, key};
 
 use super::docs::{Arg, Docs};
 
