@@ -32,6 +32,8 @@ pub enum CommandError {
     DecrementOverflow,
     /// INCRBYFLOAT would leave the range of numbers.
     NanOrInfinity,
+    /// HINCRBYFLOAT by infinity.
+    HashIncrementInfinite,
     /// The key is absent and the command needs it.
     NoSuchKey,
     /// A time to live that is no time.
@@ -50,8 +52,6 @@ pub enum CommandError {
     UnknownSubcommand(Box<Line>),
     /// A string would grow past the limit.
     StringTooLong,
-    /// The number of a database is no number.
-    InvalidDbIndex,
     /// There is no database of this number.
     DbOutOfRange,
     /// A number is outside of what is allowed.
@@ -175,11 +175,11 @@ impl CommandError {
             CommandError::Overflow => "ERR increment or decrement would overflow",
             CommandError::DecrementOverflow => "ERR decrement would overflow",
             CommandError::NanOrInfinity => "ERR increment would produce NaN or Infinity",
+            CommandError::HashIncrementInfinite => "ERR value is NaN or Infinity",
             CommandError::NoSuchKey => "ERR no such key",
             CommandError::StringTooLong => {
                 "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
             }
-            CommandError::InvalidDbIndex => "ERR invalid DB index",
             CommandError::DbOutOfRange => "ERR DB index is out of range",
             CommandError::OutOfRange => "ERR value is out of range",
             CommandError::NotPositive => "ERR value is out of range, must be positive",
@@ -262,22 +262,58 @@ mod tests {
         assert!(size_of::<CommandError>() <= 32, "{}", size_of::<CommandError>());
     }
 
+    const FIXED: [CommandError; 35] = [
+        CommandError::WrongType,
+        CommandError::NotInteger,
+        CommandError::NotFloat,
+        CommandError::HashNotInteger,
+        CommandError::HashNotFloat,
+        CommandError::MinMaxNotFloat,
+        CommandError::ScoreNan,
+        CommandError::Syntax,
+        CommandError::Overflow,
+        CommandError::DecrementOverflow,
+        CommandError::NanOrInfinity,
+        CommandError::HashIncrementInfinite,
+        CommandError::NoSuchKey,
+        CommandError::StringTooLong,
+        CommandError::DbOutOfRange,
+        CommandError::OutOfRange,
+        CommandError::NotPositive,
+        CommandError::IndexOutOfRange,
+        CommandError::OffsetOutOfRange,
+        CommandError::InvalidCursor,
+        CommandError::CrossSlot,
+        CommandError::OutOfMemory,
+        CommandError::NoAuth,
+        CommandError::HelloNoAuth,
+        CommandError::WrongPass,
+        CommandError::NoPasswordSet,
+        CommandError::NoProto,
+        CommandError::ProtoNotInteger,
+        CommandError::ExecAbort,
+        CommandError::ExecWithoutMulti,
+        CommandError::DiscardWithoutMulti,
+        CommandError::NestedMulti,
+        CommandError::WatchInMulti,
+        CommandError::NotInMulti,
+        CommandError::Other(Cow::Borrowed("ERR other")),
+    ];
+
     #[test]
     fn every_line_has_a_code_and_no_line_break() {
-        let all = [
-            CommandError::WrongType,
-            CommandError::ExecAbort,
-            CommandError::HelloNoAuth,
+        let made = [
             CommandError::Arity { command: "client|setname" },
             CommandError::InvalidExpire { command: "set" },
             CommandError::unknown_command(&["a\r\nb", "c\n"]),
             CommandError::unknown_subcommand(b"client", b"\n"),
+            CommandError::subcommand_syntax(b"client", b"\n"),
         ];
-        for error in all {
-            let line = error.line();
-            assert!(line.split(|b| *b == b' ').next().unwrap().is_ascii(), "{error}");
-            assert!(!line.contains(&b'\n') && !line.contains(&b'\r'), "{error}");
-            assert!(!error.to_string().contains("  ,"), "{error}");
+        for error in FIXED.iter().chain(&made) {
+            let line = error.to_string();
+            let code = line.split(' ').next().unwrap();
+            assert!(!code.is_empty() && code.bytes().all(|b| b.is_ascii_uppercase()), "{line}");
+            assert!(!line.contains(['\n', '\r']), "{line}");
         }
     }
 

@@ -9,6 +9,7 @@ pub mod error;
 pub mod generic;
 pub mod glob;
 mod hash;
+pub mod introspect;
 mod keys;
 mod list;
 pub mod number;

@@ -8,7 +8,9 @@
 //! Invariant, checked when compiling: row `i` is the row of the command with discriminant `i`, and
 //! each subcommand follows its container.
 
+pub mod category;
 mod connection;
+pub mod flag;
 mod generic;
 mod hash;
 mod index;
@@ -22,8 +24,8 @@ mod string;
 mod tests;
 mod transactions;
 
-pub use index::{find, find_full, find_subcommand, resolve};
-pub use keys::{Begin, Find, KeyRange, KeyRanges, KeySpec, KeysError, key};
+pub use index::{find, find_full, find_in_request, find_subcommand, resolve};
+pub use keys::{Begin, Find, KeyRange, KeyRanges, KeySpec, Keys, KeysError, key};
 
 use super::docs::{Arg, Docs};
 
@@ -128,106 +130,6 @@ pub enum Group {
     SortedSet,
 }
 
-/// What a command may do and when it may run, with Redis's meanings.
-#[expect(missing_docs, reason = "a constant means the Redis flag of its name")]
-pub mod flag {
-    pub const WRITE: u32 = 1 << 0;
-    pub const READONLY: u32 = 1 << 1;
-    pub const DENYOOM: u32 = 1 << 2;
-    pub const ADMIN: u32 = 1 << 3;
-    pub const PUBSUB: u32 = 1 << 4;
-    pub const NOSCRIPT: u32 = 1 << 5;
-    pub const BLOCKING: u32 = 1 << 6;
-    pub const LOADING: u32 = 1 << 7;
-    pub const STALE: u32 = 1 << 8;
-    pub const SKIP_MONITOR: u32 = 1 << 9;
-    pub const SKIP_SLOWLOG: u32 = 1 << 10;
-    pub const ASKING: u32 = 1 << 11;
-    pub const FAST: u32 = 1 << 12;
-    pub const NO_AUTH: u32 = 1 << 13;
-    pub const MAY_REPLICATE: u32 = 1 << 14;
-    pub const NO_MANDATORY_KEYS: u32 = 1 << 15;
-    pub const NO_ASYNC_LOADING: u32 = 1 << 16;
-    pub const NO_MULTI: u32 = 1 << 17;
-    pub const MOVABLEKEYS: u32 = 1 << 18;
-    pub const ALLOW_BUSY: u32 = 1 << 19;
-
-    /// Bit `i` is called `NAMES[i]`; the order is the one in which `COMMAND INFO` lists them.
-    pub const NAMES: [&str; 20] = [
-        "write",
-        "readonly",
-        "denyoom",
-        "admin",
-        "pubsub",
-        "noscript",
-        "blocking",
-        "loading",
-        "stale",
-        "skip_monitor",
-        "skip_slowlog",
-        "asking",
-        "fast",
-        "no_auth",
-        "may_replicate",
-        "no_mandatory_keys",
-        "no_async_loading",
-        "no_multi",
-        "movablekeys",
-        "allow_busy",
-    ];
-}
-
-/// ACL categories.
-#[expect(missing_docs, reason = "a constant means the ACL category of its name")]
-pub mod category {
-    pub const KEYSPACE: u32 = 1 << 0;
-    pub const READ: u32 = 1 << 1;
-    pub const WRITE: u32 = 1 << 2;
-    pub const SET: u32 = 1 << 3;
-    pub const SORTEDSET: u32 = 1 << 4;
-    pub const LIST: u32 = 1 << 5;
-    pub const HASH: u32 = 1 << 6;
-    pub const STRING: u32 = 1 << 7;
-    pub const BITMAP: u32 = 1 << 8;
-    pub const HYPERLOGLOG: u32 = 1 << 9;
-    pub const GEO: u32 = 1 << 10;
-    pub const STREAM: u32 = 1 << 11;
-    pub const PUBSUB: u32 = 1 << 12;
-    pub const ADMIN: u32 = 1 << 13;
-    pub const FAST: u32 = 1 << 14;
-    pub const SLOW: u32 = 1 << 15;
-    pub const BLOCKING: u32 = 1 << 16;
-    pub const DANGEROUS: u32 = 1 << 17;
-    pub const CONNECTION: u32 = 1 << 18;
-    pub const TRANSACTION: u32 = 1 << 19;
-    pub const SCRIPTING: u32 = 1 << 20;
-
-    /// Bit `i` is called `NAMES[i]`; the order is the one in which `COMMAND INFO` lists them.
-    pub const NAMES: [&str; 21] = [
-        "keyspace",
-        "read",
-        "write",
-        "set",
-        "sortedset",
-        "list",
-        "hash",
-        "string",
-        "bitmap",
-        "hyperloglog",
-        "geo",
-        "stream",
-        "pubsub",
-        "admin",
-        "fast",
-        "slow",
-        "blocking",
-        "dangerous",
-        "connection",
-        "transaction",
-        "scripting",
-    ];
-}
-
 impl Row {
     /// Whether a request of so many words, the name included, is one for this command.
     pub fn arity_ok(&self, argc: usize) -> bool {
@@ -260,20 +162,6 @@ impl Row {
         let start = self.run as usize + 1;
         let count = TABLE[start..].iter().take_while(|row| row.parent == Some(self.run)).count();
         &TABLE[start..start + count]
-    }
-
-    /// The first key, the last one and the step between, as old clients ask for them: from the
-    /// first spec, zeros when there is none. A negative last key counts from the end.
-    pub fn legacy_keys(&self) -> (i64, i64, i64) {
-        let Some(KeySpec {
-            begin: Begin::Index(first), find: Find::Range { last, step, .. }, ..
-        }) = self.keys.first()
-        else {
-            return (0, 0, 0);
-        };
-        let first = i64::from(*first);
-        let last = if *last >= 0 { first + i64::from(*last) } else { i64::from(*last) };
-        (first, last, i64::from(*step))
     }
 
     const fn new(run: Command, name: &'static str, arity: i8, group: Group, place: Place) -> Row {

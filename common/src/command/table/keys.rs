@@ -116,6 +116,33 @@ pub enum KeysError {
     Syntax,
 }
 
+/// The positions of the keys of a request, in the order of the specs; it allocates nothing.
+#[derive(Clone, Debug)]
+pub struct Keys<'a, A> {
+    next: usize,
+    last: usize,
+    step: usize,
+    /// Specs to come; each of them fits the request.
+    rest: &'static [KeySpec],
+    args: &'a [A],
+}
+
+impl<A: AsRef<[u8]>> Iterator for Keys<'_, A> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.next > self.last {
+            let (spec, rest) = self.rest.split_first()?;
+            let KeyRange { first, last, step, .. } = spec.range_in(self.args)?;
+            (self.next, self.last, self.step, self.rest) = (first, last, step, rest);
+        }
+        let at = self.next;
+        self.next += self.step;
+        Some(at)
+    }
+}
+
 impl KeyRange {
     /// The positions.
     pub fn positions(self) -> impl Iterator<Item = usize> + Clone {
@@ -128,14 +155,21 @@ impl Row {
     ///
     /// # Errors
     /// When the request has the wrong arity, or its words are not where the specs say.
-    pub fn keys<A: AsRef<[u8]>>(
-        &self,
-        args: &[A],
-    ) -> Result<impl Iterator<Item = usize> + use<A>, KeysError> {
-        Ok(self.key_ranges(args)?.into_iter().flat_map(KeyRange::positions))
+    pub fn keys<'a, A: AsRef<[u8]>>(&self, args: &'a [A]) -> Result<Keys<'a, A>, KeysError> {
+        if !self.arity_ok(args.len()) {
+            return Err(KeysError::Arity);
+        }
+        let [first, rest @ ..] = self.keys else {
+            return Ok(Keys { next: 1, last: 0, step: 1, rest: &[], args });
+        };
+        if !rest.iter().all(|spec| spec.range_in(args).is_some()) {
+            return Err(KeysError::Syntax);
+        }
+        let KeyRange { first, last, step, .. } = first.range_in(args).ok_or(KeysError::Syntax)?;
+        Ok(Keys { next: first, last, step, rest, args })
     }
 
-    /// The same with what the command does to them.
+    /// The same as ranges, with what the command does to the keys.
     ///
     /// # Errors
     /// As [`Row::keys`].
@@ -154,6 +188,27 @@ impl Row {
         Ok(ranges)
     }
 
+    /// The first key, the last one and the step between, as clients of before Redis 7 ask for them;
+    /// a negative last key counts from the end. Zeros where that cannot say it.
+    pub fn legacy_keys(&self) -> (i64, i64, i64) {
+        let mut whole = None;
+        for spec in self.keys {
+            let (Begin::Index(first), Find::Range { last, step, .. }) = (spec.begin, spec.find)
+            else {
+                return (0, 0, 0);
+            };
+            let (first, last, step) = (i64::from(first), i64::from(last), i64::from(step));
+            let last = if last < 0 { last } else { first + last };
+            whole = match whole {
+                None => Some((first, last, step)),
+                // Specs that follow one another make one range.
+                Some((start, end, 1)) if step == 1 && end == first - 1 => Some((start, last, 1)),
+                Some(_) => return (0, 0, 0),
+            };
+        }
+        whole.unwrap_or_default()
+    }
+
     /// What a command whose options decide it does to its key in this request.
     fn flags_in<A: AsRef<[u8]>>(&self, args: &[A]) -> u16 {
         assert!(self.run == Command::Set, "a command with variable key flags says them here");
@@ -167,6 +222,7 @@ impl Row {
 }
 
 impl KeySpec {
+    #[inline]
     fn range_in<A: AsRef<[u8]>>(&self, args: &[A]) -> Option<KeyRange> {
         let begin = self.begin.position(args)?;
         let (first, last, step) = match self.find {
