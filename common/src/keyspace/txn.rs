@@ -387,8 +387,20 @@ impl<'t, 'k> Txn<'t, 'k> {
                 break;
             }
         }
-        let mut found = None;
-        self.scan(Cursor::START, 1, |key, _| found = found.take().or_else(|| Some(key.to_vec())));
+        // Most have expired and wait for the sweep: the first that shows from a random place on.
+        let somewhere = Cursor::from_number(self.random >> 5);
+        self.first_from(somewhere).or_else(|| self.first_from(Cursor::START))
+    }
+
+    fn first_from(&mut self, cursor: Cursor) -> Option<Vec<u8>> {
+        let (mut found, mut at) = (None, Some(cursor));
+        while let Some(cursor) = at
+            && found.is_none()
+        {
+            at = self.scan(cursor, 64, |key, _| {
+                found.get_or_insert_with(|| key.to_vec());
+            });
+        }
         found
     }
 
