@@ -269,3 +269,27 @@ fn members_are_selected_by_name() {
         ("ZRANGE z [x [y BYLEX", ""),
     ]);
 }
+
+#[test]
+fn members_of_one_score_are_in_the_order_of_their_names() {
+    let mut bench = Bench::new();
+    for n in 0..200 {
+        bench.line(&format!("ZADD z {} m{:03}", n % 4, n * 77 % 200));
+    }
+    let names = |score: usize| {
+        let mut names: Vec<String> = (0..200)
+            .filter(|n| n % 4 == score)
+            .map(|n| format!("$4\r\nm{:03}\r\n", n * 77 % 200))
+            .collect();
+        names.sort();
+        names
+    };
+    let mut all: Vec<String> = (0..4).flat_map(names).collect();
+    assert_eq!(bench.line("ZRANGE z 0 -1"), format!("*200\r\n{}", all.concat()));
+    assert_eq!(
+        bench.line("ZRANGE z (0 2 BYSCORE LIMIT 10 80"),
+        format!("*80\r\n{}", all[60..140].concat())
+    );
+    all.reverse();
+    assert_eq!(bench.line("ZRANGE z 20 119 REV"), format!("*100\r\n{}", all[20..120].concat()));
+}
