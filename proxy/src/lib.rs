@@ -1,1 +1,5 @@
-//! Stub.
+//! The `kinring` process: a RESP front end with an embedded shard.
+
+pub mod banner;
+pub mod config;
+pub mod stop;

@@ -1,1 +1,44 @@
 //! The causal data model: what two copies of a record make together.
+//!
+//! Every owner of a key may hold a different part of its history. This room says what a change does
+//! to one copy ([`Record::plan`]), what it does to the others ([`Record::apply`]), and what two
+//! copies make together whatever each has missed ([`Record::join`]). It is a delta-state CRDT over
+//! causal contexts (Almeida, Shoker, Baquero, "Delta State Replicated Data Types", 2018; dotted
+//! version vectors, Preguiça et al., 2010).
+//!
+//! A record is a set of *elements*, each (path, base, part, dot), and a context: the set of events
+//! it has seen. An element that is absent although its dot was seen is dead; that is all a removal
+//! leaves behind.
+//!
+//! **Invariant: equal effective contexts (context, floor and cut together) ⇒ equal records.** Every
+//! change mints one dot, and contexts grow only by whole events whose past was seen.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | [`context`] | which events have been seen: context, floor, cut |
+//! | [`position`] | where an item of a list lies |
+//! | [`register`] | concurrent siblings of one value |
+//! | [`record`] | the elements of a key |
+//! | [`view`] | what of a record shows |
+//! | [`delta`] | changes and their effects; applying one |
+//! | [`plan`] | what a change does to the record that its coordinator holds |
+//! | [`join`] | what two copies make together |
+
+pub mod context;
+pub mod delta;
+pub mod join;
+pub mod plan;
+pub mod position;
+pub mod record;
+pub mod register;
+pub mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use context::{Context, Floor, Horizon};
+pub use delta::{Added, Applied, Change, Delta, Removed};
+pub use position::Position;
+pub use record::{Element, Kind, Part, Path, Record};
+pub use register::{Base, BaseId, Increment, Register, Sibling};
+pub use view::{TextView, Value};

@@ -1,1 +1,257 @@
-//! How records lie in memory, and how a command reaches them.
+//! The keys of one shard in memory, and how a command reaches them.
+//!
+//! A shard's slots are spread over 256 [`Partition`]s, each with its own lock, clock and
+//! [`Table`](table::Table). A command runs in a [`Txn`] that holds the locks of all partitions its
+//! keys are in, taken in ascending order, so that two transactions never wait for each other in a
+//! circle. What a command did leaves as [`Effect`]s, which are read before the locks are given back.
+
+mod effect;
+mod locate;
+mod packed;
+mod partition;
+mod rebuild;
+mod scan;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod txn;
+mod watch;
+
+pub use effect::{Effect, Effects, EventClass, Interest};
+pub use locate::{Cursor, HashSeed, PARTITIONS, partition_of};
+pub use packed::Actors;
+pub use partition::{Counts, Found, Partition, Pass, Ttl};
+pub use scan::Visit;
+pub use table::Located;
+pub use txn::{Hint, Text, Txn};
+pub use watch::{WATCHED_KEYS_MAX, Watch};
+
+use crate::clock::Now;
+use crate::id::Actor;
+use crossbeam::utils::CachePadded;
+use parking_lot::{Mutex, MutexGuard};
+use partition::Shared;
+use smallvec::SmallVec;
+use std::sync::Arc;
+use watch::Watchers;
+
+/// What a keyspace is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The keyed hash, the same on all owners of a cluster.
+    pub seed: HashSeed,
+    /// This shard's actor.
+    pub actor: Actor,
+    /// Databases, 1 to 256.
+    pub databases: u16,
+    /// Whether this shard is the only owner of every slot.
+    pub lone: bool,
+    /// Whether deltas and cuts have a reader (a log, other owners).
+    pub deltas: bool,
+    /// Whether keyspace events have a reader.
+    pub events: bool,
+}
+
+/// All partitions of a shard. See the module.
+pub struct Keyspace {
+    partitions: Box<[CachePadded<Mutex<Partition>>]>,
+    watchers: Watchers,
+    options: Options,
+}
+
+/// A set of partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartitionSet([u64; PARTITIONS / 64]);
+
+impl PartitionSet {
+    /// Every partition.
+    pub const ALL: PartitionSet = PartitionSet([u64::MAX; PARTITIONS / 64]);
+
+    /// Adds one.
+    #[inline]
+    pub fn insert(&mut self, partition: u8) {
+        self.0[usize::from(partition) / 64] |= 1 << (partition % 64);
+    }
+
+    /// Adds all of another set.
+    pub fn extend(&mut self, other: &PartitionSet) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine |= theirs;
+        }
+    }
+
+    /// Its members in ascending order.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = u8> {
+        self.0.into_iter().enumerate().flat_map(|(word, mut bits)| {
+            std::iter::from_fn(move || {
+                if bits == 0 {
+                    return None;
+                }
+                let bit = bits.trailing_zeros();
+                bits &= bits - 1;
+                Some((word * 64) as u8 + bit as u8)
+            })
+        })
+    }
+}
+
+/// The locks of a set of partitions, held until dropped.
+pub struct Locks<'k> {
+    space: &'k Keyspace,
+    /// Where in `held` each partition's guard is; `NOT_HELD` for the others.
+    index: [u16; PARTITIONS],
+    held: SmallVec<[MutexGuard<'k, Partition>; 16]>,
+}
+
+const NOT_HELD: u16 = u16::MAX;
+
+impl<'k> Locks<'k> {
+    /// The keyspace the partitions belong to.
+    pub fn space(&self) -> &'k Keyspace {
+        self.space
+    }
+
+    /// A held partition.
+    ///
+    /// # Panics
+    /// When its lock is not held: a command used a key that its table row does not name.
+    #[inline]
+    pub fn partition(&mut self, partition: u8) -> &mut Partition {
+        let at = self.index[usize::from(partition)];
+        assert!(at != NOT_HELD, "a command touches only keys that its table row names");
+        &mut self.held[usize::from(at)]
+    }
+
+    /// Takes one more lock, if it is not held. Only upwards, or two walks could wait for each other.
+    ///
+    /// # Panics
+    /// When a higher partition is held already: its user must ask for all locks beforehand.
+    pub fn also(&mut self, partition: u8) {
+        if self.index[usize::from(partition)] != NOT_HELD {
+            return;
+        }
+        let above = &self.index[usize::from(partition)..];
+        assert!(above.iter().all(|at| *at == NOT_HELD), "locks are taken in ascending order");
+        self.index[usize::from(partition)] = self.held.len() as u16;
+        self.held.push(self.space.partitions[usize::from(partition)].lock());
+    }
+
+    /// Hints, in two passes, that these keys will be read: their misses in memory then overlap
+    /// instead of adding up.
+    pub fn prefetch(&self, keys: impl Iterator<Item = Located> + Clone) {
+        for at in keys.clone() {
+            if let Some(partition) = self.held(at.partition) {
+                partition.table().prefetch_bucket(&at);
+            }
+        }
+        for at in keys {
+            if let Some(partition) = self.held(at.partition) {
+                partition.table().prefetch_entry(&at);
+            }
+        }
+    }
+
+    fn held(&self, partition: u8) -> Option<&Partition> {
+        self.held.get(usize::from(self.index[usize::from(partition)])).map(|guard| &**guard)
+    }
+
+    /// Lets the readers of effects that live here see them. The last thing before the locks go.
+    pub fn settle(&mut self, effects: &Effects) {
+        if !effects.is_empty() {
+            self.space.watchers.see(effects);
+        }
+    }
+}
+
+impl Keyspace {
+    /// An empty one.
+    ///
+    /// # Panics
+    /// When `databases` is not 1 to 256.
+    pub fn new(options: Options) -> Keyspace {
+        assert!((1..=256).contains(&options.databases), "a key's database is one byte");
+        let shared = Shared {
+            seed: options.seed,
+            actors: Arc::new(Actors::new(options.actor)),
+            databases: options.databases,
+            lone: options.lone,
+        };
+        let partition = || CachePadded::new(Mutex::new(Partition::new(shared.clone())));
+        Keyspace {
+            partitions: std::iter::repeat_with(partition).take(PARTITIONS).collect(),
+            watchers: Watchers::default(),
+            options,
+        }
+    }
+
+    /// What it was made with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Where a key belongs.
+    #[inline]
+    pub fn locate(&self, db: u8, key: &[u8]) -> Located {
+        self.options.seed.locate(db, key)
+    }
+
+    /// Takes the locks of a set, in ascending order.
+    pub fn lock(&self, set: &PartitionSet) -> Locks<'_> {
+        let mut locks = Locks { space: self, index: [NOT_HELD; PARTITIONS], held: SmallVec::new() };
+        for partition in set.iter() {
+            locks.index[usize::from(partition)] = locks.held.len() as u16;
+            locks.held.push(self.partitions[usize::from(partition)].lock());
+        }
+        locks
+    }
+
+    /// Takes the lock of one partition.
+    #[inline]
+    pub fn lock_one(&self, partition: u8) -> Locks<'_> {
+        let mut locks = Locks { space: self, index: [NOT_HELD; PARTITIONS], held: SmallVec::new() };
+        locks.index[usize::from(partition)] = 0;
+        locks.held.push(self.partitions[usize::from(partition)].lock());
+        locks
+    }
+
+    /// Which effects have a reader now.
+    #[inline]
+    pub fn interest(&self) -> Interest {
+        Interest {
+            deltas: self.options.deltas,
+            touched: self.watchers.any(),
+            events: self.options.events,
+            ready: false,
+        }
+    }
+
+    /// Keys and deadlines of a database over all partitions, one lock at a time: for INFO.
+    pub fn counts(&self, db: u8) -> Counts {
+        let mut sum = Counts::default();
+        for partition in &self.partitions {
+            let counts = partition.lock().counts(db);
+            sum.keys += counts.keys;
+            sum.deadlines += counts.deadlines;
+        }
+        sum
+    }
+
+    /// A sweep for expired keys over one partition, at most `keys_max` of them. Returns how many
+    /// expired and whether the partition was walked to its end.
+    pub fn sweep(&self, partition: u8, due_ms: u64, now: Now, keys_max: usize) -> (usize, bool) {
+        let mut effects = Effects::new(self.interest());
+        let mut locks = self.lock_one(partition);
+        let mut pass = Pass { db: 0, now, lru: 0, effects: &mut effects };
+        let (mut expired, mut at) = (0, Some(0));
+        while let Some(order) = at
+            && expired < keys_max
+        {
+            let (n, next) = locks.partition(partition).sweep(order, due_ms, &mut pass);
+            expired += n;
+            at = next;
+        }
+        locks.settle(&effects);
+        (expired, at.is_none())
+    }
+}

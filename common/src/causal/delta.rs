@@ -1,0 +1,191 @@
+//! Changes, and their effects as values: what is replicated is a delta, never a command.
+//!
+//! A delta says which past its coordinator had seen, which elements of it go, and what comes. A
+//! copy that has seen at least that past may take it; one that has not must ask for the record,
+//! because taking the delta's context would kill what the delta does not mention.
+//!
+//! Invariant: a delta is applied whole or not at all, and never twice.
+
+use super::context::{Context, Floor, Horizon};
+use super::record::{Element, Kind, Path, Record};
+use super::register::{Base, BaseId, Increment};
+use crate::clock::Hlc;
+use crate::id::Dot;
+use bytes::Bytes;
+
+/// What a command asks of a record. Relative to what its coordinator holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// SET: supersedes all that is seen.
+    Replace {
+        /// The new string.
+        value: Bytes,
+        /// When it expires, in milliseconds since the Unix epoch.
+        deadline_ms: Option<u64>,
+    },
+    /// SET KEEPTTL, APPEND, …: as `Replace`, with the deadline of what shows carried over.
+    Keep {
+        /// The new string.
+        value: Bytes,
+    },
+    /// DEL, eviction: removes all that is seen.
+    Clear,
+    /// The expire event: removes what has expired (and deadlines of nothing), and no more. A
+    /// sibling that has not expired then shows.
+    Expire,
+    /// INCRBY and HINCRBY.
+    Increment {
+        /// `Text` or a `Field`.
+        path: Path,
+        /// By how much.
+        by: i64,
+    },
+    /// EXPIRE, PERSIST: on every visible sibling and on the visible collection.
+    Deadline(Option<u64>),
+    /// HEXPIRE, HPERSIST: on every visible sibling of these fields.
+    FieldDeadline {
+        /// The fields.
+        paths: Vec<Path>,
+        /// When they expire, in milliseconds since the Unix epoch.
+        deadline_ms: Option<u64>,
+    },
+    /// HSET HDEL SADD SREM ZADD ZREM LPUSH LPOP LSET …: one event for all.
+    Cells {
+        /// The type of all these paths.
+        kind: Kind,
+        /// New values; the last one of a path counts.
+        put: Vec<(Path, Bytes)>,
+        /// What goes, unless it is put.
+        remove: Vec<Path>,
+    },
+}
+
+/// The effect of one event on a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delta {
+    /// What the coordinator's record had seen before it.
+    pub base: Context,
+    /// The coordinator's floor, which is part of what it had seen.
+    pub floor: Floor,
+    /// The coordinator's cut, which is part of what it had seen.
+    pub cut: Hlc,
+    /// The event.
+    pub dot: Dot,
+    /// What goes.
+    pub removed: Removed,
+    /// What comes; every element has the event's dot.
+    pub added: Vec<Added>,
+}
+
+/// What of its past an event removes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// Everything that the coordinator had seen.
+    AllCovered,
+    /// These.
+    Elements(Vec<Element>),
+}
+
+/// An element that an event adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// A value; it is the base of a new sibling.
+    Base {
+        /// The register.
+        path: Path,
+        /// What it is set to.
+        value: Bytes,
+    },
+    /// The actor's new sum on a sibling.
+    Increment {
+        /// The register.
+        path: Path,
+        /// The sibling.
+        base: BaseId,
+        /// The base's value, for a receiver that no longer holds it; empty for ⊥.
+        value: Bytes,
+        /// The actor's running sum.
+        sum: i128,
+    },
+    /// A deadline on a sibling.
+    Deadline {
+        /// The register.
+        path: Path,
+        /// The sibling.
+        base: BaseId,
+        /// Milliseconds since the Unix epoch.
+        at_ms: u64,
+    },
+}
+
+/// What became of a delta.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in the record now.
+    Applied,
+    /// Its event was seen before: nothing changed.
+    Covered,
+    /// Something before it is missing: nothing changed. Ask for the record, and raise floor and
+    /// cut first if those are what is missing.
+    Gap,
+}
+
+impl Record {
+    /// Takes a delta in, whole or not at all. Coordinator and replicas alike.
+    pub fn apply(&mut self, delta: &Delta, horizon: &Horizon) -> Applied {
+        if self.knows(delta.dot, horizon) {
+            return Applied::Covered;
+        }
+        if !self.has_seen_past_of(delta, horizon) {
+            return Applied::Gap;
+        }
+        match &delta.removed {
+            Removed::AllCovered => self.retain(|dot| !delta.had_seen(dot)),
+            Removed::Elements(elements) => elements.iter().for_each(|element| self.remove(element)),
+        }
+        for added in &delta.added {
+            self.add(added, delta.dot);
+        }
+        self.context.insert(delta.dot);
+        Applied::Applied
+    }
+
+    /// The floor is judged by the effective context too: a record that was repaired from a holder
+    /// with a higher floor has taken that floor into its own context.
+    fn has_seen_past_of(&self, delta: &Delta, horizon: &Horizon) -> bool {
+        delta.cut <= horizon.cut
+            && delta.base.iter().all(|dot| self.knows(dot, horizon))
+            && (horizon.floor.includes(&delta.floor)
+                || delta.floor.iter().all(|dot| self.knows(dot, horizon)))
+    }
+
+    fn add(&mut self, added: &Added, dot: Dot) {
+        let (path, base) = match added {
+            Added::Base { path, .. } => (path, BaseId::Value(dot)),
+            Added::Increment { path, base, .. } | Added::Deadline { path, base, .. } => {
+                (path, *base)
+            }
+        };
+        let register = self.cells.entry(path.clone()).or_default();
+        let sibling = register.sibling_mut(base);
+        match added {
+            Added::Base { value, .. } => {
+                sibling.base = Base::Value { dot, live: true, value: value.clone() };
+            }
+            Added::Increment { value, sum, .. } => {
+                if let Base::Value { value: payload, live: false, .. } = &mut sibling.base {
+                    *payload = value.clone();
+                }
+                sibling.set_increment(dot.actor, Increment { sum: *sum, last: dot.hlc });
+            }
+            Added::Deadline { at_ms, .. } => sibling.set_deadline(dot, *at_ms),
+        }
+    }
+}
+
+impl Delta {
+    /// Whether this event is in the past that the coordinator had seen.
+    pub fn had_seen(&self, dot: Dot) -> bool {
+        dot.hlc <= self.cut || self.base.covers(dot) || self.floor.covers(dot)
+    }
+}

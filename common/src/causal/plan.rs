@@ -1,0 +1,198 @@
+//! What a change does to the record that its coordinator holds.
+//!
+//! A change removes only what its coordinator sees, so nothing concurrent is lost; and it removes
+//! all of it that it supersedes, shown or not, so siblings never pile up behind what shows.
+//!
+//! Invariant: every element that the delta adds has the delta's dot, and none that it removes is
+//! unknown to the record.
+
+use super::context::Horizon;
+use super::delta::{Added, Change, Delta, Removed};
+use super::record::{Element, Kind, Part, Path, Record, elements_at};
+use super::register::BaseId;
+use crate::id::Dot;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Record {
+    /// The effect that `change` has as the event `dot`. Changes nothing: the coordinator applies
+    /// the delta as every other owner does.
+    ///
+    /// The dot must be new and above every clock in the record's context; the record must have been
+    /// pruned since its slot's cut rose.
+    pub fn plan(&self, change: Change, dot: Dot, horizon: &Horizon, now_ms: u64) -> Delta {
+        assert!(!self.knows(dot, horizon), "a minted dot is new");
+        assert!(dot.hlc > self.context.highest(), "a mint exceeds every clock in the context");
+        let draft = Draft { record: self, dot, now_ms };
+        let (removed, added) = match change {
+            Change::Replace { value, deadline_ms } => draft.replace(value, deadline_ms),
+            Change::Keep { value } => draft.replace(value, self.deadline_ms(now_ms)),
+            Change::Clear => (Removed::AllCovered, Vec::new()),
+            Change::Expire => draft.expire(),
+            Change::Increment { path, by } => draft.increment(path, by),
+            Change::Deadline(at_ms) => draft.deadline(at_ms),
+            Change::FieldDeadline { paths, deadline_ms } => {
+                draft.field_deadline(&paths, deadline_ms)
+            }
+            Change::Cells { kind, put, remove } => draft.cells(kind, put, &remove),
+        };
+        let (base, floor, cut) = (self.context.clone(), horizon.floor.clone(), horizon.cut);
+        Delta { base, floor, cut, dot, removed, added }
+    }
+}
+
+type Effect = (Removed, Vec<Added>);
+
+struct Draft<'a> {
+    record: &'a Record,
+    dot: Dot,
+    now_ms: u64,
+}
+
+impl Draft<'_> {
+    fn replace(&self, value: Bytes, deadline_ms: Option<u64>) -> Effect {
+        let base = Added::Base { path: Path::Text, value };
+        let at = BaseId::Value(self.dot);
+        let deadline =
+            deadline_ms.map(|at_ms| Added::Deadline { path: Path::Text, base: at, at_ms });
+        (Removed::AllCovered, [base].into_iter().chain(deadline).collect())
+    }
+
+    fn expire(&self) -> Effect {
+        let collections = !self.record.collection_is_expired(self.now_ms);
+        let keeps_path = |path: &Path| path.kind() == Some(Kind::Text) || collections;
+        let mut gone = Vec::new();
+        let mut kept = BTreeSet::new();
+        for (path, register) in &self.record.cells {
+            if *path == Path::Deadline {
+                continue;
+            }
+            for sibling in &register.siblings {
+                if keeps_path(path) && sibling.is_visible(self.now_ms) {
+                    kept.insert(path.kind());
+                } else {
+                    gone.extend(elements_at(path, sibling));
+                }
+            }
+        }
+        if kept.is_empty() {
+            return (Removed::AllCovered, Vec::new());
+        }
+        if kept.iter().all(|&kind| kind == Some(Kind::Text)) {
+            gone.extend(self.record.elements_of(&Path::Deadline));
+        }
+        (Removed::Elements(gone), Vec::new())
+    }
+
+    fn increment(&self, path: Path, by: i64) -> Effect {
+        let kind = path.kind();
+        debug_assert!(matches!(kind, Some(Kind::Text | Kind::Hash)), "only these hold numbers");
+        let fresh = self.record.kind(self.now_ms) != kind;
+        let shown = self.record.cells.get(&path).and_then(|register| register.shown(self.now_ms));
+        let shown = shown.filter(|_| !fresh);
+        let (base, value, sum) = match shown {
+            None => (BaseId::Bottom, Bytes::new(), 0),
+            Some(shown) => {
+                let own = shown.increment(self.dot.actor);
+                (shown.base.id(), shown.base.value(), own.map_or(0, |own| own.sum))
+            }
+        };
+        let removed = if fresh {
+            Removed::AllCovered
+        } else {
+            let mut gone = self.others_than(kind);
+            gone.extend(self.record.elements_of(&path).filter(|element| {
+                let own = element.part == Part::Increment && element.dot.actor == self.dot.actor;
+                shown.is_none() || element.base != base || own
+            }));
+            Removed::Elements(gone)
+        };
+        let sum = sum.saturating_add(by.into());
+        (removed, vec![Added::Increment { path, base, value, sum }])
+    }
+
+    fn deadline(&self, at_ms: Option<u64>) -> Effect {
+        let mut effect = (Vec::new(), Vec::new());
+        self.deadline_on(&Path::Text, at_ms, &mut effect);
+        if self.shows_collection() {
+            effect.0.extend(self.record.elements_of(&Path::Deadline));
+            let (path, base) = (Path::Deadline, BaseId::Bottom);
+            effect.1.extend(at_ms.map(|at_ms| Added::Deadline { path, base, at_ms }));
+        }
+        (Removed::Elements(effect.0), effect.1)
+    }
+
+    fn field_deadline(&self, paths: &[Path], at_ms: Option<u64>) -> Effect {
+        let mut effect = (Vec::new(), Vec::new());
+        if self.record.kind(self.now_ms) == Some(Kind::Hash) {
+            for path in paths.iter().collect::<BTreeSet<_>>() {
+                debug_assert_eq!(path.kind(), Some(Kind::Hash), "only fields have deadlines");
+                self.deadline_on(path, at_ms, &mut effect);
+            }
+        }
+        (Removed::Elements(effect.0), effect.1)
+    }
+
+    fn cells(&self, kind: Kind, put: Vec<(Path, Bytes)>, remove: &[Path]) -> Effect {
+        let put: BTreeMap<Path, Bytes> = put.into_iter().collect();
+        let of_kind = |path: &Path| path.kind() == Some(kind) && kind != Kind::Text;
+        debug_assert!(put.keys().chain(remove).all(of_kind), "all paths are of the command's type");
+        let touched: BTreeSet<&Path> = put.keys().chain(remove).collect();
+        let fresh = self.record.kind(self.now_ms) != Some(kind);
+        let removed = if fresh || put.is_empty() && !self.shows_beside(kind, &touched) {
+            Removed::AllCovered
+        } else {
+            let mut gone = self.others_than(Some(kind));
+            gone.extend(touched.iter().flat_map(|path| self.record.elements_of(path)));
+            Removed::Elements(gone)
+        };
+        let added = put.into_iter().map(|(path, value)| Added::Base { path, value });
+        (removed, added.collect())
+    }
+
+    /// Replaces the deadlines of the visible siblings at `path`.
+    fn deadline_on(
+        &self,
+        path: &Path,
+        at_ms: Option<u64>,
+        (removed, added): &mut (Vec<Element>, Vec<Added>),
+    ) {
+        let Some(register) = self.record.cells.get(path) else { return };
+        for sibling in register.visible(self.now_ms) {
+            let base = sibling.base.id();
+            let is_deadline = |element: &Element| element.part == Part::Deadline;
+            removed.extend(elements_at(path, sibling).filter(is_deadline));
+            added.extend(at_ms.map(|at_ms| Added::Deadline { path: path.clone(), base, at_ms }));
+        }
+    }
+
+    /// The elements of every type but `kind`; the deadline of collections belongs to all of those.
+    fn others_than(&self, kind: Option<Kind>) -> Vec<Element> {
+        let foreign = |path: &Path| match path.kind() {
+            None => kind == Some(Kind::Text),
+            other => other != kind,
+        };
+        let cells = self.record.cells.iter().filter(|(path, _)| foreign(path));
+        let siblings = cells.flat_map(|(path, register)| {
+            register.siblings.iter().map(move |sibling| (path, sibling))
+        });
+        siblings.flat_map(|(path, sibling)| elements_at(path, sibling)).collect()
+    }
+
+    fn shows_collection(&self) -> bool {
+        !self.record.collection_is_expired(self.now_ms)
+            && self.record.cells.iter().any(|(path, register)| {
+                !matches!(path, Path::Text | Path::Deadline)
+                    && register.shown(self.now_ms).is_some()
+            })
+    }
+
+    /// Whether a cell of the shown collection is left when those at `touched` go.
+    fn shows_beside(&self, kind: Kind, touched: &BTreeSet<&Path>) -> bool {
+        self.record.cells.iter().any(|(path, register)| {
+            path.kind() == Some(kind)
+                && !touched.contains(path)
+                && register.shown(self.now_ms).is_some()
+        })
+    }
+}

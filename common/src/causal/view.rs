@@ -1,0 +1,167 @@
+//! What of a record shows: the view that Redis commands read.
+//!
+//! Expiry is a view: what has passed its deadline is absent here and changes no state. Of what is
+//! left the live dot with the highest clock decides the type, and in each register the sibling with
+//! the highest clock is the value.
+
+use super::position::Position;
+use super::record::{Kind, Path, Record};
+use super::register::{Base, Register, Sibling};
+use crate::id::Dot;
+use bytes::Bytes;
+
+/// A value as Redis sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// As it was set.
+    Bytes(Bytes),
+    /// A base with increments on it; sums beyond 64 bits show clamped.
+    Integer(i64),
+}
+
+/// The string that a key shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextView {
+    /// The shown sibling's value.
+    pub value: Value,
+    /// When the shown sibling expires.
+    pub deadline_ms: Option<u64>,
+    /// How many unexpired siblings there are, this one included.
+    pub siblings: usize,
+}
+
+impl Value {
+    /// The bytes that a reply carries.
+    pub fn to_bytes(&self) -> Bytes {
+        match self {
+            Value::Bytes(bytes) => bytes.clone(),
+            Value::Integer(number) => {
+                Bytes::copy_from_slice(itoa::Buffer::new().format(*number).as_bytes())
+            }
+        }
+    }
+}
+
+impl Sibling {
+    /// The base with its increments added. A base that is no number counts as 0: INCR refuses such
+    /// a value before it gets here.
+    pub fn value(&self) -> Value {
+        if self.increments.is_empty() {
+            return Value::Bytes(self.base.value());
+        }
+        let start = match &self.base {
+            Base::Bottom => 0,
+            Base::Value { value, .. } => parse_i64(value).unwrap_or(0),
+        };
+        let sums = self.increments.iter().map(|(_, entry)| entry.sum);
+        let total = sums.fold(i128::from(start), i128::saturating_add);
+        Value::Integer(total.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+    }
+}
+
+fn parse_i64(bytes: &[u8]) -> Option<i64> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+impl Record {
+    /// The type that shows; `None` if the key is absent.
+    pub fn kind(&self, now_ms: u64) -> Option<Kind> {
+        let collections = !self.collection_is_expired(now_ms);
+        let shown = self.cells.iter().filter_map(|(path, register)| {
+            let kind = path.kind().filter(|&kind| kind == Kind::Text || collections)?;
+            Some((register.shown(now_ms)?.clock()?, kind))
+        });
+        shown.max().map(|(_, kind)| kind)
+    }
+
+    /// The string that shows; `None` if the key is absent or of another type.
+    pub fn text(&self, now_ms: u64) -> Option<TextView> {
+        if self.kind(now_ms) != Some(Kind::Text) {
+            return None;
+        }
+        let register = self.cells.get(&Path::Text)?;
+        let shown = register.shown(now_ms)?;
+        Some(TextView {
+            value: shown.value(),
+            deadline_ms: shown.deadline_ms(),
+            siblings: register.visible(now_ms).count(),
+        })
+    }
+
+    /// When what shows expires.
+    pub fn deadline_ms(&self, now_ms: u64) -> Option<u64> {
+        match self.kind(now_ms)? {
+            Kind::Text => self.cells.get(&Path::Text)?.shown(now_ms)?.deadline_ms(),
+            _ => self.collection_deadline_ms(),
+        }
+    }
+
+    /// The fields of the hash that shows, by name; none if another type does.
+    pub fn fields(&self, now_ms: u64) -> impl Iterator<Item = (&Bytes, Value)> {
+        self.shown_cells(Kind::Hash, now_ms).filter_map(|(path, shown)| match path {
+            Path::Field(field) => Some((field, shown.value())),
+            _ => None,
+        })
+    }
+
+    /// One field of the hash that shows.
+    pub fn field(&self, field: &Bytes, now_ms: u64) -> Option<Value> {
+        if self.kind(now_ms) != Some(Kind::Hash) {
+            return None;
+        }
+        Some(self.cells.get(&Path::Field(field.clone()))?.shown(now_ms)?.value())
+    }
+
+    /// The members of the set that shows, by name.
+    pub fn members(&self, now_ms: u64) -> impl Iterator<Item = &Bytes> {
+        self.shown_cells(Kind::Set, now_ms).filter_map(|(path, _)| match path {
+            Path::Member(member) => Some(member),
+            _ => None,
+        })
+    }
+
+    /// The members of the sorted set that shows, by name, with their scores.
+    pub fn scores(&self, now_ms: u64) -> impl Iterator<Item = (&Bytes, f64)> {
+        self.shown_cells(Kind::Zset, now_ms).filter_map(|(path, shown)| match path {
+            Path::Scored(member) => Some((member, score(shown))),
+            _ => None,
+        })
+    }
+
+    /// The items of the list that shows, in order: where, put there by which event, and what.
+    pub fn items(&self, now_ms: u64) -> impl Iterator<Item = (&Position, Dot, Bytes)> {
+        self.shown_cells(Kind::List, now_ms).filter_map(|(path, shown)| match path {
+            Path::Item(position, dot) => Some((position, *dot, shown.base.value())),
+            _ => None,
+        })
+    }
+
+    /// The earliest time at which something in it expires: when the sweep should look again.
+    pub fn min_deadline_ms(&self) -> Option<u64> {
+        let siblings = self.cells.values().flat_map(|register| &register.siblings);
+        siblings.filter_map(Sibling::deadline_ms).min()
+    }
+
+    /// The deadline of the collections in it.
+    pub(super) fn collection_deadline_ms(&self) -> Option<u64> {
+        let register = self.cells.get(&Path::Deadline)?;
+        register.siblings.iter().filter_map(Sibling::deadline_ms).max()
+    }
+
+    pub(super) fn collection_is_expired(&self, now_ms: u64) -> bool {
+        self.collection_deadline_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    fn shown_cells(&self, kind: Kind, now_ms: u64) -> impl Iterator<Item = (&Path, &Sibling)> {
+        let cells: Option<_> = (self.kind(now_ms) == Some(kind)).then_some(&self.cells);
+        cells.into_iter().flatten().filter(move |(path, _)| path.kind() == Some(kind)).filter_map(
+            move |(path, register): (&Path, &Register)| Some((path, register.shown(now_ms)?)),
+        )
+    }
+}
+
+/// Scores are written by our own commands; anything else shows as 0.
+fn score(shown: &Sibling) -> f64 {
+    let bits = <[u8; 8]>::try_from(&shown.base.value()[..]);
+    bits.map_or(0.0, |bits| f64::from_bits(u64::from_be_bytes(bits)))
+}

@@ -1,0 +1,132 @@
+//! What commands did, as values: the log, replication, invalidation, WATCH, notifications and
+//! blocked clients read effects; nothing else is hooked into commands.
+
+use super::table::Table;
+use crate::causal::Delta;
+use crate::clock::Hlc;
+
+/// What a keyspace event is about, as in Redis's `notify-keyspace-events`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventClass {
+    /// `g`: DEL, EXPIRE, RENAME and others that work on any type.
+    Generic,
+    /// `$`: string commands.
+    String,
+    /// `l`
+    List,
+    /// `s`
+    Set,
+    /// `h`
+    Hash,
+    /// `z`
+    Zset,
+    /// `x`: a key expired.
+    Expired,
+}
+
+/// One thing that a command did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// A record changed: what other owners need to do the same.
+    Delta {
+        /// The database.
+        db: u8,
+        /// The key.
+        key: Vec<u8>,
+        /// The change.
+        delta: Delta,
+    },
+    /// What a key shows may have changed: WATCH and caches.
+    Touched {
+        /// The database.
+        db: u8,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// A keyspace event in Redis's words.
+    Event {
+        /// Its class.
+        class: EventClass,
+        /// Its name, such as `set`, `del`, `expired`.
+        name: &'static str,
+        /// The database.
+        db: u8,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// A collection got elements that a blocked client may wait for.
+    Ready {
+        /// The database.
+        db: u8,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// A partition's database was flushed: dots at or below `cut` are dead there.
+    Cut {
+        /// The partition.
+        partition: u8,
+        /// The database.
+        db: u8,
+        /// The clock of the cut.
+        cut: Hlc,
+    },
+}
+
+/// Who reads effects now; what nobody reads is not built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Deltas and cuts: a log or other owners.
+    pub deltas: bool,
+    /// Touched keys: somebody watches, or caches.
+    pub touched: bool,
+    /// Keyspace events.
+    pub events: bool,
+    /// Blocked clients.
+    pub ready: bool,
+}
+
+/// The effects of the commands that ran under one set of locks, in order.
+#[derive(Default)]
+pub struct Effects {
+    /// Who reads them.
+    pub interest: Interest,
+    list: Vec<Effect>,
+    /// Tables that a flush took out: freeing them is slow, so it happens when this is dropped,
+    /// which must be after the locks are.
+    pub doomed: Vec<Table>,
+}
+
+impl Effects {
+    /// An empty list for these readers.
+    pub fn new(interest: Interest) -> Effects {
+        Effects { interest, ..Effects::default() }
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, effect: Effect) {
+        self.list.push(effect);
+    }
+
+    /// Notes that what a key shows may have changed.
+    #[inline]
+    pub fn touched(&mut self, db: u8, key: &[u8]) {
+        if self.interest.touched {
+            self.push(Effect::Touched { db, key: key.to_vec() });
+        }
+    }
+
+    /// What there is, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Effect> {
+        self.list.iter()
+    }
+
+    /// Takes everything out, in order.
+    pub fn drain(&mut self) -> impl Iterator<Item = Effect> {
+        self.list.drain(..)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}

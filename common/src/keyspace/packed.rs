@@ -1,0 +1,151 @@
+//! Between a packed entry and the [`Record`] that it stands for.
+//!
+//! **Invariant:** `unpack(pack(r)) == r` for every record that packs; what does not pack is kept as
+//! a boxed record, never approximated.
+
+use super::table::{Counter, Draft, Entry, INLINE_BYTES_MAX, NewPayload, Payload};
+use crate::causal::{Base, Context, Increment, Path, Record, Register, Sibling};
+use crate::clock::Hlc;
+use crate::command::number::parse_i64;
+use crate::id::{Actor, Dot};
+use bytes::Bytes;
+use parking_lot::RwLock;
+
+/// Actors by small numbers, so that an entry needs a byte or two for its own.
+///
+/// Bounded by the 16 bits of the number; past them, records stay boxed. Number 0 is the shard's own.
+#[derive(Debug)]
+pub struct Actors {
+    own: Actor,
+    known: RwLock<Vec<Actor>>,
+}
+
+/// The number of the shard's own actor.
+pub const OWN: u16 = 0;
+
+impl Actors {
+    /// Knows the shard's own actor.
+    pub fn new(own: Actor) -> Actors {
+        Actors { own, known: RwLock::new(vec![own]) }
+    }
+
+    /// The shard's own actor.
+    pub fn own(&self) -> Actor {
+        self.own
+    }
+
+    /// The actor with this number.
+    pub fn get(&self, number: u16) -> Actor {
+        if number == OWN { self.own } else { self.known.read()[usize::from(number)] }
+    }
+
+    /// The number of an actor, given to it now if it has none; `None` when all are given.
+    pub fn intern(&self, actor: Actor) -> Option<u16> {
+        if actor == self.own {
+            return Some(OWN);
+        }
+        if let Some(at) = self.known.read().iter().position(|a| *a == actor) {
+            return Some(at as u16);
+        }
+        let mut known = self.known.write();
+        let at = known.iter().position(|a| *a == actor).unwrap_or_else(|| {
+            known.push(actor);
+            known.len() - 1
+        });
+        u16::try_from(at).ok()
+    }
+}
+
+/// The record that an entry stands for.
+pub fn unpack(entry: &Entry, actors: &Actors) -> Record {
+    if let Payload::Record(record) = entry.payload() {
+        return record.clone();
+    }
+    let actor = actors.get(entry.actor());
+    let dot = |hlc: Hlc| Dot { hlc, actor };
+    let (base_hlc, deadline_hlc) = entry.dots();
+    let value = |value: Bytes| Base::Value { dot: dot(base_hlc), live: true, value };
+    let mut increments = Vec::new();
+    let base = match entry.payload() {
+        Payload::Inline(bytes) => value(Bytes::copy_from_slice(bytes)),
+        Payload::Shared(bytes) => value(bytes.clone()),
+        Payload::Counter(counter) => {
+            let sum = i128::from(counter.sum);
+            increments.push((actor, Increment { sum, last: counter.last }));
+            counter.base.map_or(Base::Bottom, |base| value(Bytes::from(base.to_string())))
+        }
+        Payload::Tombstone | Payload::Record(_) => {
+            return Record { context: Context::single(dot(entry.hlc())), ..Record::default() };
+        }
+    };
+    let deadlines =
+        entry.deadline_ms().zip(deadline_hlc).map(|(ms, hlc)| (dot(hlc), ms)).into_iter().collect();
+    let register = Register { siblings: vec![Sibling { base, increments, deadlines }] };
+    Record {
+        context: Context::single(dot(entry.hlc())),
+        cells: [(Path::Text, register)].into_iter().collect(),
+    }
+}
+
+/// The packed form of a record, or the record boxed.
+pub fn pack<'a>(record: Box<Record>, db: u8, key: &'a [u8], actors: &Actors) -> Draft<'a> {
+    let highest = record.context.iter().map(|dot| dot.hlc).max().unwrap_or(Hlc::ZERO);
+    if let Some(draft) = pack_small(&record, highest, db, key, actors) {
+        return draft;
+    }
+    let deadline = record.min_deadline_ms().map(|ms| (ms, highest));
+    let payload = NewPayload::Record(record);
+    Draft { db, key, actor: OWN, hlc: highest, base_hlc: highest, deadline, payload }
+}
+
+fn pack_small<'a>(
+    record: &Record,
+    hlc: Hlc,
+    db: u8,
+    key: &'a [u8],
+    actors: &Actors,
+) -> Option<Draft<'a>> {
+    let mut context = record.context.iter();
+    let (only, None) = (context.next()?, context.next()) else { return None };
+    let number = actors.intern(only.actor)?;
+    let draft = |base_hlc, deadline, payload| {
+        Some(Draft { db, key, actor: number, hlc, base_hlc, deadline, payload })
+    };
+    if record.cells.is_empty() {
+        return draft(hlc, None, NewPayload::Tombstone);
+    }
+    let register = record.cells.get(&Path::Text).filter(|_| record.cells.len() == 1)?;
+    let [sibling] = &register.siblings[..] else { return None };
+    let deadline = match &sibling.deadlines[..] {
+        [] => None,
+        [(dot, ms)] if dot.actor == only.actor => Some((*ms, dot.hlc)),
+        _ => return None,
+    };
+    match (&sibling.base, &sibling.increments[..]) {
+        (Base::Value { dot, live: true, value }, []) if dot.actor == only.actor => {
+            draft(dot.hlc, deadline, text_payload(value))
+        }
+        (base, [(actor, Increment { sum, last })]) if *actor == only.actor => {
+            let sum = i64::try_from(*sum).ok()?;
+            let (base, base_hlc) = match base {
+                Base::Bottom => (None, *last),
+                Base::Value { dot, live: true, value } if dot.actor == only.actor => {
+                    (Some(parse_i64(value)?), dot.hlc)
+                }
+                Base::Value { .. } => return None,
+            };
+            draft(base_hlc, deadline, NewPayload::Counter(Counter { base, sum, last: *last }))
+        }
+        _ => None,
+    }
+}
+
+/// A string as a payload; the borrowed form is made from the record's own bytes, so it is shared
+/// rather than copied when it is long.
+fn text_payload<'a>(value: &Bytes) -> NewPayload<'a> {
+    if value.len() > INLINE_BYTES_MAX {
+        NewPayload::Shared(value.clone())
+    } else {
+        NewPayload::Owned(value.clone())
+    }
+}

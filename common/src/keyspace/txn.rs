@@ -1,0 +1,405 @@
+//! A command's view of the keys: reads that never see what expired, and writes that mint dots and
+//! leave effects. A `Txn` is used under locks that name all of its keys; it takes none itself.
+
+use super::effect::{Effect, Effects, EventClass};
+use super::locate::Cursor;
+use super::partition::{Counts, Found, Pass, Ttl};
+use super::rebuild;
+use super::scan::Visit;
+use super::table::Entry;
+use super::{Located, Locks, PARTITIONS};
+use crate::causal::{Change, Kind, Record, Value};
+use crate::clock::Now;
+use crate::command::error::CommandError;
+use crate::command::number::parse_i64;
+use crate::id::Dot;
+use bytes::Bytes;
+
+/// A key that was located before the locks were taken: by address, so that it costs a comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    address: usize,
+    len: usize,
+    db: u8,
+    /// Where it belongs.
+    pub at: Located,
+}
+
+impl Hint {
+    /// Of this very slice; valid while it lives.
+    pub fn new(db: u8, key: &[u8], at: Located) -> Hint {
+        Hint { address: key.as_ptr().addr(), len: key.len(), db, at }
+    }
+
+    fn is_of(&self, db: u8, key: &[u8]) -> bool {
+        self.address == key.as_ptr().addr() && self.len == key.len() && self.db == db
+    }
+}
+
+/// A string as read.
+#[derive(Clone, Debug)]
+pub enum Text<'a> {
+    /// Short.
+    Bytes(&'a [u8]),
+    /// Long: may be kept past the lock without a copy.
+    Shared(Bytes),
+    /// A number that was incremented.
+    Integer(i64),
+}
+
+impl Text<'_> {
+    /// Its bytes.
+    pub fn bytes<'b>(&'b self, digits: &'b mut itoa::Buffer) -> &'b [u8] {
+        match self {
+            Text::Bytes(bytes) => bytes,
+            Text::Shared(bytes) => bytes,
+            Text::Integer(n) => digits.format(*n).as_bytes(),
+        }
+    }
+
+    /// Its value as an integer, as INCR would read it.
+    pub fn integer(&self) -> Option<i64> {
+        match self {
+            Text::Bytes(bytes) => parse_i64(bytes),
+            Text::Shared(bytes) => parse_i64(bytes),
+            Text::Integer(n) => Some(*n),
+        }
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.bytes(&mut itoa::Buffer::new()).len()
+    }
+
+    /// Whether it is the empty string.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// See the module.
+pub struct Txn<'t, 'k> {
+    locks: &'t mut Locks<'k>,
+    hints: &'t [Hint],
+    effects: &'t mut Effects,
+    /// The time of the batch.
+    pub now: Now,
+    /// The selected database.
+    pub db: u8,
+    /// Whether reads stamp the LRU clock (CLIENT NO-TOUCH).
+    pub touch: bool,
+    /// Randomness from outside.
+    pub random: u64,
+}
+
+impl<'t, 'k> Txn<'t, 'k> {
+    /// A transaction under these locks.
+    pub fn new(
+        locks: &'t mut Locks<'k>,
+        effects: &'t mut Effects,
+        now: Now,
+        db: u8,
+        random: u64,
+    ) -> Txn<'t, 'k> {
+        Txn { locks, hints: &[], effects, now, db, touch: true, random }
+    }
+
+    /// Knows where these keys are.
+    pub fn with_hints(mut self, hints: &'t [Hint]) -> Txn<'t, 'k> {
+        self.hints = hints;
+        self
+    }
+
+    #[inline]
+    fn locate(&self, key: &[u8]) -> Located {
+        match self.hints.iter().find(|hint| hint.is_of(self.db, key)) {
+            Some(hint) => hint.at,
+            None => self.locks.space().locate(self.db, key),
+        }
+    }
+
+    #[inline]
+    fn lru(&self) -> u32 {
+        (self.now.mono_us / 1_000_000) as u32 & 0x00ff_ffff
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> u16 {
+        self.locks.space().options().databases
+    }
+
+    /// The wall clock of this batch, in milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.now.wall_ms
+    }
+
+    #[inline]
+    fn find(&mut self, key: &[u8]) -> Option<(Found<'_>, Option<u64>)> {
+        let at = self.locate(key);
+        let (now, db, lru, touch) = (self.now, self.db, self.lru(), self.touch);
+        let partition = self.locks.partition(at.partition);
+        if touch {
+            partition.read_and_touch(&at, db, key, now, lru)
+        } else {
+            partition.read(&at, db, key, now)
+        }
+    }
+
+    /// The string at a key; `None` when nothing shows.
+    ///
+    /// # Errors
+    /// `WrongType` when something else shows.
+    #[inline]
+    pub fn text(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, CommandError> {
+        let now = self.now;
+        match self.find(key) {
+            None => Ok(None),
+            Some((Found::Bytes(bytes), _)) => Ok(Some(Text::Bytes(bytes))),
+            Some((Found::Shared(bytes), _)) => Ok(Some(Text::Shared(bytes.clone()))),
+            Some((Found::Integer(n), _)) => Ok(Some(Text::Integer(n))),
+            Some((Found::Record(record), _)) => {
+                match record.text(now.wall_ms).ok_or(CommandError::WrongType)?.value {
+                    Value::Integer(n) => Ok(Some(Text::Integer(n))),
+                    Value::Bytes(bytes) => Ok(Some(Text::Shared(bytes))),
+                }
+            }
+        }
+    }
+
+    /// The time by which the deadlines of a key are judged.
+    pub fn view_ms(&mut self, key: &[u8]) -> u64 {
+        let at = self.locate(key);
+        let now = self.now;
+        self.locks.partition(at.partition).view_ms(now)
+    }
+
+    /// What kind of thing shows at a key.
+    pub fn kind(&mut self, key: &[u8]) -> Option<Kind> {
+        let view = self.view_ms(key);
+        match self.find(key)?.0 {
+            Found::Record(record) => record.kind(view),
+            _ => Some(Kind::Text),
+        }
+    }
+
+    /// Whether something shows at a key.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// The deadline of a key in milliseconds since the Unix epoch: `None` when nothing shows,
+    /// `Some(None)` when it has none.
+    #[expect(clippy::option_option, reason = "absent, and present without a deadline, differ")]
+    pub fn deadline(&mut self, key: &[u8]) -> Option<Option<u64>> {
+        let touch = std::mem::replace(&mut self.touch, false);
+        let deadline = self.find(key).map(|found| found.1);
+        self.touch = touch;
+        deadline
+    }
+
+    /// The record of a collection, to read its elements; `None` when nothing shows.
+    ///
+    /// # Errors
+    /// `WrongType` when something of another kind shows.
+    pub fn collection(&mut self, key: &[u8], kind: Kind) -> Result<Option<&Record>, CommandError> {
+        let view = self.view_ms(key);
+        match self.find(key) {
+            None => Ok(None),
+            Some((Found::Record(record), _)) if record.kind(view) == Some(kind) => Ok(Some(record)),
+            Some(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// SET: supersedes whatever is there.
+    #[inline]
+    pub fn set(&mut self, key: &[u8], value: &[u8], ttl: Ttl) {
+        let at = self.locate(key);
+        self.pass(at, |partition, pass| partition.set(&at, key, value, ttl, pass));
+    }
+
+    /// DEL. Returns whether something showed.
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        let at = self.locate(key);
+        self.pass(at, |partition, pass| partition.delete(&at, key, pass))
+    }
+
+    /// INCR by any amount. Returns the sum.
+    ///
+    /// # Errors
+    /// `WrongType`, `NotInteger` or `Overflow`; nothing changed then.
+    pub fn increment(&mut self, key: &[u8], by: i64) -> Result<i64, CommandError> {
+        let before = match self.text(key)? {
+            None => 0,
+            Some(text) => text.integer().ok_or(CommandError::NotInteger)?,
+        };
+        before.checked_add(by).ok_or(CommandError::Overflow)?;
+        let at = self.locate(key);
+        Ok(self.pass(at, |partition, pass| partition.increment(&at, key, by, pass)))
+    }
+
+    /// EXPIRE (`Some`, milliseconds since the Unix epoch) and PERSIST (`None`). Returns whether
+    /// something shows at the key.
+    pub fn set_deadline(&mut self, key: &[u8], deadline_ms: Option<u64>) -> bool {
+        let at = self.locate(key);
+        self.pass(at, |partition, pass| partition.set_deadline(&at, key, deadline_ms, pass))
+    }
+
+    /// A change that depends on the record as it is, on the event's dot and on the view's time.
+    pub fn change_with(&mut self, key: &[u8], change: impl FnOnce(&Record, Dot, u64) -> Change) {
+        let at = self.locate(key);
+        self.pass(at, |partition, pass| partition.change_with(&at, key, change, pass));
+    }
+
+    /// Any change of a record: collections.
+    pub fn change(&mut self, key: &[u8], change: Change) {
+        let at = self.locate(key);
+        self.pass(at, |partition, pass| partition.change(&at, key, change, pass));
+    }
+
+    /// Copies what a key shows, deadline included, to another name in `to_db`, superseding what is
+    /// there. `None` when nothing shows; `Some(false)` when both names are one.
+    pub fn copy(&mut self, from: &[u8], to: &[u8], to_db: u8) -> Option<bool> {
+        let (from_at, from_db, now) = (self.locate(from), self.db, self.now);
+        let partition = self.locks.partition(from_at.partition);
+        partition.read(&from_at, from_db, from, now)?;
+        if from == to && from_db == to_db {
+            return Some(false);
+        }
+        let record = partition.record(&from_at, from_db, from)?;
+        let view = partition.view_ms(now);
+        self.db = to_db;
+        self.delete(to);
+        for step in rebuild::steps(&record, view) {
+            self.change_with(to, |_, dot, _| step.change(dot));
+        }
+        self.db = from_db;
+        Some(true)
+    }
+
+    /// Notes a keyspace event.
+    #[inline]
+    pub fn event(&mut self, class: EventClass, name: &'static str, key: &[u8]) {
+        if self.effects.interest.events {
+            let db = self.db;
+            self.effects.push(Effect::Event { class, name, db, key: key.to_vec() });
+        }
+    }
+
+    /// Notes that a collection got elements that somebody may wait for.
+    pub fn ready(&mut self, key: &[u8]) {
+        if self.effects.interest.ready {
+            let db = self.db;
+            self.effects.push(Effect::Ready { db, key: key.to_vec() });
+        }
+    }
+
+    /// Keys and deadlines of the selected database. Needs the locks of all partitions.
+    pub fn counts(&mut self) -> Counts {
+        let db = self.db;
+        let mut sum = Counts::default();
+        for partition in 0..PARTITIONS {
+            let counts = self.locks.partition(partition as u8).counts(db);
+            sum.keys += counts.keys;
+            sum.deadlines += counts.deadlines;
+        }
+        sum
+    }
+
+    /// FLUSHDB of the selected database. Needs the locks of all partitions. What was in the tables
+    /// is freed with the effects, after the locks are gone.
+    pub fn flush(&mut self) {
+        let (now, db, lru) = (self.now, self.db, self.lru());
+        for partition in 0..PARTITIONS {
+            let mut pass = Pass { db, now, lru, effects: self.effects };
+            let table = self.locks.partition(partition as u8).flush(&mut pass);
+            self.effects.doomed.extend(table);
+        }
+    }
+
+    /// Walks from `cursor` over at least `count` keys (or to the end), calling `each` with key and
+    /// kind; takes the locks it comes through. Returns where to go on.
+    pub fn scan(
+        &mut self,
+        cursor: Cursor,
+        count: usize,
+        mut each: impl FnMut(&[u8], Kind),
+    ) -> Option<Cursor> {
+        let (mut at, mut left) = (cursor, count.max(1));
+        loop {
+            self.locks.also(at.partition);
+            let next;
+            (next, left) = self.scan_partition(at, left, &mut each);
+            at = next?;
+            if left == 0 {
+                return Some(at);
+            }
+        }
+    }
+
+    /// The same within one partition, whose lock is held. Returns where to go on, and how many of
+    /// `count` are left.
+    pub fn scan_partition(
+        &mut self,
+        cursor: Cursor,
+        count: usize,
+        mut each: impl FnMut(&[u8], Kind),
+    ) -> (Option<Cursor>, usize) {
+        let (now, db) = (self.now, self.db);
+        let seed = self.locks.space().options().seed;
+        let locate = |entry: &Entry| seed.locate(entry.db(), entry.key());
+        let mut visit = Visit {
+            db,
+            now,
+            count,
+            each: &mut |partition, entry| {
+                if let Some(kind) = partition.kind(entry, now) {
+                    each(entry.key(), kind);
+                }
+            },
+        };
+        let next = self.locks.partition(cursor.partition).scan(cursor, &locate, &mut visit);
+        (next, visit.count)
+    }
+
+    /// A key of the selected database at random. Needs the locks of all partitions.
+    pub fn random_key(&mut self) -> Option<Vec<u8>> {
+        let total = self.counts().keys;
+        let (now, db) = (self.now, self.db);
+        // A few tries by chance, weighted by partition; then the first that shows.
+        for attempt in 0..16u64 {
+            let mut nth = self.random.rotate_left(attempt as u32 * 7) % total.max(1);
+            for partition in 0..PARTITIONS {
+                let partition = self.locks.partition(partition as u8);
+                let keys = partition.counts(db).keys;
+                if nth >= keys {
+                    nth -= keys;
+                    continue;
+                }
+                let table = partition.table();
+                let segment = (self.random >> 17) as usize % table.segments();
+                let shown: Vec<&Entry> = table
+                    .nth_segment(segment)
+                    .filter(|e| e.db() == db && partition.show(e, now).is_some())
+                    .collect();
+                if let Some(entry) = shown.get((self.random >> 3) as usize % shown.len().max(1)) {
+                    return Some(entry.key().to_vec());
+                }
+                break;
+            }
+        }
+        let mut found = None;
+        self.scan(Cursor::START, 1, |key, _| found = found.take().or_else(|| Some(key.to_vec())));
+        found
+    }
+
+    #[inline]
+    fn pass<T>(
+        &mut self,
+        at: Located,
+        run: impl FnOnce(&mut super::Partition, &mut Pass<'_>) -> T,
+    ) -> T {
+        let (db, now, lru) = (self.db, self.now, self.lru());
+        let mut pass = Pass { db, now, lru, effects: self.effects };
+        run(self.locks.partition(at.partition), &mut pass)
+    }
+}

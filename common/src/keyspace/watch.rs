@@ -1,0 +1,99 @@
+//! WATCH: who wants to know that a key was touched.
+//!
+//! A watch is set under the lock of its key's partition and marked by the effects of whoever holds
+//! that lock later, so no change falls between.
+
+use super::effect::{Effect, Effects};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Keys one connection may watch at a time: with 10,000 connections still under a few GB.
+pub const WATCHED_KEYS_MAX: usize = 65_536;
+
+/// One connection's watch over any number of keys; dirty once one of them was touched.
+#[derive(Clone, Debug, Default)]
+pub struct Watch(Arc<AtomicBool>);
+
+impl Watch {
+    /// Whether a watched key was touched since.
+    pub fn is_dirty(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn mark(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+type Watched = HashMap<(u8, Box<[u8]>), Vec<Watch>>;
+
+/// All watches of a shard.
+#[derive(Debug, Default)]
+pub struct Watchers {
+    /// Kept beside the map so that a write without watchers reads one number.
+    keys: AtomicUsize,
+    map: Mutex<Watched>,
+}
+
+impl Watchers {
+    /// Whether anything is watched.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.keys.load(Ordering::Acquire) != 0
+    }
+
+    /// Adds a watch. The caller holds the lock of the key's partition.
+    pub fn add(&self, db: u8, key: &[u8], watch: &Watch) {
+        let mut map = self.map.lock();
+        map.entry((db, key.into())).or_default().push(watch.clone());
+        self.keys.store(map.len(), Ordering::Release);
+    }
+
+    /// Removes this connection's watch of a key.
+    pub fn remove(&self, db: u8, key: &[u8], watch: &Watch) {
+        let mut map = self.map.lock();
+        let key = (db, Box::from(key));
+        if let Some(list) = map.get_mut(&key) {
+            list.retain(|other| !Arc::ptr_eq(&other.0, &watch.0));
+            if list.is_empty() {
+                map.remove(&key);
+            }
+        }
+        self.keys.store(map.len(), Ordering::Release);
+    }
+
+    /// Marks the watches of touched keys.
+    pub fn see(&self, effects: &Effects) {
+        if !self.any() {
+            return;
+        }
+        let map = self.map.lock();
+        for effect in effects.iter() {
+            if let Effect::Touched { db, key } = effect
+                && let Some(list) = map.get(&(*db, Box::from(&key[..])))
+            {
+                list.iter().for_each(Watch::mark);
+            }
+        }
+    }
+}
+
+impl super::Keyspace {
+    /// Watches a key. Returns whether it shows nothing now because its deadline passed: such a key
+    /// does not fail an EXEC when the sweep takes it.
+    pub fn watch(&self, db: u8, key: &[u8], watch: &Watch, now: crate::clock::Now) -> bool {
+        let at = self.locate(db, key);
+        let mut locks = self.lock_one(at.partition);
+        self.watchers.add(db, key, watch);
+        let partition = locks.partition(at.partition);
+        let there = partition.table().find(&at, db, key).is_some();
+        there && partition.read(&at, db, key, now).is_none()
+    }
+
+    /// Ends the watch of a key.
+    pub fn unwatch(&self, db: u8, key: &[u8], watch: &Watch) {
+        self.watchers.remove(db, key, watch);
+    }
+}

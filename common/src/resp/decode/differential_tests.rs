@@ -1,0 +1,207 @@
+//! Our decoder against `redis-protocol`'s, and against itself on the same bytes cut otherwise.
+//!
+//! `KINRING_CASES` sets the number of random cases, `KINRING_SEED` the first seed; a failure prints
+//! the seed that repeats it with `KINRING_CASES=1`.
+
+use super::tests::decode_in_pieces;
+use super::*;
+use crate::resp::testing::{Random, for_each_seed};
+use redis_protocol::resp2;
+use redis_protocol::resp2::types::{OwnedFrame, Resp2Frame};
+
+type Requests = Vec<Vec<Vec<u8>>>;
+
+/// A pipeline of random requests and how `redis-protocol` encodes it.
+fn pipeline(random: &mut Random, requests_max: u64, arg_bytes_max: u64) -> (Requests, Vec<u8>) {
+    let mut requests = Vec::new();
+    let mut bytes = Vec::new();
+    for _ in 0..=random.below(requests_max) {
+        let args = (0..=random.below(12)).map(|_| arg(random, arg_bytes_max)).collect::<Vec<_>>();
+        if refuse_http(&args[0]).is_err() {
+            continue;
+        }
+        let frame = OwnedFrame::Array(args.iter().cloned().map(OwnedFrame::BulkString).collect());
+        let start = bytes.len();
+        bytes.resize(start + frame.encode_len(false), 0);
+        resp2::encode::encode(&mut bytes[start..], &frame, false).unwrap();
+        requests.push(args);
+    }
+    (requests, bytes)
+}
+
+/// Mostly short, sometimes empty or long; made of bytes that matter to the protocol, or of any.
+fn arg(random: &mut Random, bytes_max: u64) -> Vec<u8> {
+    let len_max = match random.below(8) {
+        0 => 0,
+        1 => bytes_max,
+        2 => bytes_max.min(1_000),
+        _ => bytes_max.min(20),
+    };
+    let len = random.below(len_max + 1);
+    let alphabet: &[u8] = if random.below(2) == 0 { b"*$\r\n-0123456789" } else { b"" };
+    if alphabet.is_empty() { random.bytes(len) } else { random.bytes_of(len, alphabet) }
+}
+
+/// What `redis-protocol` makes of the bytes, until it wants more or refuses.
+fn oracle(mut input: &[u8]) -> Requests {
+    let mut requests = Vec::new();
+    while let Ok(Some((OwnedFrame::Array(frames), used))) = resp2::decode::decode(input) {
+        requests.push(frames.into_iter().map(bulk).collect());
+        input = &input[used..];
+    }
+    requests
+}
+
+fn bulk(frame: OwnedFrame) -> Vec<u8> {
+    match frame {
+        OwnedFrame::BulkString(bytes) => bytes,
+        other => panic!("only bulk strings were encoded, not {other:?}"),
+    }
+}
+
+fn random_cuts(random: &mut Random, len: usize) -> Vec<usize> {
+    let mut cuts: Vec<usize> =
+        (0..random.below(12)).map(|_| random.below(len as u64 + 1) as usize).collect();
+    cuts.sort_unstable();
+    cuts
+}
+
+#[test]
+fn small_pipelines_decode_as_redis_protocol_says_at_every_cut() {
+    for_each_seed(1_000, |random| {
+        let (requests, bytes) = pipeline(random, 4, 40);
+        assert_eq!(oracle(&bytes), requests, "the oracle reads what it wrote");
+        let requests_max = 1 + random.below(6) as usize;
+        for cut in 0..=bytes.len() {
+            let decoded = decode_in_pieces(&bytes, &[cut], &Limits::default(), requests_max);
+            assert_eq!(decoded, (requests.clone(), None), "cut at {cut}");
+        }
+    });
+}
+
+#[test]
+fn large_pipelines_decode_as_redis_protocol_says_at_random_cuts() {
+    for_each_seed(300, |random| {
+        let (requests, bytes) = pipeline(random, 30, 70_000);
+        assert_eq!(oracle(&bytes), requests, "the oracle reads what it wrote");
+        let cuts = random_cuts(random, bytes.len());
+        let requests_max = 1 + random.below(40) as usize;
+        let decoded = decode_in_pieces(&bytes, &cuts, &Limits::default(), requests_max);
+        assert!(decoded == (requests, None), "cuts {cuts:?}, {requests_max} at a time");
+    });
+}
+
+/// A request with more arguments than are copied from call to call.
+#[test]
+fn requests_of_many_arguments_survive_any_cut() {
+    for_each_seed(100, |random| {
+        let count = 200 + random.below(3_000) as usize;
+        let before = random.below(3) as usize;
+        let args: Vec<Vec<u8>> = (0..count).map(|_| arg(random, 10)).collect();
+        let mut bytes = b"*1\r\n$1\r\na\r\n".repeat(before);
+        bytes.extend_from_slice(format!("*{count}\r\n").as_bytes());
+        for arg in &args {
+            bytes.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+            bytes.extend_from_slice(arg);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"*1\r\n$1\r\nz\r\n");
+        let cuts = random_cuts(random, bytes.len());
+        let (decoded, error) = decode_in_pieces(&bytes, &cuts, &Limits::default(), 100);
+        assert_eq!(error, None);
+        assert_eq!(decoded.len(), before + 2);
+        assert!(decoded[before] == args, "cuts {cuts:?}");
+        assert_eq!(decoded[before + 1], [b"z"]);
+    });
+}
+
+/// Pieces that a mutation puts in: what length lines and quotes are made of.
+const SPLICES: [&[u8]; 14] = [
+    b"*",
+    b"$",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"-1",
+    b"0",
+    b"99999999999",
+    b"\"",
+    b"'",
+    b"\\x4",
+    b" ",
+    b"\0",
+    b"POST",
+];
+
+fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+    for _ in 0..=random.below(3) {
+        let at = random.below(bytes.len() as u64 + 1) as usize;
+        match random.below(4) {
+            0 => bytes.truncate(at),
+            1 if at < bytes.len() => bytes[at] = random.below(256) as u8,
+            2 => {
+                let until = (at + random.below(8) as usize).min(bytes.len());
+                bytes.drain(at..until);
+            }
+            _ => {
+                let splice = SPLICES[random.below(SPLICES.len() as u64) as usize];
+                bytes.splice(at..at, splice.iter().copied());
+            }
+        }
+    }
+}
+
+#[test]
+fn malformed_input_gives_the_same_at_every_cut() {
+    for_each_seed(2_000, |random| {
+        let (_, mut bytes) = pipeline(random, 3, 30);
+        mutate(random, &mut bytes);
+        let limits = Limits {
+            bulk_bytes_max: 25,
+            args_max: 11,
+            inline_bytes_max: 40,
+            total_bytes_max: 150,
+            authenticated: random.below(4) > 0,
+        };
+        let whole = decode_in_pieces(&bytes, &[], &limits, 100);
+        for cut in 0..=bytes.len() {
+            let decoded = decode_in_pieces(&bytes, &[cut], &limits, 1 + random.below(4) as usize);
+            assert_eq!(decoded, whole, "cut at {cut} of {:?}", bytes.escape_ascii().to_string());
+        }
+        let bytewise: Vec<usize> = (0..bytes.len()).collect();
+        assert_eq!(decode_in_pieces(&bytes, &bytewise, &limits, 100), whole);
+    });
+}
+
+#[test]
+fn arbitrary_bytes_take_memory_only_for_what_arrived() {
+    for_each_seed(2_000, |random| {
+        let (_, mut bytes) = pipeline(random, 3, 30);
+        mutate(random, &mut bytes);
+        let mut decoder = Decoder::new();
+        let mut batch = Batch::new();
+        // An error is as good as requests here.
+        let _: Result<usize, ProtocolError> =
+            decoder.decode(&bytes, &Limits::default(), &mut batch, 100);
+        // An argument takes 6 bytes of input (inline: 2), and a vector at most doubles from 4.
+        let ranges_max = bytes.len().max(4);
+        assert!(batch.args.capacity() <= ranges_max, "{}", batch.args.capacity());
+        assert!(decoder.args.capacity() <= ranges_max, "{}", decoder.args.capacity());
+        assert!(batch.inline.capacity() <= 2 * bytes.len() + 8, "{}", batch.inline.capacity());
+    });
+}
+
+/// Bytes in one call each: a decoder that started again each time would take hours.
+#[test]
+fn a_request_in_single_bytes_takes_linear_time() {
+    let mut bytes = b"*20001\r\n$4\r\nMSET\r\n".to_vec();
+    bytes.extend(b"$17\r\nkey:0123456789012\r\n".repeat(20_000));
+    let mut decoder = Decoder::new();
+    let mut batch = Batch::new();
+    for end in 1..bytes.len() {
+        assert_eq!(decoder.decode(&bytes[..end], &Limits::default(), &mut batch, 100), Ok(0));
+    }
+    assert_eq!(decoder.decode(&bytes, &Limits::default(), &mut batch, 100), Ok(bytes.len()));
+    assert_eq!(batch.request(0).len(), 20_001);
+    assert!(!decoder.is_partial());
+}
