@@ -90,7 +90,16 @@ pub struct Txn<'t, 'k> {
     pub touch: bool,
     /// Randomness from outside.
     pub random: u64,
+    /// Largest string that a command may make (`proto-max-bulk-len`).
+    pub text_bytes_max: usize,
+    /// Reads of values that found something.
+    pub hits: u64,
+    /// Reads of values that found nothing.
+    pub misses: u64,
 }
+
+/// Redis's `proto-max-bulk-len`, unless it is set.
+const TEXT_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 impl<'t, 'k> Txn<'t, 'k> {
     /// A transaction under these locks.
@@ -101,7 +110,18 @@ impl<'t, 'k> Txn<'t, 'k> {
         db: u8,
         random: u64,
     ) -> Txn<'t, 'k> {
-        Txn { locks, hints: &[], effects, now, db, touch: true, random }
+        Txn {
+            locks,
+            hints: &[],
+            effects,
+            now,
+            db,
+            touch: true,
+            random,
+            text_bytes_max: TEXT_BYTES_MAX,
+            hits: 0,
+            misses: 0,
+        }
     }
 
     /// Knows where these keys are.

@@ -171,8 +171,9 @@ impl Decoder {
         while batch.requests.len() < requests_max && start < buf.len() {
             match self.cursor.find(&buf[start..], limits, start, batch) {
                 Ok(Found::Request { end, inline }) => {
-                    batch.requests.push(Ends { args: batch.args.len() as u32, inline });
                     start += end;
+                    let (args, bytes) = (batch.args.len() as u32, start as u32);
+                    batch.requests.push(Ends { args, bytes, inline });
                 }
                 Ok(Found::Empty { end }) => start += end,
                 Ok(Found::Partial) => {

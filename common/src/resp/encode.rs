@@ -113,6 +113,25 @@ impl ReplyBuf {
         self.line(b'-', error);
     }
 
+    /// An error whose line is bytes, without the leading `-`; line breaks in it become blanks.
+    pub fn error_line(&mut self, line: &[u8]) {
+        self.bytes.push(b'-');
+        let clean = line.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
+        self.bytes.extend(clean);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// The replies of another buffer in the same protocol, in place of its own sending.
+    pub fn append(&mut self, other: &ReplyBuf) {
+        assert!(other.sent == 0 && other.sent_of_shared == 0, "only what was not begun to be sent");
+        let offset = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        for shared in &other.shared {
+            self.shared_bytes += shared.value.len();
+            self.shared.push(Shared { at: shared.at + offset, value: shared.value.clone() });
+        }
+    }
+
     /// An integer.
     #[inline]
     pub fn integer(&mut self, value: i64) {
