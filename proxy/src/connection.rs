@@ -131,7 +131,11 @@ impl Connection {
     }
 
     /// The ordinary case: nothing is left over from before.
-    async fn read_into_scratch(&mut self, socket: &mut TcpStream, served: &Served) -> io::Result<bool> {
+    async fn read_into_scratch(
+        &mut self,
+        socket: &mut TcpStream,
+        served: &Served,
+    ) -> io::Result<bool> {
         let got = poll_fn(|cx| {
             SCRATCH.with_borrow_mut(|scratch| {
                 let mut buf = ReadBuf::new(&mut scratch.input);
@@ -169,7 +173,11 @@ impl Connection {
     }
 
     /// A request came in part: its bytes gather in the connection's own buffer.
-    async fn read_into_partial(&mut self, socket: &mut TcpStream, served: &Served) -> io::Result<bool> {
+    async fn read_into_partial(
+        &mut self,
+        socket: &mut TcpStream,
+        served: &Served,
+    ) -> io::Result<bool> {
         let before = self.partial.len();
         let room = before.max(GROW_BYTES_MIN);
         self.partial.resize(before + room, 0);
@@ -226,15 +234,21 @@ impl Connection {
     }
 
     /// Decodes and runs from the start of `input`; returns how many bytes are done with.
-    fn run(&mut self, served: &Served, input: &[u8], batch: &mut Batch, out: &mut ReplyBuf) -> (usize, Ran) {
+    fn run(
+        &mut self,
+        served: &Served,
+        input: &[u8],
+        batch: &mut Batch,
+        out: &mut ReplyBuf,
+    ) -> (usize, Ran) {
         let mut at = 0;
         loop {
             self.renew_limits(served);
-            let decoded = self.decoder.decode(&input[at..], &self.limits, batch, BATCH_REQUESTS_MAX);
+            let decoded =
+                self.decoder.decode(&input[at..], &self.limits, batch, BATCH_REQUESTS_MAX);
             let moment = served.clock.moment();
-            let mut cx =
-                Cx { node: &served.node, stats: &served.stats, moment, locks: None };
-            let step = self.session.run(&mut cx, (batch, &input[at..]), 0, out);
+            let cx = Cx { node: &served.node, stats: &served.stats, moment };
+            let step = self.session.run(&cx, (batch, &input[at..]), 0, out);
             let next = match (step, &decoded) {
                 (Step::Done, Ok(used)) => *used,
                 (Step::Done, Err(error)) => {
@@ -289,7 +303,12 @@ impl Connection {
     }
 
     /// Writes everything. While a client does not read, none of its commands run.
-    async fn write(&mut self, socket: &mut TcpStream, served: &Served, out: &mut ReplyBuf) -> io::Result<()> {
+    async fn write(
+        &mut self,
+        socket: &mut TcpStream,
+        served: &Served,
+        out: &mut ReplyBuf,
+    ) -> io::Result<()> {
         while !out.is_empty() {
             self.session.client.output_bytes.store(out.len() as u64, Relaxed);
             self.check_output_limit(served, out.len())?;

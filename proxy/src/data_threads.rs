@@ -45,7 +45,12 @@ impl DataThreads {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(node: &Arc<Node>, clock: Clock, fixed: bool, max: usize) -> io::Result<DataThreads> {
+    pub fn start(
+        node: &Arc<Node>,
+        clock: Clock,
+        fixed: bool,
+        max: usize,
+    ) -> io::Result<DataThreads> {
         let mut threads = Vec::with_capacity(max);
         let mut receivers = Vec::with_capacity(max);
         for at in 0..max {
@@ -85,7 +90,8 @@ impl DataThreads {
         let mut loads = Vec::with_capacity(self.threads.len());
         for (thread, before) in self.threads.iter().zip(&mut self.busy_before) {
             let busy = thread.runtime.metrics().worker_total_busy_duration(0);
-            let share = busy.saturating_sub(*before).as_secs_f64() / elapsed.as_secs_f64().max(1e-3);
+            let share =
+                busy.saturating_sub(*before).as_secs_f64() / elapsed.as_secs_f64().max(1e-3);
             *before = busy;
             let connections = thread.stats.connections.load(Relaxed) as usize;
             loads.push(Load { busy_percent: (share * 100.0).min(100.0) as u32, connections });

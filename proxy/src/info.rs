@@ -6,21 +6,32 @@
 use crate::core::auth::REDIS_VERSION;
 use crate::core::session::Cx;
 use crate::memory;
-use kinring_common::keyspace::{Counts, PARTITIONS};
+use kinring_common::keyspace::{Counts, Locks, PARTITIONS};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The sections, in order. All of them are in plain INFO.
 const SECTIONS: [&str; 11] = [
-    "Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Modules",
-    "Errorstats", "Cluster", "Keyspace",
+    "Server",
+    "Clients",
+    "Memory",
+    "Persistence",
+    "Stats",
+    "Replication",
+    "CPU",
+    "Modules",
+    "Errorstats",
+    "Cluster",
+    "Keyspace",
 ];
 
 /// The text of INFO for these section names (none: the default ones).
-pub fn text(cx: &mut Cx<'_>, names: &[&[u8]]) -> String {
+pub fn text(cx: &Cx<'_>, mut locks: Option<&mut Locks<'_>>, names: &[&[u8]]) -> String {
     let all = names.is_empty()
         || names.iter().any(|name| {
-            ["default", "all", "everything"].iter().any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
+            ["default", "all", "everything"]
+                .iter()
+                .any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
         });
     let mut text = String::with_capacity(4096);
     for section in SECTIONS {
@@ -42,7 +53,7 @@ pub fn text(cx: &mut Cx<'_>, names: &[&[u8]]) -> String {
             "CPU" => cpu(&mut out),
             "Errorstats" => errors(cx, &mut out),
             "Cluster" => out.field("cluster_enabled", 0),
-            "Keyspace" => keyspace(cx, &mut out),
+            "Keyspace" => keyspace(cx, locks.as_deref_mut(), &mut out),
             _ => {}
         }
     }
@@ -98,10 +109,7 @@ fn clients(cx: &Cx<'_>, out: &mut Section<'_>) {
     out.field("connected_clients", all.len());
     out.field("cluster_connections", 0);
     out.field("maxclients", cx.node.settings.now().maxclients);
-    out.field(
-        "client_recent_max_input_buffer",
-        largest(|client| client.input_bytes.load(Relaxed)),
-    );
+    out.field("client_recent_max_input_buffer", largest(|client| client.input_bytes.load(Relaxed)));
     out.field(
         "client_recent_max_output_buffer",
         largest(|client| client.output_bytes.load(Relaxed)),
@@ -195,11 +203,11 @@ fn errors(cx: &Cx<'_>, out: &mut Section<'_>) {
     }
 }
 
-fn keyspace(cx: &mut Cx<'_>, out: &mut Section<'_>) {
+fn keyspace(cx: &Cx<'_>, mut locks: Option<&mut Locks<'_>>, out: &mut Section<'_>) {
     let space = cx.node.shard.keyspace();
     for db in 0..space.options().databases {
         let db = db as u8;
-        let counts = match cx.locks.as_deref_mut() {
+        let counts = match locks.as_deref_mut() {
             // Inside EXEC the locks are ours already.
             Some(locks) => {
                 let mut sum = Counts::default();

@@ -131,7 +131,8 @@ fn welcome(
     let _ = socket.set_nodelay(true);
     if config.tcp_keepalive_s > 0 {
         let every = Duration::from_secs(u64::from(config.tcp_keepalive_s));
-        let keepalive = TcpKeepalive::new().with_time(every).with_interval(every / 3).with_retries(3);
+        let keepalive =
+            TcpKeepalive::new().with_time(every).with_interval(every / 3).with_retries(3);
         let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
     }
     let Ok(local) = socket.local_addr() else { return };

@@ -29,8 +29,7 @@ pub fn read() -> Memory {
     // The allocator's numbers are those of its last epoch.
     let _ = epoch::advance();
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let pages: Option<u64> =
-        pages.and_then(|text| text.split_whitespace().nth(1)?.parse().ok());
+    let pages: Option<u64> = pages.and_then(|text| text.split_whitespace().nth(1)?.parse().ok());
     Memory {
         allocated: stats::allocated::read().unwrap_or(0) as u64,
         active: stats::active::read().unwrap_or(0) as u64,

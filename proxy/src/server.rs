@@ -80,9 +80,11 @@ fn run(mut config: Config) -> Result<ExitCode, StartError> {
     let system = |what| move |error| StartError::System(what, error);
     node.stop.on_signals().map_err(system("cannot receive signals"))?;
     let effort_of = Arc::clone(&node);
-    driver::start(&node.shard, move || clock.moment().now, move || {
-        effort_of.settings.now().active_expire_effort
-    })
+    driver::start(
+        &node.shard,
+        move || clock.moment().now,
+        move || effort_of.settings.now().active_expire_effort,
+    )
     .map_err(system("cannot start a thread"))?;
     let threads = DataThreads::start(&node, clock, fixed, max)
         .map_err(system("cannot start a data thread"))?;
@@ -115,7 +117,11 @@ fn threads_of(setting: IoThreads) -> (bool, usize) {
     }
 }
 
-fn node(config: Config, listening: Vec<SocketAddr>, threads: (bool, usize)) -> Result<Arc<Node>, StartError> {
+fn node(
+    config: Config,
+    listening: Vec<SocketAddr>,
+    threads: (bool, usize),
+) -> Result<Arc<Node>, StartError> {
     let mut random = [0u8; 36];
     fill_random(&mut random).map_err(|error| StartError::System("no randomness", error))?;
     let word = |at: usize| {

@@ -11,7 +11,12 @@ pub const REDIS_VERSION: &str = "7.2.4";
 
 impl Session {
     /// `AUTH [username] password`
-    pub(super) fn auth(&mut self, cx: &Cx<'_>, words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
+    pub(super) fn auth(
+        &mut self,
+        cx: &Cx<'_>,
+        words: &[&[u8]],
+        out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
         let (user, password) = match words {
             [_, password] => (None, *password),
             [_, user, password] => (Some(*user), *password),
@@ -36,7 +41,12 @@ impl Session {
     }
 
     /// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
-    pub(super) fn hello(&mut self, cx: &Cx<'_>, words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
+    pub(super) fn hello(
+        &mut self,
+        cx: &Cx<'_>,
+        words: &[&[u8]],
+        out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
         let protocol = match words.get(1).map(|text| parse_i64(text)) {
             None => self.protocol,
             Some(None) => return Err(CommandError::ProtoNotInteger),
@@ -90,7 +100,12 @@ impl Session {
     }
 
     /// `SELECT index`
-    pub(super) fn select(&mut self, cx: &Cx<'_>, words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
+    pub(super) fn select(
+        &mut self,
+        cx: &Cx<'_>,
+        words: &[&[u8]],
+        out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
         let index = parse_i64(words[1]).ok_or(CommandError::NotInteger)?;
         // Redis reads a C int here and says so.
         let index = i32::try_from(index).map_err(|_| CommandError::OutOfRange)?;

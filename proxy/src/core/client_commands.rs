@@ -98,9 +98,13 @@ impl Filter {
 
 /// Whether a client type is the one that all connections here have.
 fn is_normal(name: &[u8]) -> Result<bool, CommandError> {
-    for (known, normal) in
-        [("normal", true), ("master", false), ("slave", false), ("replica", false), ("pubsub", false)]
-    {
+    for (known, normal) in [
+        ("normal", true),
+        ("master", false),
+        ("slave", false),
+        ("replica", false),
+        ("pubsub", false),
+    ] {
         if name.eq_ignore_ascii_case(known.as_bytes()) {
             return Ok(normal);
         }
@@ -160,7 +164,12 @@ impl Session {
         Ok(())
     }
 
-    fn client_list(&self, words: &[&[u8]], cx: &Cx<'_>, out: &mut ReplyBuf) -> Result<(), CommandError> {
+    fn client_list(
+        &self,
+        words: &[&[u8]],
+        cx: &Cx<'_>,
+        out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
         let mut clients = cx.node.clients.all();
         match words {
             [_, _] => {}
@@ -172,7 +181,9 @@ impl Session {
             [_, _, what, ids @ ..] if what.eq_ignore_ascii_case(b"ID") && !ids.is_empty() => {
                 let wanted: Option<Vec<u64>> = ids
                     .iter()
-                    .map(|id| parse_i64(id).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0))
+                    .map(|id| {
+                        parse_i64(id).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0)
+                    })
                     .collect();
                 let wanted = wanted.ok_or(CommandError::Other("ERR Invalid client ID".into()))?;
                 clients.retain(|client| wanted.contains(&client.id));
@@ -215,7 +226,12 @@ impl Session {
         Ok(())
     }
 
-    fn client_kill(&mut self, words: &[&[u8]], cx: &Cx<'_>, out: &mut ReplyBuf) -> Result<(), CommandError> {
+    fn client_kill(
+        &mut self,
+        words: &[&[u8]],
+        cx: &Cx<'_>,
+        out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
         let old_style = words.len() == 3;
         let filter = if old_style {
             let addr = String::from_utf8_lossy(words[2]).into_owned();
@@ -250,7 +266,10 @@ fn kill_filter(words: &[&[u8]]) -> Result<Filter, CommandError> {
         let [what, value] = pair else { return Err(CommandError::Syntax) };
         let text = || String::from_utf8_lossy(value).into_owned();
         let number = |error: &'static str| {
-            parse_i64(value).filter(|n| *n > 0).map(|n| n as u64).ok_or(CommandError::Other(error.into()))
+            parse_i64(value)
+                .filter(|n| *n > 0)
+                .map(|n| n as u64)
+                .ok_or(CommandError::Other(error.into()))
         };
         match what.to_ascii_uppercase().as_slice() {
             b"ID" => filter.id = Some(number("ERR client-id should be greater than 0")?),
@@ -272,8 +291,7 @@ fn kill_filter(words: &[&[u8]]) -> Result<Filter, CommandError> {
                 }
             }
             b"MAXAGE" => {
-                filter.max_age_s =
-                    Some(number("ERR maxage is not an integer or out of range")?);
+                filter.max_age_s = Some(number("ERR maxage is not an integer or out of range")?);
             }
             _ => return Err(CommandError::Syntax),
         }

@@ -6,6 +6,7 @@ use crate::info;
 use crate::stop::Cause;
 use kinring_common::command::introspect::{self, Tree};
 use kinring_common::command::{Command, CommandError, Row, glob};
+use kinring_common::keyspace::Locks;
 use kinring_common::resp::{Frame, Protocol, ReplyBuf};
 
 const CONFIG_HELP: &[&str] = &[
@@ -21,12 +22,14 @@ const CONFIG_HELP: &[&str] = &[
 ];
 
 impl Session {
-    /// Runs a command of the session whose arity was checked.
+    /// Runs a command of the session whose arity was checked. `locks` are those that EXEC holds: who
+    /// needs a partition uses these, because taking them again would never end.
     pub(super) fn control(
         &mut self,
         row: &Row,
         words: &[&[u8]],
-        cx: &mut Cx<'_>,
+        cx: &Cx<'_>,
+        locks: Option<&mut Locks<'_>>,
         out: &mut ReplyBuf,
     ) -> Result<(), CommandError> {
         match row.run {
@@ -55,7 +58,7 @@ impl Session {
                 out.bulk_display(us % 1_000_000);
             }
             Command::Info => {
-                let text = info::text(cx, &words[1..]);
+                let text = info::text(cx, locks, &words[1..]);
                 out.verbatim("txt", text.as_bytes());
             }
             Command::Shutdown => self.shutdown(cx, words, out)?,
@@ -97,7 +100,12 @@ impl Session {
     }
 
     /// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]`
-    fn shutdown(&mut self, cx: &Cx<'_>, words: &[&[u8]], _out: &mut ReplyBuf) -> Result<(), CommandError> {
+    fn shutdown(
+        &mut self,
+        cx: &Cx<'_>,
+        words: &[&[u8]],
+        _out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
         let (mut save, mut abort) = (None, false);
         for word in &words[1..] {
             match word.to_ascii_uppercase().as_slice() {

@@ -7,7 +7,7 @@ use crate::node::{Moment, Node};
 use crate::stats::{ThreadStats, add};
 use kinring_common::command::table::{self, flag};
 use kinring_common::command::{Command, CommandError, KeysJob, Place, Row};
-use kinring_common::keyspace::{Locks, Txn};
+use kinring_common::keyspace::Txn;
 use kinring_common::resp::{Batch, Protocol, ReplyBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -56,8 +56,6 @@ pub struct Cx<'a> {
     pub stats: &'a ThreadStats,
     /// The moment of the batch.
     pub moment: Moment,
-    /// Set inside EXEC: the locks that are held, which nobody below may take again.
-    pub locks: Option<&'a mut Locks<'a>>,
 }
 
 /// Why [`Session::run`] came back.
@@ -99,7 +97,7 @@ impl Session {
     /// Runs the requests of a batch from number `from` on; replies go to `out`.
     pub fn run<'b>(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &Cx<'_>,
         (batch, input): (&'b Batch, &'b [u8]),
         from: usize,
         out: &mut ReplyBuf,
@@ -164,7 +162,7 @@ impl Session {
     }
 
     #[inline]
-    fn flush(&mut self, group: &mut Group<'_>, cx: &mut Cx<'_>, out: &mut ReplyBuf) {
+    fn flush(&mut self, group: &mut Group<'_>, cx: &Cx<'_>, out: &mut ReplyBuf) {
         if !group.is_empty() {
             let manner = self.manner(cx);
             group.run(cx.node, cx.stats, (cx.moment, manner), out);
@@ -183,7 +181,7 @@ impl Session {
 
     fn refuse_unknown(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &Cx<'_>,
         words: &[&[u8]],
         error: &CommandError,
         out: &mut ReplyBuf,
@@ -200,7 +198,7 @@ impl Session {
     }
 
     /// One request that is not gathered with others.
-    fn run_alone(&mut self, cx: &mut Cx<'_>, row: &'static Row, words: &[&[u8]], out: &mut ReplyBuf) {
+    fn run_alone(&mut self, cx: &Cx<'_>, row: &'static Row, words: &[&[u8]], out: &mut ReplyBuf) {
         let mark = out.mark();
         let done = self.dispatch(cx, row, words, out);
         if let Err(error) = done {
@@ -213,7 +211,7 @@ impl Session {
 
     fn dispatch(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &Cx<'_>,
         row: &'static Row,
         words: &[&[u8]],
         out: &mut ReplyBuf,
@@ -223,8 +221,12 @@ impl Session {
         }
         if self.multi.is_some() {
             match row.run {
-                Command::Exec | Command::Discard | Command::Multi | Command::Watch
-                | Command::Quit | Command::Reset => {}
+                Command::Exec
+                | Command::Discard
+                | Command::Multi
+                | Command::Watch
+                | Command::Quit
+                | Command::Reset => {}
                 _ if row.has(flag::NO_MULTI) => {
                     self.break_transaction();
                     return Err(CommandError::NotInMulti);
@@ -236,7 +238,7 @@ impl Session {
             }
         }
         if row.place == Place::Session {
-            return self.control(row, words, cx, out);
+            return self.control(row, words, cx, None, out);
         }
         let mut group = Group::default();
         group.push(cx.node, row, words, self.db)?;

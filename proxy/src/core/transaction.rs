@@ -41,7 +41,13 @@ const WORD_OVERHEAD_BYTES: u64 = 32;
 
 impl Session {
     /// Keeps a command for EXEC. `bytes_max` bounds what one connection may keep.
-    pub(super) fn queue(&mut self, row: &'static Row, words: &[&[u8]], bytes_max: u64, out: &mut ReplyBuf) -> Result<(), CommandError> {
+    pub(super) fn queue(
+        &mut self,
+        row: &'static Row,
+        words: &[&[u8]],
+        bytes_max: u64,
+        out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
         let Some(queue) = &mut self.multi else { return Ok(()) };
         let bytes: u64 = words.iter().map(|word| word.len() as u64 + WORD_OVERHEAD_BYTES).sum();
         if queue.bytes + bytes > bytes_max {
@@ -83,7 +89,12 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn watch(&mut self, cx: &Cx<'_>, words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
+    pub(super) fn watch(
+        &mut self,
+        cx: &Cx<'_>,
+        words: &[&[u8]],
+        out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
         if self.multi.is_some() {
             return Err(CommandError::WatchInMulti);
         }
@@ -140,9 +151,10 @@ impl Session {
         let mut locks = space.lock(&set);
         let touched = watching.as_ref().is_some_and(|watching| {
             watching.watch.is_dirty()
-                || watching.keys.iter().any(|w| {
-                    !w.was_expired && locks.is_expired(w.db, &w.key, cx.moment.now)
-                })
+                || watching
+                    .keys
+                    .iter()
+                    .any(|w| !w.was_expired && locks.is_expired(w.db, &w.key, cx.moment.now))
         });
         self.watching = watching;
         if touched {
@@ -153,7 +165,7 @@ impl Session {
                 let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
                 let mark = out.mark();
                 let done = if row.place == Place::Session {
-                    self.control(row, &words, &mut Cx { locks: Some(&mut locks), ..*cx }, out)
+                    self.control(row, &words, cx, Some(&mut locks), out)
                 } else {
                     let manner = self.manner(cx);
                     let mut txn =
