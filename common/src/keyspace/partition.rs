@@ -14,7 +14,7 @@ use crate::causal::{Applied, Change, Context, Delta, Floor, Horizon, Kind, Recor
 use crate::clock::{Hlc, Now};
 use crate::command::number::parse_i64;
 use crate::id::Dot;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 
 /// Slots of one partition.
@@ -225,6 +225,38 @@ impl Partition {
         let deadline = deadline.map(|ms| (ms, hlc));
         let draft = Draft { db: pass.db, key, actor: OWN, hlc, base_hlc: hlc, deadline, payload };
         self.store(at, spot, Entry::new(draft, pass.lru));
+    }
+
+    /// APPEND to a long string: a SET of `value`, which the caller has just read here, with `tail`
+    /// after it and the same deadline.
+    ///
+    /// A value of one history grows in place, with room to spare, when nobody else holds it (no
+    /// reply being sent, no delta on its way); otherwise it is copied once. So many small pieces
+    /// cost what the pieces cost, not the value's length each.
+    pub fn append(
+        &mut self,
+        at: &Located,
+        key: &[u8],
+        (value, deadline_ms): (Bytes, Option<u64>),
+        tail: &[u8],
+        pass: &mut Pass<'_>,
+    ) {
+        let hlc = self.mint(pass.now);
+        pass.effects.touched(pass.db, key);
+        let spot = self.table.find(at, pass.db, key);
+        if let Some(spot) = spot
+            && self.is_own(self.table.get(spot))
+        {
+            // A tombstone of the same context takes the entry's place, so that it lets go of the
+            // bytes; for the SET that follows one is as good as the other.
+            let (db, seen) = (pass.db, self.table.get(spot).hlc());
+            let (actor, deadline, payload) = (OWN, None, NewPayload::Tombstone);
+            let draft = Draft { db, key, actor, hlc: seen, base_hlc: seen, deadline, payload };
+            self.store(at, Some(spot), Entry::new(draft, pass.lru));
+        }
+        let mut value = BytesMut::from(value);
+        value.extend_from_slice(tail);
+        self.change_at(at, key, Change::Replace { value: value.freeze(), deadline_ms }, hlc, pass);
     }
 
     /// Whether a packed entry's whole history is this shard's own.

@@ -237,6 +237,34 @@ impl<'t, 'k> Txn<'t, 'k> {
         self.pass(at, |partition, pass| partition.set(&at, key, value, ttl, pass));
     }
 
+    /// APPEND: a SET of what shows with `tail` after it, that keeps the deadline. Returns the
+    /// length.
+    ///
+    /// # Errors
+    /// `WrongType`, or `StringTooLong` past `text_bytes_max`; nothing changed then.
+    pub fn append(&mut self, key: &[u8], tail: &[u8]) -> Result<usize, CommandError> {
+        let bytes_max = self.text_bytes_max;
+        let Some(text) = self.text(key)? else {
+            self.set(key, tail, Ttl::Clear);
+            return Ok(tail.len());
+        };
+        let len = text.len().checked_add(tail.len()).filter(|len| *len <= bytes_max);
+        let len = len.ok_or(CommandError::StringTooLong)?;
+        match text {
+            Text::Shared(value) => {
+                let deadline = self.deadline(key).flatten();
+                let at = self.locate(key);
+                let shown = (value, deadline);
+                self.pass(at, |partition, pass| partition.append(&at, key, shown, tail, pass));
+            }
+            short => {
+                let value = [short.bytes(&mut itoa::Buffer::new()), tail].concat();
+                self.set(key, &value, Ttl::Keep);
+            }
+        }
+        Ok(len)
+    }
+
     /// DEL. Returns whether something showed.
     pub fn delete(&mut self, key: &[u8]) -> bool {
         let at = self.locate(key);
