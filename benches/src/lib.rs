@@ -28,7 +28,10 @@
 //!   latencies are the generator's, and only the CPU figure is the server's.
 //! - **Latency** of a request runs from the send of its batch to the arrival of its reply, so at
 //!   `p16` it includes the queue that the other connections make.
-//! - **Bytes per key** are resident bytes above those of the empty process.
+//! - A line in the end tells in how many turns **other programs** had the processors. Their ratios
+//!   are noise; many short rounds (`--rounds 25 --seconds 0.6`) bear it better than few long ones.
+//! - **Bytes per key** are resident bytes above those of the empty process; in the probe `memory`
+//!   once the allocator had 15 s to give back what it does not need.
 //!
 //! Every reply is checked: its type and length always, each 64th value byte by byte. A wrong one
 //! fails the run.

@@ -80,6 +80,8 @@ pub struct Turn {
     pub server_cpu_us: f64,
     /// The same of our generator.
     pub generator_cpu_us: Option<f64>,
+    /// Processors that neither of the two, but other programs or machines, used meanwhile.
+    pub others_cores: Option<f64>,
 }
 
 /// One load on both servers.
@@ -98,6 +100,13 @@ impl Traffic {
     pub fn ratio(&self, figure: impl Fn(&Turn) -> f64) -> Ratio {
         let pairs = self.turns.redis.iter().zip(&self.turns.kinring);
         Ratio::of(pairs.map(|(redis, kinring)| figure(kinring) / figure(redis)).collect())
+    }
+
+    /// How many turns had less than 9/10 of the machine, and how many there were.
+    pub fn disturbed(&self, cores: usize) -> (usize, usize) {
+        let turns = || self.turns.redis.iter().chain(&self.turns.kinring);
+        let share = |turn: &&Turn| turn.others_cores.unwrap_or(0.0) / cores as f64;
+        (turns().filter(|turn| share(turn) > 0.1).count(), turns().count())
     }
 
     /// How much of the time our generator computed, over all turns.
@@ -147,16 +156,26 @@ impl Ratio {
 /// What one probe of memory found on one server, in bytes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Memory {
-    /// Keys that were set, in all.
-    pub keys: u64,
+    /// Keys that the server holds in the end.
+    pub keys_held: u64,
     /// Resident in the empty process.
     pub empty: u64,
     /// Resident at most.
     pub peak: u64,
-    /// Resident in the end.
-    pub after: u64,
-    /// How long after the last reply the memory had been given back; `None`: nothing to wait for.
-    pub settled_s: Option<f64>,
+    /// Resident at the last reply.
+    pub at_once: u64,
+    /// Resident when the allocator had time to give memory back.
+    pub settled: u64,
+    /// How long that took, seconds.
+    pub settled_s: f64,
+}
+
+impl Memory {
+    /// Resident bytes per key above those of the empty process, if there are keys.
+    pub fn bytes_per_key(&self) -> Option<f64> {
+        let bytes = self.settled.saturating_sub(self.empty) as f64;
+        (self.keys_held > 0).then(|| bytes / self.keys_held as f64)
+    }
 }
 
 /// One probe on both servers.
@@ -194,6 +213,7 @@ mod tests {
             p999_us: None,
             server_cpu_us: cpu,
             generator_cpu_us: None,
+            others_cores: None,
         };
         let turns = Both {
             redis: [1.0, 2.0, 4.0].map(turn).to_vec(),

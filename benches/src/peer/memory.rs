@@ -36,23 +36,15 @@ pub fn measure(options: &Options, programs: &Programs, probe: Probe) -> Result<P
 
 fn probe_one(options: &Options, server: &Server, probe: Probe) -> Result<Memory> {
     let shape = Shape::with_values_of(64);
-    let keys = match probe {
+    let mut keys_held = 0;
+    match probe {
         Probe::Memory => {
             preload(server, shape, 0..options.keys)?;
-            let now = server.resident()?;
-            let (after, peak) = (now.bytes, now.peak_bytes);
-            return Ok(Memory {
-                keys: options.keys.into(),
-                empty: server.empty.bytes,
-                peak,
-                after,
-                settled_s: None,
-            });
+            keys_held = options.keys.into();
         }
         Probe::ChurnPairs => {
             let keys = Keys::Each { next: 0, end: options.churn };
             run_through(server, shape, Mix::SetThenDel, keys)?;
-            options.churn
         }
         Probe::ChurnWaves => {
             for next in (0..options.churn).step_by(WAVE as usize) {
@@ -60,24 +52,23 @@ fn probe_one(options: &Options, server: &Server, probe: Probe) -> Result<Memory>
                 run_through(server, shape, Mix::Only(Verb::Set), keys)?;
                 run_through(server, shape, Mix::Only(Verb::Del), keys)?;
             }
-            options.churn
         }
         Probe::Flushall => {
             preload(server, shape, 0..options.keys)?;
             server.client()?.call(&["FLUSHALL"])?;
-            options.keys
         }
-    };
-    let peak = server.resident()?.peak_bytes;
-    let (after, settled) = settle(server)?;
+    }
+    let now = server.resident()?;
+    let (settled, after) = settle(server)?;
     let held = server.client()?.keys()?;
-    ensure!(held == 0, "{held} keys are left");
+    ensure!(held == keys_held, "{held} keys are left, not {keys_held}");
     Ok(Memory {
-        keys: keys.into(),
+        keys_held,
         empty: server.empty.bytes,
-        peak,
-        after,
-        settled_s: Some(settled.as_secs_f64()),
+        peak: now.peak_bytes,
+        at_once: now.bytes,
+        settled,
+        settled_s: after.as_secs_f64(),
     })
 }
 

@@ -78,6 +78,7 @@ fn turn_of(figures: &Value, cpu_s: f64) -> Option<Turn> {
         p999_us: percentile("p99.90"),
         server_cpu_us: cpu_s * 1e6 / ops as f64,
         generator_cpu_us: None,
+        others_cores: None,
     })
 }
 

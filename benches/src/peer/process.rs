@@ -24,6 +24,23 @@ fn cpu_of(stat: &str) -> Option<Duration> {
     Some(TICK * (user + system))
 }
 
+/// User, system and stolen time of the whole machine: what neither ours nor the server's turns out
+/// to be was taken by somebody else. Interrupts are left out, they serve our own traffic.
+pub fn machine_cpu() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat").context("/proc/stat")?;
+    machine_cpu_of(&stat).context("/proc/stat: no line of all processors")
+}
+
+/// `cpu user nice system idle iowait irq softirq steal …`
+fn machine_cpu_of(stat: &str) -> Option<Duration> {
+    let fields: Vec<u32> =
+        stat.lines().next()?.split_whitespace().skip(1).map_while(|f| f.parse().ok()).collect();
+    match fields[..] {
+        [user, nice, system, _, _, _, _, steal, ..] => Some(TICK * (user + nice + system + steal)),
+        _ => None,
+    }
+}
+
 /// Resident memory, now and at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Resident {
@@ -61,6 +78,13 @@ mod tests {
         let stat = "42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 150 25 0 0 20 0 3 0 99";
         assert_eq!(cpu_of(stat), Some(Duration::from_millis(1750)));
         assert_eq!(cpu_of("42 (short) S 1"), None);
+    }
+
+    #[test]
+    fn idle_and_interrupts_are_not_work() {
+        let stat = "cpu  100 10 50 9999 88 77 66 5 0 0\ncpu0 1 2 3\n";
+        assert_eq!(machine_cpu_of(stat), Some(Duration::from_millis(1650)));
+        assert_eq!(machine_cpu_of(""), None);
     }
 
     #[test]

@@ -56,6 +56,7 @@ fn run(options: &Options, server: &Server, test: &str, depth: u32, requests: u64
         p999_us: None,
         server_cpu_us: cpu.as_secs_f64() * 1e6 / requests as f64,
         generator_cpu_us: None,
+        others_cores: None,
     })
 }
 

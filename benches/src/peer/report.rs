@@ -35,15 +35,16 @@ impl Report {
     pub fn add_memory(&mut self, probed: Probed) {
         if self.memory.is_empty() {
             println!(
-                "\n{:16} {:8} {:>9} {:>9} {:>9} {:>11} {:>9} {:>10}",
+                "\n{:16} {:8} {:>9} {:>9} {:>10} {:>10} {:>9} {:>13} {:>9}",
                 "memory",
                 "server",
                 "empty MB",
                 "peak MB",
-                "after MB",
-                "after/empty",
-                "bytes/key",
-                "settled s"
+                "at once MB",
+                "settled MB",
+                "after s",
+                "settled/empty",
+                "bytes/key"
             );
         }
         print_memory(&probed.load, "redis", &probed.memory.redis);
@@ -68,12 +69,24 @@ impl Report {
             println!("{:16} {cells}", traffic.load);
             println!("{:16}   CPU/op by round: {}", "", by_round(&row[0]));
         }
+        self.warn_of_others();
         if !self.memory.is_empty() {
-            println!("\n{:16} {:>14}", "kinring / redis", "resident after");
+            println!("\n{:16} {:>14}", "kinring / redis", "resident");
         }
         for probed in &self.memory {
-            let ratio = probed.memory.kinring.after as f64 / probed.memory.redis.after as f64;
+            let ratio = probed.memory.kinring.settled as f64 / probed.memory.redis.settled as f64;
             println!("{:16} {ratio:>14.3}", probed.load);
+        }
+    }
+
+    fn warn_of_others(&self) {
+        let counts = self.traffic.iter().map(|traffic| traffic.disturbed(self.machine.cores));
+        let (disturbed, all) = counts.fold((0, 0), |sum, n| (sum.0 + n.0, sum.1 + n.1));
+        if disturbed > 0 {
+            println!(
+                "\nother programs took over a tenth of the machine in {disturbed} of {all} turns: \
+                 measure again when it is quiet"
+            );
         }
     }
 
@@ -98,16 +111,14 @@ impl Report {
         }
         for Probed { load, memory } in &self.memory {
             let (redis, kinring) = (&memory.redis, &memory.kinring);
-            let ratio = kinring.after as f64 / redis.after as f64;
-            let per_key = |m: &Memory| match m.settled_s {
-                None => format!("{:.0}", bytes_per_key(m)),
-                Some(_) => "–".to_owned(),
-            };
+            let ratio = kinring.settled as f64 / redis.settled as f64;
+            let per_key =
+                |m: &Memory| m.bytes_per_key().map_or("–".into(), |b| format!("{b:.0}"));
             let _ = writeln!(
                 out,
                 "| {load} | {:.0} MB | {:.0} MB | {ratio:.2} | {} | {} |",
-                megabytes(redis.after),
-                megabytes(kinring.after),
+                megabytes(redis.settled),
+                megabytes(kinring.settled),
                 per_key(redis),
                 per_key(kinring),
             );
@@ -133,17 +144,15 @@ fn print_server(load: &str, server: &str, turns: &[Turn], bytes_per_key: f64) {
 }
 
 fn print_memory(load: &str, server: &str, memory: &Memory) {
-    let settled = memory.settled_s.map_or("–".to_owned(), |s| format!("{s:.1}"));
-    let per_key = match memory.settled_s {
-        None => format!("{:.1}", bytes_per_key(memory)),
-        Some(_) => "–".to_owned(),
-    };
     println!(
-        "{load:16} {server:8} {:>9.1} {:>9.1} {:>9.1} {:>11.2} {per_key:>9} {settled:>10}",
+        "{load:16} {server:8} {:>9.1} {:>9.1} {:>10.1} {:>10.1} {:>9.1} {:>13.2} {:>9}",
         megabytes(memory.empty),
         megabytes(memory.peak),
-        megabytes(memory.after),
-        memory.after as f64 / memory.empty as f64,
+        megabytes(memory.at_once),
+        megabytes(memory.settled),
+        memory.settled_s,
+        memory.settled as f64 / memory.empty as f64,
+        memory.bytes_per_key().map_or("–".to_owned(), |bytes| format!("{bytes:.1}")),
     );
 }
 
@@ -173,10 +182,6 @@ fn spread(ratio: &Ratio) -> String {
 
 fn by_round(ratio: &Ratio) -> String {
     ratio.rounds.iter().map(|r| format!("{r:.3}")).collect::<Vec<_>>().join(" ")
-}
-
-fn bytes_per_key(memory: &Memory) -> f64 {
-    memory.after.saturating_sub(memory.empty) as f64 / memory.keys as f64
 }
 
 /// Of a million bytes.

@@ -75,16 +75,41 @@ pub fn run_through(server: &Server, shape: Shape, mix: Mix, keys: Keys) -> Resul
 fn one_turn(options: &Options, server: &Server, plan: &Plan) -> Result<Turn> {
     let mut generator = Generator::connect(server.address, plan)?;
     generator.run_for(options.warmup)?;
-    let own = std::process::id();
-    let before = (server.cpu()?, process::cpu(own)?);
+    let before = Cpu::read(server)?;
     let window = generator.run_for(options.seconds)?;
-    let after = (server.cpu()?, process::cpu(own)?);
+    let used = Cpu::read(server)?.since(&before);
     generator.drain()?;
     ensure!(window.replies > 0, "no reply within {:?}", options.seconds);
-    Ok(turn_of(&window, after.0 - before.0, after.1 - before.1))
+    Ok(turn_of(&window, &used))
 }
 
-fn turn_of(window: &Window, server: Duration, own: Duration) -> Turn {
+/// Who has used the processors.
+struct Cpu {
+    server: Duration,
+    generator: Duration,
+    machine: Duration,
+}
+
+impl Cpu {
+    fn read(server: &Server) -> Result<Cpu> {
+        let generator = process::cpu(std::process::id())?;
+        Ok(Cpu { server: server.cpu()?, generator, machine: process::machine_cpu()? })
+    }
+
+    fn since(&self, before: &Cpu) -> Cpu {
+        Cpu {
+            server: self.server - before.server,
+            generator: self.generator - before.generator,
+            machine: self.machine.saturating_sub(before.machine),
+        }
+    }
+
+    fn others(&self) -> Duration {
+        self.machine.saturating_sub(self.server + self.generator)
+    }
+}
+
+fn turn_of(window: &Window, used: &Cpu) -> Turn {
     let seconds = window.elapsed.as_secs_f64();
     let per_op = |cpu: Duration| cpu.as_secs_f64() * 1e6 / window.replies as f64;
     let percentile = |q| window.latency_ns.value_at_quantile(q) as f64 / 1e3;
@@ -95,7 +120,8 @@ fn turn_of(window: &Window, server: Duration, own: Duration) -> Turn {
         p50_us: percentile(0.5),
         p99_us: percentile(0.99),
         p999_us: Some(percentile(0.999)),
-        server_cpu_us: per_op(server),
-        generator_cpu_us: Some(per_op(own)),
+        server_cpu_us: per_op(used.server),
+        generator_cpu_us: Some(per_op(used.generator)),
+        others_cores: Some(used.others().as_secs_f64() / seconds),
     }
 }
