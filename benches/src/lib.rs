@@ -29,7 +29,7 @@
 //! - **Latency** of a request runs from the send of its batch to the arrival of its reply, so at
 //!   `p16` it includes the queue that the other connections make.
 //! - A line in the end tells in how many turns **other programs** had the processors. Their ratios
-//!   are noise; many short rounds (`--rounds 25 --seconds 0.6`) bear it better than few long ones.
+//!   are noise: `--repeats 50` discards such rounds, whatever they say, and runs them again.
 //! - **Bytes per key** are resident bytes above those of the empty process; in the probe `memory`
 //!   once the allocator had 15 s to give back what it does not need.
 //!

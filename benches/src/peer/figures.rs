@@ -84,6 +84,13 @@ pub struct Turn {
     pub others_cores: Option<f64>,
 }
 
+impl Turn {
+    /// Did others use so much of a processor that the figures are in doubt?
+    pub fn is_disturbed(&self) -> bool {
+        self.others_cores.is_some_and(|cores| cores > 0.1)
+    }
+}
+
 /// One load on both servers.
 #[derive(Clone, Debug, Serialize)]
 pub struct Traffic {
@@ -102,11 +109,10 @@ impl Traffic {
         Ratio::of(pairs.map(|(redis, kinring)| figure(kinring) / figure(redis)).collect())
     }
 
-    /// How many turns had less than 9/10 of the machine, and how many there were.
-    pub fn disturbed(&self, cores: usize) -> (usize, usize) {
+    /// How many turns were disturbed, and how many there were.
+    pub fn disturbed(&self) -> (usize, usize) {
         let turns = || self.turns.redis.iter().chain(&self.turns.kinring);
-        let share = |turn: &&Turn| turn.others_cores.unwrap_or(0.0) / cores as f64;
-        (turns().filter(|turn| share(turn) > 0.1).count(), turns().count())
+        (turns().filter(|turn| turn.is_disturbed()).count(), turns().count())
     }
 
     /// How much of the time our generator computed, over all turns.

@@ -29,6 +29,16 @@ pub struct Options {
     #[arg(long, default_value = "0.5", value_parser = seconds, value_name = "SECONDS")]
     pub warmup: Duration,
 
+    /// Rounds of a load, at most, to discard and repeat because other programs used over a tenth of
+    /// a core meanwhile
+    #[arg(long, default_value_t = 0, value_name = "ROUNDS")]
+    pub repeats: u32,
+
+    /// Start a fresh pair of servers for each round too: where a process happens to lie in memory
+    /// is then part of the noise
+    #[arg(long)]
+    pub fresh: bool,
+
     /// Connections
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub connections: u16,

@@ -80,11 +80,11 @@ impl Report {
     }
 
     fn warn_of_others(&self) {
-        let counts = self.traffic.iter().map(|traffic| traffic.disturbed(self.machine.cores));
+        let counts = self.traffic.iter().map(Traffic::disturbed);
         let (disturbed, all) = counts.fold((0, 0), |sum, n| (sum.0 + n.0, sum.1 + n.1));
         if disturbed > 0 {
             println!(
-                "\nother programs took over a tenth of the machine in {disturbed} of {all} turns: \
+                "\nother programs took over a tenth of a core in {disturbed} of {all} turns: \
                  measure again when it is quiet"
             );
         }

@@ -38,7 +38,7 @@ struct Program {
 impl Programs {
     /// Finds both, and builds Kinring if no path was given.
     pub fn find(options: &Options) -> Result<Programs> {
-        let quiet = ["--save", "", "--appendonly", "no", "--protected-mode", "no"];
+        let quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"];
         let redis = Program::find("redis", &options.redis, &quiet, &options.redis_args)?;
         let path = match &options.kinring {
             Some(path) => path.clone(),

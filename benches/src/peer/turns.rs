@@ -1,7 +1,7 @@
 //! Rounds of turns, A B A B.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -16,6 +16,9 @@ use crate::load::request::{Shape, Verb};
 
 /// Deep enough that loading a million keys takes a second.
 const PRELOAD_PIPELINE: usize = 32;
+
+/// Whoever disturbs a round may be done by then; if not, it is run all the same.
+const QUIET_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Runs a load with our generator on a fresh pair of servers.
 pub fn measure(options: &Options, programs: &Programs, load: &loads::Traffic) -> Result<Traffic> {
@@ -34,25 +37,60 @@ pub fn rounds(
     keys: Range<u32>,
     mut turn: impl FnMut(&Server, u32) -> Result<Turn>,
 ) -> Result<Traffic> {
-    let servers = programs.start()?;
-    servers.try_map(|server| preload(server, shape, keys.clone()))?;
+    let start = || -> Result<Both<Server>> {
+        let servers = programs.start()?;
+        servers.try_map(|server| preload(server, shape, keys.clone()))?;
+        Ok(servers)
+    };
+    let mut servers = start()?;
     let mut turns = Both { redis: Vec::new(), kinring: Vec::new() };
-    for round in 0..options.rounds {
+    let mut repeats = options.repeats;
+    let mut round = 0;
+    while round < options.rounds {
         let now = servers.try_map(|server| {
             let turn = turn(server, round);
             turn.with_context(|| format!("{name} on {}, round {}", server.name, round + 1))
         })?;
-        let cpu = now.kinring.server_cpu_us / now.redis.server_cpu_us;
-        let throughput = now.kinring.ops_per_s / now.redis.ops_per_s;
-        eprintln!("{name} round {}: CPU {cpu:.3}, throughput {throughput:.3}", round + 1);
+        let disturbed = now.redis.is_disturbed() || now.kinring.is_disturbed();
+        let again = disturbed && repeats > 0;
+        eprintln!(
+            "{name} round {}: CPU {:.3}, throughput {:.3}{}",
+            round + 1,
+            now.kinring.server_cpu_us / now.redis.server_cpu_us,
+            now.kinring.ops_per_s / now.redis.ops_per_s,
+            if again { ", disturbed: again" } else { "" },
+        );
+        if again {
+            repeats -= 1;
+            wait_for_quiet()?;
+            continue;
+        }
         turns.redis.push(now.redis);
         turns.kinring.push(now.kinring);
+        round += 1;
+        if options.fresh && round < options.rounds {
+            servers = start()?;
+        }
     }
     let bytes_per_key = servers.try_map(|server| {
         let bytes = server.resident()?.bytes.saturating_sub(server.empty.bytes);
         anyhow::Ok(bytes as f64 / keys.len() as f64)
     })?;
     Ok(Traffic { load: name.to_owned(), bytes_per_key, turns })
+}
+
+/// Waits for half a second in which the machine does next to nothing.
+fn wait_for_quiet() -> Result<()> {
+    let step = Duration::from_millis(500);
+    let start = Instant::now();
+    while start.elapsed() < QUIET_WAIT_MAX {
+        let before = process::machine_cpu()?;
+        std::thread::sleep(step);
+        if process::machine_cpu()?.saturating_sub(before) < step / 10 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Sets these keys and asks the server whether it counts as many.
