@@ -188,9 +188,10 @@ impl Keyspace {
             databases: options.databases,
             lone: options.lone,
         };
-        let partition = || CachePadded::new(Mutex::new(Partition::new(shared.clone())));
+        let partition =
+            |number| CachePadded::new(Mutex::new(Partition::new(number, shared.clone())));
         Keyspace {
-            partitions: std::iter::repeat_with(partition).take(PARTITIONS).collect(),
+            partitions: (0..=u8::MAX).map(partition).collect(),
             watchers: Watchers::default(),
             options,
         }
