@@ -1,1 +1,57 @@
-//! Stub.
+//! The stateful side of Kinring: the partitions of one node and the work that goes on behind them.
+//!
+//! [`Shard`] holds the keys; [`driver`] is the thread that expires them. The rules of that work are
+//! in [`core`], which reads no clock and starts no thread.
+
+pub mod core;
+pub mod driver;
+
+use kinring_common::id::Actor;
+use kinring_common::keyspace::{HashSeed, Keyspace, Options};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a shard is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardOptions {
+    /// Databases, 1 to 256.
+    pub databases: u16,
+    /// The keyed hash; the same on all owners.
+    pub seed: HashSeed,
+    /// This incarnation of the data. Without a data directory every start is a new one.
+    pub actor: Actor,
+}
+
+/// The keys of one node.
+pub struct Shard {
+    keyspace: Keyspace,
+    expired: AtomicU64,
+}
+
+impl Shard {
+    /// A shard that is the only owner of every slot and keeps nothing on disk.
+    pub fn alone(options: ShardOptions) -> Shard {
+        let keyspace = Keyspace::new(Options {
+            seed: options.seed,
+            actor: options.actor,
+            databases: options.databases,
+            lone: true,
+            deltas: false,
+            events: false,
+        });
+        Shard { keyspace, expired: AtomicU64::new(0) }
+    }
+
+    /// Its keys.
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    /// Keys that the sweep expired since the start.
+    pub fn expired(&self) -> u64 {
+        self.expired.load(Ordering::Relaxed)
+    }
+
+    fn note_expired(&self, keys: u64) {
+        self.expired.fetch_add(keys, Ordering::Relaxed);
+    }
+}

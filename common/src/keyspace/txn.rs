@@ -90,7 +90,16 @@ pub struct Txn<'t, 'k> {
     pub touch: bool,
     /// Randomness from outside.
     pub random: u64,
+    /// Largest string that a command may make (`proto-max-bulk-len`).
+    pub text_bytes_max: usize,
+    /// Reads of values that found something.
+    pub hits: u64,
+    /// Reads of values that found nothing.
+    pub misses: u64,
 }
+
+/// Redis's `proto-max-bulk-len`, unless it is set.
+const TEXT_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 impl<'t, 'k> Txn<'t, 'k> {
     /// A transaction under these locks.
@@ -101,7 +110,18 @@ impl<'t, 'k> Txn<'t, 'k> {
         db: u8,
         random: u64,
     ) -> Txn<'t, 'k> {
-        Txn { locks, hints: &[], effects, now, db, touch: true, random }
+        Txn {
+            locks,
+            hints: &[],
+            effects,
+            now,
+            db,
+            touch: true,
+            random,
+            text_bytes_max: TEXT_BYTES_MAX,
+            hits: 0,
+            misses: 0,
+        }
     }
 
     /// Knows where these keys are.
@@ -215,6 +235,34 @@ impl<'t, 'k> Txn<'t, 'k> {
     pub fn set(&mut self, key: &[u8], value: &[u8], ttl: Ttl) {
         let at = self.locate(key);
         self.pass(at, |partition, pass| partition.set(&at, key, value, ttl, pass));
+    }
+
+    /// APPEND: a SET of what shows with `tail` after it, that keeps the deadline. Returns the
+    /// length.
+    ///
+    /// # Errors
+    /// `WrongType`, or `StringTooLong` past `text_bytes_max`; nothing changed then.
+    pub fn append(&mut self, key: &[u8], tail: &[u8]) -> Result<usize, CommandError> {
+        let bytes_max = self.text_bytes_max;
+        let Some(text) = self.text(key)? else {
+            self.set(key, tail, Ttl::Clear);
+            return Ok(tail.len());
+        };
+        let len = text.len().checked_add(tail.len()).filter(|len| *len <= bytes_max);
+        let len = len.ok_or(CommandError::StringTooLong)?;
+        match text {
+            Text::Shared(value) => {
+                let deadline = self.deadline(key).flatten();
+                let at = self.locate(key);
+                let shown = (value, deadline);
+                self.pass(at, |partition, pass| partition.append(&at, key, shown, tail, pass));
+            }
+            short => {
+                let value = [short.bytes(&mut itoa::Buffer::new()), tail].concat();
+                self.set(key, &value, Ttl::Keep);
+            }
+        }
+        Ok(len)
     }
 
     /// DEL. Returns whether something showed.

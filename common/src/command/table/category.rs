@@ -1,4 +1,4 @@
-//! ACL categories: the bits of [`super::Row::categories`].
+//! ACL categories: the bits that a [`Row`](super::Row) has as categories.
 
 #![expect(missing_docs, reason = "a constant means the ACL category of its name")]
 

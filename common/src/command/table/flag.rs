@@ -1,4 +1,5 @@
-//! What a command may do and when it may run, with Redis's meanings: the bits of [`super::Row::flags`].
+//! What a command may do and when it may run, with Redis's meanings: the bits that a
+//! [`Row`](super::Row) has as flags.
 
 #![expect(missing_docs, reason = "a constant means the Redis flag of its name")]
 

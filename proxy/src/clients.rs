@@ -1,0 +1,214 @@
+//! The clients that are connected: what CLIENT LIST shows and CLIENT KILL ends.
+//!
+//! A connection's own thread writes its numbers with plain atomic stores; others read them.
+
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
+use tokio::task::AbortHandle;
+
+/// One connected client.
+#[derive(Debug)]
+pub struct Client {
+    /// Given in ascending order, never twice.
+    pub id: u64,
+    /// Where it connects from.
+    pub addr: SocketAddr,
+    /// The address of ours that it connected to.
+    pub local: SocketAddr,
+    /// The descriptor of its socket.
+    pub fd: i32,
+    /// When it connected, monotonic microseconds.
+    pub since_us: u64,
+    /// When it last sent something.
+    pub active_us: AtomicU64,
+    /// The selected database.
+    pub db: AtomicU8,
+    /// Number of the last command's row, plus one.
+    pub command: AtomicU16,
+    /// 2 or 3.
+    pub protocol: AtomicU8,
+    /// Commands queued since MULTI, -1 outside.
+    pub queued: AtomicI64,
+    /// Watched keys.
+    pub watched: AtomicU64,
+    /// Bytes of a request that has not wholly arrived.
+    pub input_bytes: AtomicU64,
+    /// Reply bytes that the client has not read.
+    pub output_bytes: AtomicU64,
+    /// CLIENT NO-EVICT.
+    pub no_evict: AtomicBool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: AtomicBool,
+    /// It works on a batch now: a stop waits for it.
+    pub working: AtomicBool,
+    /// CLIENT KILL, or a limit, ended it.
+    pub killed: AtomicBool,
+    names: Mutex<Names>,
+    task: Mutex<Option<AbortHandle>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Names {
+    name: String,
+    lib_name: String,
+    lib_ver: String,
+}
+
+/// A text that a client sets about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// CLIENT SETNAME.
+    Name,
+    /// CLIENT SETINFO LIB-NAME.
+    LibName,
+    /// CLIENT SETINFO LIB-VER.
+    LibVer,
+}
+
+impl Client {
+    /// Sets one of its texts.
+    pub fn set(&self, what: Named, text: String) {
+        let mut names = self.names.lock();
+        match what {
+            Named::Name => names.name = text,
+            Named::LibName => names.lib_name = text,
+            Named::LibVer => names.lib_ver = text,
+        }
+    }
+
+    /// Its name, empty if it has none.
+    pub fn name(&self) -> String {
+        self.names.lock().name.clone()
+    }
+
+    /// The task that serves it now.
+    pub fn set_task(&self, task: AbortHandle) {
+        let mut held = self.task.lock();
+        if self.killed.load(Relaxed) {
+            task.abort();
+        }
+        *held = Some(task);
+    }
+
+    /// Ends its connection.
+    pub fn kill(&self) {
+        let task = self.task.lock();
+        self.killed.store(true, Relaxed);
+        if let Some(task) = &*task {
+            task.abort();
+        }
+    }
+
+    /// Its line in CLIENT LIST.
+    pub fn line(&self, now_us: u64) -> String {
+        let names = self.names.lock().clone();
+        let age = now_us.saturating_sub(self.since_us) / 1_000_000;
+        let idle = now_us.saturating_sub(self.active_us.load(Relaxed)) / 1_000_000;
+        let multi = self.queued.load(Relaxed);
+        let command = self.command.load(Relaxed);
+        let command = (command.checked_sub(1))
+            .and_then(|at| kinring_common::command::table::TABLE.get(usize::from(at)))
+            .map_or("NULL", |row| row.name);
+        let (input, output) = (self.input_bytes.load(Relaxed), self.output_bytes.load(Relaxed));
+        let mut line = String::with_capacity(320);
+        // Writing to a string cannot fail.
+        let _ = write!(
+            line,
+            "id={} addr={} laddr={} fd={} name={} age={age} idle={idle} flags={} db={} sub=0 \
+             psub=0 ssub=0 multi={multi} watch={} qbuf={input} qbuf-free=0 argv-mem=0 \
+             multi-mem=0 rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} events=r \
+             cmd={command} user=default redir=-1 resp={} lib-name={} lib-ver={}",
+            self.id,
+            self.addr,
+            self.local,
+            self.fd,
+            names.name,
+            self.flags(),
+            self.db.load(Relaxed),
+            self.watched.load(Relaxed),
+            input + output,
+            self.protocol.load(Relaxed),
+            names.lib_name,
+            names.lib_ver,
+        );
+        line
+    }
+
+    fn flags(&self) -> String {
+        let mut flags = String::new();
+        if self.queued.load(Relaxed) >= 0 {
+            flags.push('x');
+        }
+        if self.no_evict.load(Relaxed) {
+            flags.push('e');
+        }
+        if self.no_touch.load(Relaxed) {
+            flags.push('T');
+        }
+        if flags.is_empty() {
+            flags.push('N');
+        }
+        flags
+    }
+}
+
+/// All connected clients.
+#[derive(Debug, Default)]
+pub struct Clients {
+    map: Mutex<BTreeMap<u64, Arc<Client>>>,
+    last: AtomicU64,
+}
+
+impl Clients {
+    /// A new client, now in the list.
+    pub fn add(&self, addr: SocketAddr, local: SocketAddr, fd: i32, now_us: u64) -> Arc<Client> {
+        let id = self.last.fetch_add(1, Relaxed) + 1;
+        let client = Arc::new(Client {
+            id,
+            addr,
+            local,
+            fd,
+            since_us: now_us,
+            active_us: AtomicU64::new(now_us),
+            db: AtomicU8::new(0),
+            command: AtomicU16::new(0),
+            protocol: AtomicU8::new(2),
+            queued: AtomicI64::new(-1),
+            watched: AtomicU64::new(0),
+            input_bytes: AtomicU64::new(0),
+            output_bytes: AtomicU64::new(0),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            working: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
+            names: Mutex::default(),
+            task: Mutex::default(),
+        });
+        self.map.lock().insert(id, Arc::clone(&client));
+        client
+    }
+
+    /// It has gone.
+    pub fn remove(&self, id: u64) {
+        self.map.lock().remove(&id);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.map.lock().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them, by id.
+    pub fn all(&self) -> Vec<Arc<Client>> {
+        self.map.lock().values().cloned().collect()
+    }
+}

@@ -1,0 +1,174 @@
+//! What the server counts. Each data thread has numbers of its own, which it alone writes.
+
+use crossbeam::utils::CachePadded;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Error codes that are counted apart; a client cannot make more of them up than this.
+const ERROR_CODES_MAX: usize = 128;
+
+/// One data thread's numbers.
+#[derive(Debug, Default)]
+pub struct ThreadStats {
+    /// Commands that were executed.
+    pub commands: AtomicU64,
+    /// Bytes read from clients.
+    pub input_bytes: AtomicU64,
+    /// Bytes written to clients.
+    pub output_bytes: AtomicU64,
+    /// Reads that found their key.
+    pub hits: AtomicU64,
+    /// Reads that did not.
+    pub misses: AtomicU64,
+    /// Reads from sockets.
+    pub reads: AtomicU64,
+    /// Writes to sockets.
+    pub writes: AtomicU64,
+    /// Connections that it serves.
+    pub connections: AtomicU64,
+}
+
+/// Adds to a number that only this thread writes: no locked instruction.
+#[inline]
+pub fn add(number: &AtomicU64, by: u64) {
+    number.store(number.load(Relaxed).wrapping_add(by), Relaxed);
+}
+
+/// The sums over all threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named as in ThreadStats")]
+pub struct Sums {
+    pub commands: u64,
+    pub input_bytes: u64,
+    pub output_bytes: u64,
+    pub hits: u64,
+    pub misses: u64,
+    pub reads: u64,
+    pub writes: u64,
+}
+
+/// All numbers of the process.
+#[derive(Debug, Default)]
+pub struct Stats {
+    threads: Mutex<Vec<Arc<CachePadded<ThreadStats>>>>,
+    /// Connections accepted.
+    pub accepted: AtomicU64,
+    /// Connections refused because of `maxclients`.
+    pub rejected: AtomicU64,
+    /// Connections closed because a client did not read its replies.
+    pub output_limit_closed: AtomicU64,
+    /// Connections closed because a request was too long.
+    pub query_limit_closed: AtomicU64,
+    /// Errors by their code.
+    errors: Mutex<BTreeMap<String, u64>>,
+    /// What CONFIG RESETSTAT subtracts.
+    base: Mutex<Sums>,
+    rate: Mutex<Rate>,
+}
+
+#[derive(Debug, Default)]
+struct Rate {
+    sums: Sums,
+    at_us: u64,
+    commands: u64,
+    input_bytes: u64,
+    output_bytes: u64,
+}
+
+/// Work in the last second or so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PerSecond {
+    /// Commands.
+    pub commands: u64,
+    /// Bytes read.
+    pub input_bytes: u64,
+    /// Bytes written.
+    pub output_bytes: u64,
+}
+
+impl Stats {
+    /// Numbers for one more data thread.
+    pub fn thread(&self) -> Arc<CachePadded<ThreadStats>> {
+        let stats = Arc::new(CachePadded::new(ThreadStats::default()));
+        self.threads.lock().push(Arc::clone(&stats));
+        stats
+    }
+
+    fn total(&self) -> Sums {
+        let mut sums = Sums::default();
+        for thread in self.threads.lock().iter() {
+            sums.commands += thread.commands.load(Relaxed);
+            sums.input_bytes += thread.input_bytes.load(Relaxed);
+            sums.output_bytes += thread.output_bytes.load(Relaxed);
+            sums.hits += thread.hits.load(Relaxed);
+            sums.misses += thread.misses.load(Relaxed);
+            sums.reads += thread.reads.load(Relaxed);
+            sums.writes += thread.writes.load(Relaxed);
+        }
+        sums
+    }
+
+    /// The sums since the start or the last reset.
+    pub fn sums(&self) -> Sums {
+        let (now, base) = (self.total(), *self.base.lock());
+        Sums {
+            commands: now.commands - base.commands,
+            input_bytes: now.input_bytes - base.input_bytes,
+            output_bytes: now.output_bytes - base.output_bytes,
+            hits: now.hits - base.hits,
+            misses: now.misses - base.misses,
+            reads: now.reads - base.reads,
+            writes: now.writes - base.writes,
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset(&self) {
+        *self.base.lock() = self.total();
+        for number in
+            [&self.accepted, &self.rejected, &self.output_limit_closed, &self.query_limit_closed]
+        {
+            number.store(0, Relaxed);
+        }
+        self.errors.lock().clear();
+    }
+
+    /// Notes an error reply.
+    pub fn error(&self, line: &[u8]) {
+        let code = line.split(|byte| *byte == b' ').next().unwrap_or(b"ERR");
+        let code = String::from_utf8_lossy(&code[..code.len().min(32)]).into_owned();
+        let mut errors = self.errors.lock();
+        if errors.len() < ERROR_CODES_MAX || errors.contains_key(&code) {
+            *errors.entry(code).or_default() += 1;
+        }
+    }
+
+    /// Errors by their code.
+    pub fn errors(&self) -> Vec<(String, u64)> {
+        self.errors.lock().iter().map(|(code, n)| (code.clone(), *n)).collect()
+    }
+
+    /// Takes a sample for [`Stats::per_second`]; called about once a second.
+    pub fn sample(&self, now_us: u64) {
+        let sums = self.total();
+        let mut rate = self.rate.lock();
+        let elapsed = now_us.saturating_sub(rate.at_us).max(1);
+        let each = |now: u64, before: u64| (now - before) * 1_000_000 / elapsed;
+        rate.commands = each(sums.commands, rate.sums.commands);
+        rate.input_bytes = each(sums.input_bytes, rate.sums.input_bytes);
+        rate.output_bytes = each(sums.output_bytes, rate.sums.output_bytes);
+        (rate.sums, rate.at_us) = (sums, now_us);
+    }
+
+    /// Work a second between the last two samples.
+    pub fn per_second(&self) -> PerSecond {
+        let rate = self.rate.lock();
+        PerSecond {
+            commands: rate.commands,
+            input_bytes: rate.input_bytes,
+            output_bytes: rate.output_bytes,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Decisions of the shard, without clocks, threads or sockets.
+
+pub mod expiry;
