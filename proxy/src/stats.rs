@@ -127,7 +127,9 @@ impl Stats {
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {
         *self.base.lock() = self.total();
-        for number in [&self.accepted, &self.rejected, &self.output_limit_closed, &self.query_limit_closed] {
+        for number in
+            [&self.accepted, &self.rejected, &self.output_limit_closed, &self.query_limit_closed]
+        {
             number.store(0, Relaxed);
         }
         self.errors.lock().clear();

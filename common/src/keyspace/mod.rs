@@ -156,6 +156,17 @@ impl<'k> Locks<'k> {
         self.held.get(usize::from(self.index[usize::from(partition)])).map(|guard| &**guard)
     }
 
+    /// Whether a key of a held partition is there with its deadline passed.
+    pub fn is_expired(&mut self, db: u8, key: &[u8], now: Now) -> bool {
+        let at = self.space.locate(db, key);
+        let partition = self.partition(at.partition);
+        let there = partition.table().find(&at, db, key);
+        there.is_some_and(|spot| {
+            let entry = partition.table().get(spot);
+            entry.deadline_ms().is_some() && partition.show(entry, now).is_none()
+        })
+    }
+
     /// Lets the readers of effects that live here see them. The last thing before the locks go.
     pub fn settle(&mut self, effects: &Effects) {
         if !effects.is_empty() {
@@ -177,9 +188,10 @@ impl Keyspace {
             databases: options.databases,
             lone: options.lone,
         };
-        let partition = || CachePadded::new(Mutex::new(Partition::new(shared.clone())));
+        let partition =
+            |number| CachePadded::new(Mutex::new(Partition::new(number, shared.clone())));
         Keyspace {
-            partitions: std::iter::repeat_with(partition).take(PARTITIONS).collect(),
+            partitions: (0..=u8::MAX).map(partition).collect(),
             watchers: Watchers::default(),
             options,
         }

@@ -90,11 +90,15 @@ pub struct Txn<'t, 'k> {
     pub touch: bool,
     /// Randomness from outside.
     pub random: u64,
-    /// What a string may grow to.
+    /// Largest string that a command may make (`proto-max-bulk-len`).
     pub text_bytes_max: usize,
+    /// Reads of values that found something.
+    pub hits: u64,
+    /// Reads of values that found nothing.
+    pub misses: u64,
 }
 
-/// What a request's word may have, unless configured otherwise.
+/// Redis's `proto-max-bulk-len`, unless it is set.
 const TEXT_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 impl<'t, 'k> Txn<'t, 'k> {
@@ -106,8 +110,18 @@ impl<'t, 'k> Txn<'t, 'k> {
         db: u8,
         random: u64,
     ) -> Txn<'t, 'k> {
-        let text_bytes_max = TEXT_BYTES_MAX;
-        Txn { locks, hints: &[], effects, now, db, touch: true, random, text_bytes_max }
+        Txn {
+            locks,
+            hints: &[],
+            effects,
+            now,
+            db,
+            touch: true,
+            random,
+            text_bytes_max: TEXT_BYTES_MAX,
+            hits: 0,
+            misses: 0,
+        }
     }
 
     /// Knows where these keys are.

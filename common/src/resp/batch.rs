@@ -28,10 +28,13 @@ pub(super) struct ArgRange {
     pub len: u32,
 }
 
-/// One request's last argument, and which bytes its ranges mean.
+/// Where one request ends, and which bytes its ranges mean.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
+    /// In the arguments.
     pub args: u32,
+    /// In the buffer.
+    pub bytes: u32,
     pub inline: bool,
 }
 
@@ -65,6 +68,11 @@ impl Batch {
     #[inline]
     pub(super) fn finished_args(&self) -> usize {
         self.requests.last().map_or(0, |ends| ends.args as usize)
+    }
+
+    /// Where the request at `index` begins in the buffer; for [`Batch::len`], where the last ends.
+    pub fn start_of(&self, index: usize) -> usize {
+        if index == 0 { 0 } else { self.requests[index - 1].bytes as usize }
     }
 
     /// The request at `index`, below [`Batch::len`].

@@ -11,86 +11,13 @@
 
 use super::batch::{ArgRange, Batch, Ends};
 use super::inline;
+use super::limits::{Limits, ProtocolError};
+use super::limits::{UNAUTHENTICATED_ARGS_MAX, UNAUTHENTICATED_BULK_BYTES_MAX};
 use std::mem;
 
 /// Up to so many ranges of a partial request are copied when it goes on, more are swapped: the work
 /// of a call must not grow with what earlier calls found.
 const COPIED_MAX: usize = 256;
-
-/// What a client may send.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// The longest argument (`proto-max-bulk-len`).
-    pub bulk_bytes_max: usize,
-    /// The most arguments of one request.
-    pub args_max: usize,
-    /// The longest inline line, and the longest line with a length.
-    pub inline_bytes_max: usize,
-    /// The longest request (`client-query-buffer-limit`); never above 4 GB.
-    pub total_bytes_max: usize,
-    /// `false`: a request may have 10 arguments of 16 KB, and one is decoded at a time, because
-    /// it may be the one that authenticates.
-    pub authenticated: bool,
-}
-
-impl Default for Limits {
-    /// Redis's defaults.
-    fn default() -> Limits {
-        Limits {
-            bulk_bytes_max: 512 * 1024 * 1024,
-            args_max: 1024 * 1024,
-            inline_bytes_max: 64 * 1024,
-            total_bytes_max: 1024 * 1024 * 1024,
-            authenticated: true,
-        }
-    }
-}
-
-const UNAUTHENTICATED_ARGS_MAX: usize = 10;
-const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
-
-/// Why a connection must be closed. The text goes to the client behind `ERR ` unless
-/// [`ProtocolError::is_silent`]; nothing can be decoded after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the text of each variant says it")]
-pub enum ProtocolError {
-    #[error("Protocol error: invalid multibulk length")]
-    InvalidMultibulkLength,
-    #[error("Protocol error: unauthenticated multibulk length")]
-    UnauthenticatedMultibulkLength,
-    #[error("Protocol error: too big mbulk count string")]
-    TooBigMultibulkCount,
-    #[error("Protocol error: expected '$', got '{}'", char::from(*.0))]
-    ExpectedDollar(u8),
-    #[error("Protocol error: invalid bulk length")]
-    InvalidBulkLength,
-    #[error("Protocol error: unauthenticated bulk length")]
-    UnauthenticatedBulkLength,
-    #[error("Protocol error: too big bulk count string")]
-    TooBigBulkCount,
-    /// Redis skips the two bytes unseen. Refusing keeps a client that miscounts from having its
-    /// data read as commands.
-    #[error("Protocol error: expected CRLF after bulk")]
-    UnterminatedBulk,
-    #[error("Protocol error: too big inline request")]
-    TooBigInline,
-    #[error("Protocol error: unbalanced quotes in request")]
-    UnbalancedQuotes,
-    /// Redis closes without a word.
-    #[error("Protocol error: request exceeds the query buffer limit")]
-    RequestTooLarge,
-    /// An HTTP request, perhaps one that a browser was tricked into (cross-protocol scripting).
-    #[error("Possible SECURITY ATTACK detected: POST or Host: sent as a command")]
-    SecurityAttack,
-}
-
-impl ProtocolError {
-    /// Whether the connection is closed without telling the client, as Redis does; the text is for
-    /// the log.
-    pub fn is_silent(self) -> bool {
-        matches!(self, ProtocolError::RequestTooLarge | ProtocolError::SecurityAttack)
-    }
-}
 
 /// Decodes one connection's requests and remembers how far it came with a partial one.
 #[derive(Debug, Default)]
@@ -169,19 +96,16 @@ impl Decoder {
         self.resume(batch);
         let mut start = 0;
         while batch.requests.len() < requests_max && start < buf.len() {
-            match self.cursor.find(&buf[start..], limits, start, batch) {
-                Ok(Found::Request { end, inline }) => {
-                    batch.requests.push(Ends { args: batch.args.len() as u32, inline });
+            match self.cursor.find(&buf[start..], limits, start, batch)? {
+                Found::Request { end, inline } => {
                     start += end;
+                    let (args, bytes) = (batch.args.len() as u32, start as u32);
+                    batch.requests.push(Ends { args, bytes, inline });
                 }
-                Ok(Found::Empty { end }) => start += end,
-                Ok(Found::Partial) => {
+                Found::Empty { end } => start += end,
+                Found::Partial => {
                     self.suspend(batch, start);
                     return Ok(start);
-                }
-                Err(error) => {
-                    batch.args.truncate(batch.finished_args());
-                    return Err(error);
                 }
             }
             self.cursor = Cursor::default();

@@ -8,9 +8,9 @@
 //! blanks, so a client's bytes that an error quotes never end that error.
 
 use super::double::format_double;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use std::fmt::Display;
-use std::io::{IoSlice, Write};
+use std::io::Write;
 
 /// From here on a shared value is referenced: below it, the copy is cheaper than an extra slice in
 /// the vectored write.
@@ -19,10 +19,6 @@ pub const SHARED_BYTES_MIN: usize = 16 * 1024;
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 /// The same for references.
 const KEPT_SHARED_MAX: usize = 64;
-/// Sent bytes are dropped from the front of a buffer once there are so many, and more than unsent
-/// ones: a client that reads slowly but steadily must not make it grow.
-const COMPACT_BYTES_MIN: usize = 16 * 1024;
-
 /// The protocol of one connection, chosen with HELLO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
@@ -111,6 +107,26 @@ impl ReplyBuf {
     /// An error: a code in capitals, a blank, what went wrong.
     pub fn error<E: Display + ?Sized>(&mut self, error: &E) {
         self.line(b'-', error);
+    }
+
+    /// An error whose line is bytes, without the leading `-`; line breaks in it become blanks.
+    pub fn error_line(&mut self, line: &[u8]) {
+        self.bytes.push(b'-');
+        let clean =
+            line.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
+        self.bytes.extend(clean);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// The replies of another buffer in the same protocol, in place of its own sending.
+    pub fn append(&mut self, other: &ReplyBuf) {
+        assert!(other.sent == 0 && other.sent_of_shared == 0, "only what was not begun to be sent");
+        let offset = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        for shared in &other.shared {
+            self.shared_bytes += shared.value.len();
+            self.shared.push(Shared { at: shared.at + offset, value: shared.value.clone() });
+        }
     }
 
     /// An integer.
@@ -277,27 +293,6 @@ impl ReplyBuf {
         }
     }
 
-    /// All unsent bytes, when none of them is a reference.
-    pub fn as_slice(&self) -> Option<&[u8]> {
-        self.shared.is_empty().then(|| &self.bytes[self.sent..])
-    }
-
-    /// The unsent bytes in order; no chunk is empty.
-    pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        let mut at = self.sent;
-        let mut sent_of_shared = self.sent_of_shared;
-        let tail = self.shared.last().map_or(self.sent, |last| last.at);
-        self.shared
-            .iter()
-            .flat_map(move |shared| {
-                let before = &self.bytes[at..shared.at];
-                at = shared.at;
-                [before, &shared.value[std::mem::take(&mut sent_of_shared)..]]
-            })
-            .chain([&self.bytes[tail..]])
-            .filter(|chunk| !chunk.is_empty())
-    }
-
     fn marker(&self, resp2: u8, resp3: u8) -> u8 {
         match self.protocol {
             Protocol::Resp2 => resp2,
@@ -351,67 +346,11 @@ impl ReplyBuf {
             shared.at += header;
         }
     }
-
-    /// Drops what has been sent from the front.
-    fn compact(&mut self) {
-        if self.is_empty() {
-            return self.clear();
-        }
-        if self.sent >= COMPACT_BYTES_MIN && self.sent >= self.bytes.len() - self.sent {
-            self.bytes.drain(..self.sent);
-            for shared in &mut self.shared {
-                shared.at -= self.sent;
-            }
-            self.sent = 0;
-        }
-    }
 }
 
-/// The unsent bytes, for vectored writing.
-impl Buf for ReplyBuf {
-    fn remaining(&self) -> usize {
-        self.len()
-    }
+mod sending;
 
-    fn chunk(&self) -> &[u8] {
-        self.chunks().next().unwrap_or_default()
-    }
-
-    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        slices
-            .iter_mut()
-            .zip(self.chunks())
-            .map(|(slice, chunk)| *slice = IoSlice::new(chunk))
-            .count()
-    }
-
-    /// Notes that `count` bytes have been sent.
-    fn advance(&mut self, mut count: usize) {
-        assert!(count <= self.len(), "only what was there can have been sent");
-        let mut done = 0;
-        for shared in &self.shared {
-            let before = count.min(shared.at - self.sent);
-            self.sent += before;
-            count -= before;
-            if self.sent < shared.at {
-                break;
-            }
-            let of_shared = count.min(shared.value.len() - self.sent_of_shared);
-            self.sent_of_shared += of_shared;
-            count -= of_shared;
-            if self.sent_of_shared < shared.value.len() {
-                break;
-            }
-            self.sent_of_shared = 0;
-            self.shared_bytes -= shared.value.len();
-            done += 1;
-        }
-        self.shared.drain(..done);
-        // Past the last reference there are only plain bytes; before one, `count` is used up.
-        self.sent += count;
-        self.compact();
-    }
-}
-
+#[cfg(test)]
+mod round_trip_tests;
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`decode`] | which requests a client's bytes hold, however the network cut them |
 //! | [`batch`] | where the arguments of those requests lie |
+//! | [`limits`] | what a client may send, and what it is told else |
 //! | [`inline`] | what a line typed by a human means |
 //! | [`encode`] | how a command's reply looks in the client's protocol |
 //! | [`frame`] | replies built as a tree before they are written |
 //! | [`double`] | how Redis spells floating point numbers |
+//! | [`long_double`] | how INCRBYFLOAT adds and spells them |
 //! | [`reader`] | the client side: replies from bytes |
 //!
 //! Why not one library for both ways: a server reads bytes of people it does not trust, and only
@@ -21,12 +23,15 @@ pub mod double;
 pub mod encode;
 pub mod frame;
 pub mod inline;
+pub mod limits;
+pub mod long_double;
 pub mod reader;
 #[cfg(test)]
 mod testing;
 
 pub use batch::{Batch, Request};
-pub use decode::{Decoder, Limits, ProtocolError};
+pub use decode::Decoder;
 pub use encode::{Mark, Protocol, ReplyBuf};
 pub use frame::Frame;
+pub use limits::{Limits, ProtocolError};
 pub use reader::ReplyReader;

@@ -150,3 +150,53 @@ impl ReplyReader {
         next
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the bytes give when they come one at a time.
+    fn read(protocol: Protocol, bytes: &[u8]) -> Result<Vec<BytesFrame>, ReplyError> {
+        let mut reader = ReplyReader::new(protocol);
+        let mut replies = Vec::new();
+        for byte in bytes {
+            reader.feed(&[*byte]);
+            replies.extend(reader.next_reply()?);
+        }
+        assert!(reader.buf.is_empty(), "every byte belongs to a reply");
+        Ok(replies)
+    }
+
+    #[test]
+    fn replies_are_read_byte_by_byte() {
+        let replies = read(Protocol::Resp2, b"*2\r\n$-1\r\n*-1\r\n+OK\r\n*0\r\n$2\r\n\r\n\r\n");
+        let replies = replies.unwrap();
+        assert_eq!(replies.len(), 4);
+        assert!(matches!(&replies[0], BytesFrame::Array { data, .. } if data.len() == 2));
+        assert!(matches!(&replies[3], BytesFrame::BlobString { data, .. } if data == "\r\n"));
+
+        let replies = read(Protocol::Resp3, b"|1\r\n+a\r\n:1\r\n%1\r\n+k\r\n*1\r\n_\r\n,1.5\r\n");
+        let replies = replies.unwrap();
+        assert_eq!(replies.len(), 2, "an attribute belongs to the value behind it");
+        assert!(matches!(&replies[0], BytesFrame::Map { attributes: Some(_), .. }));
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nested = |depth| [b"*1\r\n".repeat(depth), b":1\r\n".to_vec()].concat();
+        assert_eq!(read(Protocol::Resp2, &nested(DEPTH_MAX)).unwrap().len(), 1);
+        let too_deep = read(Protocol::Resp2, &nested(DEPTH_MAX + 1));
+        assert!(matches!(too_deep, Err(ReplyError::TooDeep)));
+        assert!(matches!(read(Protocol::Resp3, &nested(100_000)), Err(ReplyError::TooDeep)));
+    }
+
+    #[test]
+    fn what_is_not_a_reply_is_refused() {
+        let cases: [&[u8]; 7] =
+            [b"x\r\n", b"\r\n", b"$x\r\n", b"$-2\r\n", b"*?\r\n", b"+OK\n", b":x\r\n"];
+        for bytes in cases {
+            assert!(read(Protocol::Resp3, bytes).is_err(), "{}", bytes.escape_ascii());
+        }
+        assert!(read(Protocol::Resp2, &[b'+'; LINE_BYTES_MAX + 2]).is_err());
+    }
+}

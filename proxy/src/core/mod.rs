@@ -7,6 +7,6 @@ pub mod packing;
 pub mod replies;
 pub mod server_commands;
 pub mod session;
-pub mod transaction;
 #[cfg(test)]
 mod tests;
+pub mod transaction;

@@ -105,7 +105,11 @@ impl Packing {
 
 fn spread(from: usize, connections: usize, open: usize) -> Vec<Move> {
     (0..open)
-        .map(|to| Move { from, to, connections: connections / open + usize::from(to < connections % open) })
+        .map(|to| Move {
+            from,
+            to,
+            connections: connections / open + usize::from(to < connections % open),
+        })
         .filter(|step| step.connections > 0)
         .collect()
 }
@@ -149,9 +153,8 @@ mod tests {
         let mut packing = Packing::new(2, false);
         packing.judge(false, &[load(90, 9)]);
         packing.judge(false, &[load(90, 9)]);
-        let moves: Vec<Move> = (0..IDLE_FOR)
-            .flat_map(|_| packing.judge(false, &[load(5, 5), load(5, 4)]))
-            .collect();
+        let moves: Vec<Move> =
+            (0..IDLE_FOR).flat_map(|_| packing.judge(false, &[load(5, 5), load(5, 4)])).collect();
         assert_eq!(moves, [Move { from: 1, to: 0, connections: 4 }]);
     }
 

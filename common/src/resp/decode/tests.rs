@@ -126,11 +126,17 @@ fn every_limit_is_exact() {
     check(format!("{a16}a").as_bytes(), &limits, &[], Some(TooBigInline));
     check(format!("*{a16}\r\n").as_bytes(), &limits, &[], Some(TooBigMultibulkCount));
     check(format!("*1\r\n${a16}\r\n").as_bytes(), &limits, &[], Some(TooBigBulkCount));
+    check(format!("*{}", &a16[1..]).as_bytes(), &limits, &[], None);
+    check(format!("*{}\r\n", &a16[1..]).as_bytes(), &limits, &[], Some(InvalidMultibulkLength));
+    check(a16.as_bytes(), &limits, &[], None);
     let fits = format!("*2\r\n$20\r\n{d20}\r\n$20\r\n{d20}\r\n");
     assert_eq!(fits.len(), 58);
     check(fits.as_bytes(), &limits, &[&format!("{d20}|{d20}")], None);
     let over = format!("*3\r\n$20\r\n{d20}\r\n$20\r\n{d20}\r\n$0\r\n");
     check(over.as_bytes(), &limits, &[], Some(RequestTooLarge));
+    let short = Limits { total_bytes_max: 8, ..limits };
+    check(b"abcdefg\n", &short, &["abcdefg"], None);
+    check(b"abcdefgh\n", &short, &[], Some(RequestTooLarge));
 }
 
 #[test]

@@ -1,0 +1,347 @@
+//! What a record must hold, told from whole histories.
+//!
+//! Every event keeps the full set of events that its issuer had seen. An event adds facts and kills
+//! facts; what lives for someone who knows a set of events is what one of them added and none of
+//! them killed. No contexts, no registers, no joins: a join here is the union of two sets.
+
+use crate::causal::{Base, BaseId, Change, Element, Kind, Part, Path, Record, Value};
+use crate::clock::Hlc;
+use crate::id::Dot;
+use bytes::Bytes;
+
+/// A set of events of one key, by number.
+pub type Set = u128;
+
+/// Every event of one key.
+#[derive(Default)]
+pub struct History {
+    pub events: Vec<Event>,
+    pub facts: Vec<Fact>,
+}
+
+pub struct Event {
+    pub dot: Dot,
+    pub seen: Set,
+}
+
+/// An element with what it holds, who added it and who killed it.
+pub struct Fact {
+    pub element: Element,
+    pub what: What,
+    pub by: usize,
+    pub killers: Set,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    Base(Bytes),
+    Sum { payload: Bytes, sum: i128 },
+    Deadline(u64),
+}
+
+/// What a change does: which living facts it kills (all that was seen, if `None`) and what it adds.
+type Effect = (Option<Vec<Element>>, Vec<(Path, BaseId, What)>);
+
+impl History {
+    pub fn live(&self, known: Set, cut: Hlc) -> Vec<&Fact> {
+        let lives = |fact: &&Fact| {
+            known >> fact.by & 1 == 1 && fact.killers & known == 0 && fact.element.dot.hlc > cut
+        };
+        self.facts.iter().filter(lives).collect()
+    }
+
+    /// The living facts in the order of [`flat`].
+    pub fn flat(&self, known: Set, cut: Hlc) -> Vec<(Element, What)> {
+        let live = self.live(known, cut).into_iter();
+        let mut flat: Vec<_> = live.map(|fact| (fact.element.clone(), fact.what.clone())).collect();
+        flat.sort_by(|a, b| a.0.cmp(&b.0));
+        flat
+    }
+
+    /// A new event by someone who knows `known`; its number.
+    pub fn mint(&mut self, known: Set, cut: Hlc, change: &Change, dot: Dot, now_ms: u64) -> usize {
+        let id = self.events.len();
+        assert!(id < Set::BITS as usize, "the world is too long for its sets");
+        let (kills, adds) = effect(&self.live(known, cut), change, dot, now_ms);
+        for fact in &mut self.facts {
+            let seen = known >> fact.by & 1 == 1;
+            if seen && kills.as_ref().is_none_or(|kills| kills.contains(&fact.element)) {
+                fact.killers |= 1 << id;
+            }
+        }
+        self.facts.extend(adds.into_iter().map(|(path, base, what)| Fact {
+            element: Element { path, base, part: what.part(), dot },
+            what,
+            by: id,
+            killers: 0,
+        }));
+        self.events.push(Event { dot, seen: known });
+        id
+    }
+
+    /// Whether all of `set` is in `known`, or settled as `is_settled` says.
+    pub fn is_known(&self, set: Set, known: Set, is_settled: impl Fn(Dot) -> bool) -> bool {
+        let missing = set & !known;
+        (0..self.events.len()).all(|id| missing >> id & 1 == 0 || is_settled(self.events[id].dot))
+    }
+}
+
+impl What {
+    fn part(&self) -> Part {
+        match self {
+            What::Base(_) => Part::Base,
+            What::Sum { .. } => Part::Increment,
+            What::Deadline(_) => Part::Deadline,
+        }
+    }
+}
+
+/// A sibling: the facts that share a path and a base.
+pub struct Group<'a> {
+    pub path: &'a Path,
+    pub base: BaseId,
+    pub clock: Option<Dot>,
+    pub deadline_ms: Option<u64>,
+    pub facts: Vec<&'a Fact>,
+}
+
+impl Group<'_> {
+    pub fn payload(&self) -> Bytes {
+        let payloads = self.facts.iter().filter_map(|fact| match &fact.what {
+            What::Base(value) => Some(value.clone()),
+            What::Sum { payload, .. } => Some(payload.clone()),
+            What::Deadline(_) => None,
+        });
+        payloads.last().expect("a group with a value")
+    }
+
+    pub fn value(&self) -> Value {
+        let sums: Vec<i128> = self.facts.iter().filter_map(|fact| sum_of(fact)).collect();
+        if sums.is_empty() {
+            return Value::Bytes(self.payload());
+        }
+        let payload = String::from_utf8(self.payload().to_vec()).expect("our own text");
+        let start: i128 = payload.parse().unwrap_or(0);
+        let total = start + sums.iter().sum::<i128>();
+        Value::Integer(total.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+    }
+}
+
+fn sum_of(fact: &Fact) -> Option<i128> {
+    match fact.what {
+        What::Sum { sum, .. } => Some(sum),
+        _ => None,
+    }
+}
+
+/// The siblings that show or stand behind what shows: with a value, not expired.
+pub fn presented<'a>(live: &[&'a Fact], now_ms: u64) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group> = Vec::new();
+    for &fact in live {
+        let (path, base) = (&fact.element.path, fact.element.base);
+        let at = groups.iter().position(|group| group.path == path && group.base == base);
+        let at = at.unwrap_or_else(|| {
+            let facts = Vec::new();
+            groups.push(Group { path, base, clock: None, deadline_ms: None, facts });
+            groups.len() - 1
+        });
+        let group = &mut groups[at];
+        match fact.what {
+            What::Deadline(at_ms) => group.deadline_ms = group.deadline_ms.max(Some(at_ms)),
+            _ => group.clock = group.clock.max(Some(fact.element.dot)),
+        }
+        group.facts.push(fact);
+    }
+    let of_collections = groups.iter().find(|group| *group.path == Path::Deadline);
+    let of_collections = of_collections.and_then(|group| group.deadline_ms);
+    groups.retain(|group| {
+        let inherited = of_collections.filter(|_| *group.path != Path::Text);
+        let passed = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        group.clock.is_some() && !passed(group.deadline_ms) && !passed(inherited)
+    });
+    groups
+}
+
+pub fn kind(presented: &[Group]) -> Option<Kind> {
+    presented.iter().max_by_key(|group| group.clock)?.path.kind()
+}
+
+pub fn shown<'a, 'b>(presented: &'b [Group<'a>], path: &Path) -> Option<&'b Group<'a>> {
+    presented.iter().filter(|group| group.path == path).max_by_key(|group| group.clock)
+}
+
+fn deadline_of_key(live: &[&Fact], presented: &[Group]) -> Option<u64> {
+    if kind(presented)? == Kind::Text {
+        return shown(presented, &Path::Text)?.deadline_ms;
+    }
+    let deadlines = live.iter().filter(|fact| fact.element.path == Path::Deadline);
+    deadlines.filter_map(|fact| deadline_in(fact)).max()
+}
+
+fn deadline_in(fact: &Fact) -> Option<u64> {
+    match fact.what {
+        What::Deadline(at_ms) => Some(at_ms),
+        _ => None,
+    }
+}
+
+fn effect(live: &[&Fact], change: &Change, dot: Dot, now_ms: u64) -> Effect {
+    let presented = presented(live, now_ms);
+    let set = |value: &Bytes, deadline_ms: Option<u64>| {
+        let base = BaseId::Value(dot);
+        let mut adds = vec![(Path::Text, base, What::Base(value.clone()))];
+        adds.extend(deadline_ms.map(|at_ms| (Path::Text, base, What::Deadline(at_ms))));
+        (None, adds)
+    };
+    match change {
+        Change::Replace { value, deadline_ms } => set(value, *deadline_ms),
+        Change::Keep { value } => set(value, deadline_of_key(live, &presented)),
+        Change::Clear => (None, Vec::new()),
+        Change::Expire => expire(live, &presented),
+        Change::Increment { path, by } => increment(live, &presented, path, *by, dot),
+        Change::Deadline(at_ms) => {
+            let reached = |group: &Group| *group.path == Path::Text;
+            let (mut kills, mut adds) = set_deadlines(&presented, reached, *at_ms);
+            if presented.iter().any(|group| *group.path != Path::Text) {
+                kills.extend(elements(live, |path| *path == Path::Deadline));
+                let what = at_ms.map(What::Deadline);
+                adds.extend(what.map(|what| (Path::Deadline, BaseId::Bottom, what)));
+            }
+            (Some(kills), adds)
+        }
+        Change::FieldDeadline { paths, deadline_ms } => {
+            let is_hash = kind(&presented) == Some(Kind::Hash);
+            let reached = |group: &Group| is_hash && paths.contains(group.path);
+            let (kills, adds) = set_deadlines(&presented, reached, *deadline_ms);
+            (Some(kills), adds)
+        }
+        Change::Cells { kind, put, remove } => cells(live, &presented, *kind, put, remove, dot),
+    }
+}
+
+fn elements(live: &[&Fact], of: impl Fn(&Path) -> bool) -> Vec<Element> {
+    let facts = live.iter().filter(|fact| of(&fact.element.path));
+    facts.map(|fact| fact.element.clone()).collect()
+}
+
+/// Cells of other types than `kind`, with the deadline of collections if that is a string's.
+fn foreign(path: &Path, kind: Kind) -> bool {
+    path.kind().map_or(kind == Kind::Text, |other| other != kind)
+}
+
+fn expire(live: &[&Fact], presented: &[Group]) -> Effect {
+    if presented.is_empty() {
+        return (None, Vec::new());
+    }
+    let collection = presented.iter().any(|group| *group.path != Path::Text);
+    let stays = |fact: &Fact| {
+        let Element { path, base, .. } = &fact.element;
+        presented.iter().any(|group| group.path == path && group.base == *base)
+            || *path == Path::Deadline && collection
+    };
+    let gone = live.iter().filter(|fact| !stays(fact));
+    (Some(gone.map(|fact| fact.element.clone()).collect()), Vec::new())
+}
+
+fn increment(live: &[&Fact], presented: &[Group], path: &Path, by: i64, dot: Dot) -> Effect {
+    let own =
+        |fact: &Fact| fact.element.part == Part::Increment && fact.element.dot.actor == dot.actor;
+    let first = What::Sum { payload: Bytes::new(), sum: by.into() };
+    if kind(presented) != path.kind() {
+        return (None, vec![(path.clone(), BaseId::Bottom, first)]);
+    }
+    let other = |at: &Path| foreign(at, path.kind().expect("text or field"));
+    let mut kills = elements(live, other);
+    let Some(shown) = shown(presented, path) else {
+        kills.extend(elements(live, |at| at == path));
+        return (Some(kills), vec![(path.clone(), BaseId::Bottom, first)]);
+    };
+    let here = live.iter().filter(|fact| fact.element.path == *path);
+    let gone = here.filter(|fact| fact.element.base != shown.base || own(fact));
+    kills.extend(gone.map(|fact| fact.element.clone()));
+    let before = shown.facts.iter().find(|fact| own(fact)).and_then(|fact| sum_of(fact));
+    let sum = before.unwrap_or(0) + i128::from(by);
+    let payload = match shown.base {
+        BaseId::Bottom => Bytes::new(),
+        BaseId::Value(_) => shown.payload(),
+    };
+    (Some(kills), vec![(path.clone(), shown.base, What::Sum { payload, sum })])
+}
+
+fn set_deadlines(
+    presented: &[Group],
+    reached: impl Fn(&Group) -> bool,
+    at_ms: Option<u64>,
+) -> (Vec<Element>, Vec<(Path, BaseId, What)>) {
+    let (mut kills, mut adds) = (Vec::new(), Vec::new());
+    for group in presented.iter().filter(|group| reached(group)) {
+        let old = group.facts.iter().filter(|fact| deadline_in(fact).is_some());
+        kills.extend(old.map(|fact| fact.element.clone()));
+        let what = at_ms.map(What::Deadline);
+        adds.extend(what.map(|what| (group.path.clone(), group.base, what)));
+    }
+    (kills, adds)
+}
+
+fn cells(
+    live: &[&Fact],
+    presented: &[Group],
+    of: Kind,
+    put: &[(Path, Bytes)],
+    remove: &[Path],
+    dot: Dot,
+) -> Effect {
+    let is_put = |path: &Path| put.iter().any(|(at, _)| at == path);
+    let mut adds: Vec<(Path, BaseId, What)> = Vec::new();
+    for (path, value) in put.iter().rev() {
+        if !adds.iter().any(|(at, ..)| at == path) {
+            adds.push((path.clone(), BaseId::Value(dot), What::Base(value.clone())));
+        }
+    }
+    let touched = |path: &Path| is_put(path) || remove.contains(path);
+    let mut rest = presented.iter().filter(|group| group.path.kind() == Some(of));
+    let nothing_left = put.is_empty() && rest.all(|group| touched(group.path));
+    if kind(presented) != Some(of) || nothing_left {
+        return (None, adds);
+    }
+    (Some(elements(live, |path| touched(path) || foreign(path, of))), adds)
+}
+
+/// What a record holds, element by element, in the order of the elements.
+pub fn flat(record: &Record) -> Vec<(Element, What)> {
+    let elements = record.elements().map(|element| {
+        let sibling = record.cells[&element.path].sibling(element.base).expect("its own element");
+        let what = match element.part {
+            Part::Base => What::Base(sibling.base.value()),
+            Part::Increment => {
+                let sum = sibling.increment(element.dot.actor).expect("its own element").sum;
+                What::Sum { payload: sibling.base.value(), sum }
+            }
+            Part::Deadline => {
+                let mut deadlines = sibling.deadlines.iter();
+                let found = deadlines.find(|(dot, _)| *dot == element.dot);
+                What::Deadline(found.expect("its own element").1)
+            }
+        };
+        (element, what)
+    });
+    let mut flat: Vec<_> = elements.collect();
+    flat.sort_by(|a, b| a.0.cmp(&b.0));
+    flat
+}
+
+/// Checks the canonical form that makes `Eq` the equality of elements.
+pub fn assert_canonical(record: &Record) {
+    for register in record.cells.values() {
+        assert!(!register.siblings.is_empty(), "no empty register");
+        assert!(register.siblings.is_sorted_by(|a, b| a.base.id() < b.base.id()));
+        for sibling in &register.siblings {
+            assert!(sibling.has_value() || !sibling.deadlines.is_empty(), "no empty sibling");
+            assert!(sibling.increments.is_sorted_by(|a, b| a.0 < b.0));
+            assert!(sibling.deadlines.is_sorted_by(|a, b| a.0 < b.0));
+            if let Base::Value { value, .. } = &sibling.base {
+                assert!(sibling.has_value() || value.is_empty(), "an orphan has no payload");
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The keys of the slots that share one lock, and every way in which one of them changes.
+//!
+//! Each change mints one dot above the partition's clock. The ordinary ones (SET, DEL, INCR, EXPIRE
+//! of a string with one history) work on the packed entry; all others, and all that arrive from
+//! other owners, go through [`Record::plan`] and [`Record::apply`], which is the meaning that the
+//! short ways must keep: a test holds them equal.
+
+mod settled;
+mod update;
+mod write;
+
+use super::effect::Effects;
+use super::packed::{Actors, unpack};
+use super::table::{Entry, Located, Payload, Spot, Table};
+use crate::causal::{Context, Floor, Horizon, Kind, Record};
+use crate::clock::{Hlc, Now};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Slots of one partition.
+const SLOTS_EACH: usize = crate::placement::slot::SLOTS as usize / super::PARTITIONS;
+
+/// What a partition shares with all others of its shard.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The keyed hash.
+    pub seed: super::HashSeed,
+    /// Actors by number.
+    pub actors: Arc<Actors>,
+    /// How many databases there are.
+    pub databases: u16,
+    /// This shard is the only owner of every slot: its own clock is the floor of each, so a
+    /// tombstone has nobody left to tell and goes at once.
+    pub lone: bool,
+}
+
+/// What a change needs besides the key: where, when, and who reads its effects.
+pub struct Pass<'e> {
+    /// The database.
+    pub db: u8,
+    /// The time of the batch.
+    pub now: Now,
+    /// The LRU clock to stamp, 24 bits of seconds.
+    pub lru: u32,
+    /// What happened.
+    pub effects: &'e mut Effects,
+}
+
+/// What a write of a string does with the key's deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ttl {
+    /// No deadline afterwards.
+    Clear,
+    /// The deadline it has.
+    Keep,
+    /// This one, in milliseconds since the Unix epoch.
+    At(u64),
+}
+
+/// See the module. `keys` and `deadlines` count per database what the table holds.
+pub struct Partition {
+    number: u8,
+    shared: Shared,
+    table: Table,
+    clock: Hlc,
+    counts: Vec<Counts>,
+    floors: Box<[Floor]>,
+    cuts: Vec<Hlc>,
+}
+
+/// Keys of one database in one partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Entries that are no tombstones; expired ones count until the sweep takes them.
+    pub keys: u64,
+    /// Those with a deadline.
+    pub deadlines: u64,
+}
+
+/// What a lookup found.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// A string in the entry.
+    Bytes(&'a [u8]),
+    /// A long string behind a pointer.
+    Shared(&'a Bytes),
+    /// An integer that was incremented.
+    Integer(i64),
+    /// Anything else that shows something.
+    Record(&'a Record),
+}
+
+impl Partition {
+    /// The empty partition of this number.
+    pub fn new(number: u8, shared: Shared) -> Partition {
+        let databases = usize::from(shared.databases);
+        Partition {
+            number,
+            shared,
+            table: Table::default(),
+            clock: Hlc::ZERO,
+            counts: vec![Counts::default(); databases],
+            floors: vec![Floor::default(); SLOTS_EACH].into(),
+            cuts: vec![Hlc::ZERO; databases],
+        }
+    }
+
+    /// Its table, to read and to walk.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Keys and deadlines of a database.
+    pub fn counts(&self, db: u8) -> Counts {
+        self.counts[usize::from(db)]
+    }
+
+    /// The time by which deadlines are judged: a node that saw a later clock is not younger.
+    #[inline]
+    pub fn view_ms(&self, now: Now) -> u64 {
+        now.wall_ms.max(self.clock.wall_ms())
+    }
+
+    /// Settled history of the slot and database of a key.
+    pub fn horizon(&self, at: &Located, db: u8) -> Horizon {
+        let slot = (at.order >> (u64::BITS - SLOTS_EACH.trailing_zeros())) as usize;
+        Horizon { floor: self.floors[slot].clone(), cut: self.cuts[usize::from(db)] }
+    }
+
+    /// What the key shows now, if anything, and until when.
+    #[inline]
+    pub fn read(
+        &self,
+        at: &Located,
+        db: u8,
+        key: &[u8],
+        now: Now,
+    ) -> Option<(Found<'_>, Option<u64>)> {
+        let spot = self.table.find(at, db, key)?;
+        self.show(self.table.get(spot), now)
+    }
+
+    /// The same, and stamps the LRU clock.
+    #[inline]
+    pub fn read_and_touch(
+        &mut self,
+        at: &Located,
+        db: u8,
+        key: &[u8],
+        now: Now,
+        lru: u32,
+    ) -> Option<(Found<'_>, Option<u64>)> {
+        let spot = self.table.find(at, db, key)?;
+        self.table.get_mut(spot).touch(lru);
+        self.show(self.table.get(spot), now)
+    }
+
+    /// What an entry shows now.
+    #[inline]
+    pub fn show<'a>(&self, entry: &'a Entry, now: Now) -> Option<(Found<'a>, Option<u64>)> {
+        let deadline = entry.deadline_ms();
+        let found = match entry.payload() {
+            Payload::Record(record) => {
+                let view = self.view_ms(now);
+                record.kind(view)?;
+                return Some((Found::Record(record), record.deadline_ms(view)));
+            }
+            Payload::Inline(bytes) => Found::Bytes(bytes),
+            Payload::Shared(bytes) => Found::Shared(bytes),
+            Payload::Counter(counter) => Found::Integer(counter.shown()),
+            Payload::Tombstone => return None,
+        };
+        if deadline.is_some_and(|ms| ms <= self.view_ms(now)) {
+            return None;
+        }
+        Some((found, deadline))
+    }
+
+    /// What kind of thing an entry shows now.
+    pub fn kind(&self, entry: &Entry, now: Now) -> Option<Kind> {
+        match self.show(entry, now)?.0 {
+            Found::Record(record) => record.kind(self.view_ms(now)),
+            _ => Some(Kind::Text),
+        }
+    }
+
+    fn mint(&mut self, now: Now) -> Hlc {
+        self.clock = self.clock.tick(now.wall_ms);
+        self.clock
+    }
+    /// The record of a key, whether it shows something or not.
+    pub fn record(&self, at: &Located, db: u8, key: &[u8]) -> Option<Record> {
+        let spot = self.table.find(at, db, key)?;
+        Some(unpack(self.table.get(spot), &self.shared.actors))
+    }
+
+    /// The context of a key: what its record and nothing else has seen.
+    pub fn context(&self, at: &Located, db: u8, key: &[u8]) -> Context {
+        self.record(at, db, key).map(|record| record.context).unwrap_or_default()
+    }
+    fn store(&mut self, at: &Located, spot: Option<Spot>, entry: Entry) {
+        self.count(&entry, 1);
+        match spot {
+            Some(spot) => {
+                let old = self.table.replace(spot, entry);
+                self.count(&old, -1);
+            }
+            None => {
+                let seed = self.shared.seed;
+                self.table.insert(at, entry, &|e: &Entry| seed.locate(e.db(), e.key()));
+            }
+        }
+    }
+
+    fn take(&mut self, spot: Spot) {
+        let seed = self.shared.seed;
+        let entry = self.table.remove(spot, &|e: &Entry| seed.locate(e.db(), e.key()));
+        self.count(&entry, -1);
+    }
+
+    fn count(&mut self, entry: &Entry, by: i64) {
+        let counts = &mut self.counts[usize::from(entry.db())];
+        if !entry.is_tombstone() {
+            counts.keys = counts.keys.wrapping_add_signed(by);
+            if entry.deadline_ms().is_some() {
+                counts.deadlines = counts.deadlines.wrapping_add_signed(by);
+            }
+        }
+    }
+}

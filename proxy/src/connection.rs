@@ -1,0 +1,389 @@
+//! One client's socket: read what is there, decode it all, run it as one batch, write once.
+//!
+//! The buffers of the ordinary case belong to the thread, not to the connection: what one read
+//! brings is run and answered before the next await, so all connections of a thread share them, and
+//! they stay in the processor's cache. Only a partial request, or replies that the client does not
+//! take, are kept with the connection.
+
+use crate::clients::Client;
+use crate::core::replies::Replies;
+use crate::core::session::{Cx, Session, Step};
+use crate::node::{Clock, Node};
+use crate::stats::{ThreadStats, add};
+use bytes::Buf;
+use kinring_common::command::KeysJob;
+use kinring_common::keyspace::{Effects, Txn};
+use kinring_common::resp::{Batch, Decoder, Limits, ProtocolError, ReplyBuf};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Bytes of one read: a pipeline of some hundred small commands.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Requests decoded at a time.
+const BATCH_REQUESTS_MAX: usize = 512;
+
+/// Pieces of one write: a shared value takes two.
+const SLICES_MAX: usize = 64;
+
+/// A partial request's buffer grows by at least this, and by as much as it already holds.
+const GROW_BYTES_MIN: usize = 16 * 1024;
+
+/// What the connections of one thread share between two awaits.
+struct Scratch {
+    input: Vec<u8>,
+    batch: Batch,
+    out: ReplyBuf,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
+        input: vec![0; READ_BYTES],
+        batch: Batch::new(),
+        out: ReplyBuf::default(),
+    });
+}
+
+/// A connection, to be served by whichever thread holds it.
+pub struct Connection {
+    node: Arc<Node>,
+    session: Session,
+    decoder: Decoder,
+    /// The start of a request whose rest has not arrived.
+    partial: Vec<u8>,
+    replies: Replies,
+    limits: Limits,
+}
+
+/// Why serving ended.
+pub enum End {
+    /// The connection is over.
+    Closed,
+    /// It is to go on with another thread.
+    Moves(Box<Connection>),
+}
+
+/// What the connections of one thread are served with.
+#[derive(Clone)]
+pub struct Served {
+    /// The process.
+    pub node: Arc<Node>,
+    /// The thread's numbers.
+    pub stats: Arc<crossbeam::utils::CachePadded<ThreadStats>>,
+    /// The clocks.
+    pub clock: Clock,
+    /// Connections that the thread is asked to give away.
+    pub leaving: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+/// What one run over decoded requests came to.
+enum Ran {
+    /// All input was used up as far as it goes; `keep`: a partial request begins there.
+    All,
+    /// Replies are to be written before going on.
+    Write,
+    /// A job is to be run before going on.
+    Job(KeysJob),
+}
+
+impl Connection {
+    /// A new client's.
+    pub fn new(node: &Arc<Node>, client: Arc<Client>, seed: u64) -> Connection {
+        let authenticated = !node.settings.now().requirepass.is_set();
+        Connection {
+            node: Arc::clone(node),
+            session: Session::new(client, authenticated, seed),
+            decoder: Decoder::new(),
+            partial: Vec::new(),
+            replies: Replies::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Its client.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.session.client
+    }
+
+    /// Serves until the client goes, is ended, or the connection is to move.
+    pub async fn serve(mut self: Box<Self>, socket: &mut TcpStream, served: &Served) -> End {
+        loop {
+            if served.leaving.load(Relaxed) > 0 && leave(&served.leaving) {
+                return End::Moves(self);
+            }
+            let read = if self.partial.is_empty() {
+                self.read_into_scratch(socket, served).await
+            } else {
+                self.read_into_partial(socket, served).await
+            };
+            match read {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return End::Closed,
+            }
+        }
+    }
+
+    /// The ordinary case: nothing is left over from before.
+    async fn read_into_scratch(
+        &mut self,
+        socket: &mut TcpStream,
+        served: &Served,
+    ) -> io::Result<bool> {
+        let got = poll_fn(|cx| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let mut buf = ReadBuf::new(&mut scratch.input);
+                match Pin::new(&mut *socket).poll_read(cx, &mut buf) {
+                    Poll::Ready(Ok(())) => Poll::Ready(Ok(buf.filled().len())),
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+        })
+        .await?;
+        if got == 0 {
+            return Ok(false);
+        }
+        self.note_read(served, got);
+        // From here to the write there is no await: the scratch is this connection's alone.
+        let whole = SCRATCH.with_borrow_mut(|scratch| {
+            let Scratch { input, batch, out } = scratch;
+            out.set_protocol(self.session.protocol);
+            let (used, ran) = self.run(served, &input[..got], batch, out);
+            let sent = matches!(ran, Ran::All) && send_at_once(socket, served, out);
+            if sent && used == got {
+                return None;
+            }
+            self.partial.extend_from_slice(&input[used..got]);
+            let mut own = ReplyBuf::new(self.session.protocol);
+            std::mem::swap(out, &mut own);
+            Some((own, ran))
+        });
+        self.note_left();
+        match whole {
+            None => Ok(!self.session.closing),
+            Some((own, ran)) => self.go_on(socket, served, own, ran).await,
+        }
+    }
+
+    /// A request came in part: its bytes gather in the connection's own buffer.
+    async fn read_into_partial(
+        &mut self,
+        socket: &mut TcpStream,
+        served: &Served,
+    ) -> io::Result<bool> {
+        let before = self.partial.len();
+        let room = before.max(GROW_BYTES_MIN);
+        self.partial.resize(before + room, 0);
+        let got = poll_fn(|cx| {
+            let mut buf = ReadBuf::new(&mut self.partial[before..]);
+            match Pin::new(&mut *socket).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) => Poll::Ready(Ok(buf.filled().len())),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        self.partial.truncate(before + got.as_ref().copied().unwrap_or(0));
+        let got = got?;
+        if got == 0 {
+            return Ok(false);
+        }
+        self.note_read(served, got);
+        self.go_on(socket, served, ReplyBuf::new(self.session.protocol), Ran::Write).await
+    }
+
+    /// Runs what is in the partial buffer, with writes and jobs in between.
+    async fn go_on(
+        &mut self,
+        socket: &mut TcpStream,
+        served: &Served,
+        mut out: ReplyBuf,
+        mut ran: Ran,
+    ) -> io::Result<bool> {
+        loop {
+            if let Ran::Job(job) = ran {
+                let ticket = self.replies.late();
+                let reply = self.run_job(served, job).await;
+                self.replies.complete(&ticket, reply);
+                self.replies.drain(&mut out);
+            }
+            self.write(socket, served, &mut out).await?;
+            if self.session.closing {
+                return Ok(false);
+            }
+            let mut input = std::mem::take(&mut self.partial);
+            let mut batch = Batch::new();
+            let used;
+            (used, ran) = self.run(served, &input, &mut batch, &mut out);
+            input.drain(..used);
+            input.shrink_to(input.len().max(READ_BYTES));
+            self.partial = input;
+            if matches!(ran, Ran::All) {
+                self.write(socket, served, &mut out).await?;
+                self.note_left();
+                return Ok(!self.session.closing);
+            }
+        }
+    }
+
+    /// Decodes and runs from the start of `input`; returns how many bytes are done with.
+    fn run(
+        &mut self,
+        served: &Served,
+        input: &[u8],
+        batch: &mut Batch,
+        out: &mut ReplyBuf,
+    ) -> (usize, Ran) {
+        let mut at = 0;
+        loop {
+            self.renew_limits(served);
+            let decoded =
+                self.decoder.decode(&input[at..], &self.limits, batch, BATCH_REQUESTS_MAX);
+            let moment = served.clock.moment();
+            let cx = Cx { node: &served.node, stats: &served.stats, moment };
+            let step = self.session.run(&cx, (batch, &input[at..]), 0, out);
+            let next = match (step, &decoded) {
+                (Step::Done, Ok(used)) => *used,
+                (Step::Done, Err(error)) => {
+                    if !self.session.closing {
+                        refuse_input(served, *error, out);
+                    }
+                    self.session.closing = true;
+                    return (input.len(), Ran::All);
+                }
+                (Step::Full(request), _) => {
+                    // Decoded again after the write: rare, and the bytes are still there.
+                    self.decoder = Decoder::new();
+                    return (at + batch.start_of(request), Ran::Write);
+                }
+                (Step::Slices(job, request), _) => {
+                    self.decoder = Decoder::new();
+                    return (at + batch.start_of(request), Ran::Job(job));
+                }
+            };
+            at += next;
+            if self.session.closing || batch.is_empty() || at == input.len() {
+                return (at, Ran::All);
+            }
+        }
+    }
+
+    fn renew_limits(&mut self, served: &Served) {
+        let config = served.node.settings.now();
+        self.limits.bulk_bytes_max = config.proto_max_bulk_len_bytes as usize;
+        self.limits.total_bytes_max = config.client_query_buffer_limit_bytes as usize;
+        self.limits.authenticated = self.session.authenticated;
+    }
+
+    /// KEYS, partition by partition; others run in between.
+    async fn run_job(&mut self, served: &Served, mut job: KeysJob) -> ReplyBuf {
+        let space = served.node.shard.keyspace();
+        while let Some(partition) = job.next() {
+            let mut effects = Effects::new(space.interest());
+            {
+                let mut locks = space.lock_one(partition);
+                let now = served.clock.moment().now;
+                let mut txn = Txn::new(&mut locks, &mut effects, now, self.session.db, 0);
+                job.step(&mut txn);
+            }
+            if partition % 8 == 7 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let mut reply = ReplyBuf::new(self.session.protocol);
+        job.finish(&mut reply);
+        reply
+    }
+
+    /// Writes everything. While a client does not read, none of its commands run.
+    async fn write(
+        &mut self,
+        socket: &mut TcpStream,
+        served: &Served,
+        out: &mut ReplyBuf,
+    ) -> io::Result<()> {
+        while !out.is_empty() {
+            self.session.client.output_bytes.store(out.len() as u64, Relaxed);
+            self.check_output_limit(served, out.len())?;
+            let written = socket.write_buf(out).await?;
+            add(&served.stats.writes, 1);
+            add(&served.stats.output_bytes, written as u64);
+        }
+        out.clear();
+        self.session.client.output_bytes.store(0, Relaxed);
+        Ok(())
+    }
+
+    fn check_output_limit(&self, served: &Served, bytes: usize) -> io::Result<()> {
+        let limit = served.node.settings.now().client_output_buffer_limit.normal.hard_bytes;
+        if limit > 0 && bytes as u64 > limit {
+            served.node.stats.output_limit_closed.fetch_add(1, Relaxed);
+            return Err(io::Error::other("the client's replies exceed client-output-buffer-limit"));
+        }
+        Ok(())
+    }
+
+    fn note_read(&self, served: &Served, bytes: usize) {
+        add(&served.stats.reads, 1);
+        add(&served.stats.input_bytes, bytes as u64);
+        self.session.client.working.store(true, Relaxed);
+    }
+
+    fn note_left(&self) {
+        self.session.client.working.store(false, Relaxed);
+        self.session.client.input_bytes.store(self.partial.len() as u64, Relaxed);
+    }
+}
+
+impl Drop for Connection {
+    /// However it ends: what it holds elsewhere is given up.
+    fn drop(&mut self) {
+        self.session.release_watches(self.node.shard.keyspace());
+    }
+}
+
+/// Tries to write all replies in one call. False when something is left.
+fn send_at_once(socket: &TcpStream, served: &Served, out: &mut ReplyBuf) -> bool {
+    if out.is_empty() {
+        out.clear();
+        return true;
+    }
+    let written = match out.as_slice() {
+        Some(bytes) => socket.try_write(bytes),
+        None => {
+            let mut slices = [io::IoSlice::new(&[]); SLICES_MAX];
+            let n = out.chunks_vectored(&mut slices);
+            socket.try_write_vectored(&slices[..n])
+        }
+    };
+    let Ok(written) = written else { return false };
+    add(&served.stats.writes, 1);
+    add(&served.stats.output_bytes, written as u64);
+    out.advance(written);
+    if out.is_empty() {
+        out.clear();
+        return true;
+    }
+    false
+}
+
+fn refuse_input(served: &Served, error: ProtocolError, out: &mut ReplyBuf) {
+    if error == ProtocolError::RequestTooLarge {
+        served.node.stats.query_limit_closed.fetch_add(1, Relaxed);
+    }
+    if !error.is_silent() {
+        out.error(&format_args!("ERR {error}"));
+    }
+}
+
+/// Takes one of the leaves that are asked for.
+fn leave(leaving: &std::sync::atomic::AtomicUsize) -> bool {
+    leaving.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok()
+}

@@ -1,0 +1,263 @@
+//! One connection's state and the way of its requests: look up, gather, run, reply.
+
+use super::group::{Group, Manner, Words, refuse};
+use super::transaction::{Queue, Watching};
+use crate::clients::Client;
+use crate::node::{Moment, Node};
+use crate::stats::{ThreadStats, add};
+use kinring_common::command::table::{self, flag};
+use kinring_common::command::{Command, CommandError, KeysJob, Place, Row};
+use kinring_common::keyspace::Txn;
+use kinring_common::resp::{Batch, Protocol, ReplyBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Replies past this many bytes are written before the connection's next command runs.
+pub const HIGH_WATER_BYTES: usize = 256 * 1024;
+
+/// Which replies the client wants (CLIENT REPLY).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// All.
+    On,
+    /// None.
+    Off,
+    /// All but the next one.
+    SkipNext,
+    /// Not this one.
+    Skip,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Session {
+    /// What others see of this connection.
+    pub client: Arc<Client>,
+    /// The selected database.
+    pub db: u8,
+    /// The protocol that replies are written in.
+    pub protocol: Protocol,
+    /// Whether it may use more than AUTH and its like.
+    pub authenticated: bool,
+    /// The connection closes when the replies so far are written.
+    pub closing: bool,
+    pub(super) reply: ReplyMode,
+    pub(super) touch: bool,
+    pub(super) multi: Option<Queue>,
+    pub(super) watching: Option<Watching>,
+    random: u64,
+}
+
+/// What a request runs with besides its words.
+pub struct Cx<'a> {
+    /// The process.
+    pub node: &'a Node,
+    /// The thread's numbers.
+    pub stats: &'a ThreadStats,
+    /// The moment of the batch.
+    pub moment: Moment,
+}
+
+/// Why [`Session::run`] came back.
+#[derive(Debug)]
+pub enum Step {
+    /// Every request of the batch has run.
+    Done,
+    /// Replies piled up: write them, then go on with this request.
+    Full(usize),
+    /// This job comes first; then go on with this request.
+    Slices(KeysJob, usize),
+}
+
+impl Cx<'_> {
+    /// Adds a transaction's numbers to the thread's.
+    pub fn count(&self, txn: &Txn<'_, '_>) {
+        add(&self.stats.hits, txn.hits);
+        add(&self.stats.misses, txn.misses);
+    }
+}
+
+impl Session {
+    /// A new connection; `seed` feeds RANDOMKEY and its like.
+    pub fn new(client: Arc<Client>, authenticated: bool, seed: u64) -> Session {
+        Session {
+            client,
+            db: 0,
+            protocol: Protocol::Resp2,
+            authenticated,
+            closing: false,
+            reply: ReplyMode::On,
+            touch: true,
+            multi: None,
+            watching: None,
+            random: seed | 1,
+        }
+    }
+
+    /// Runs the requests of a batch from number `from` on; replies go to `out`.
+    pub fn run<'b>(
+        &mut self,
+        cx: &Cx<'_>,
+        (batch, input): (&'b Batch, &'b [u8]),
+        from: usize,
+        out: &mut ReplyBuf,
+    ) -> Step {
+        let mut group = Group::default();
+        let mut words = Words::new();
+        let mut last = None;
+        let mut step = Step::Done;
+        for at in from..batch.len() {
+            if self.closing {
+                break;
+            }
+            if group.is_full() {
+                self.flush(&mut group, cx, out);
+            }
+            if out.len() > HIGH_WATER_BYTES {
+                self.flush(&mut group, cx, out);
+                step = Step::Full(at);
+                break;
+            }
+            batch.args(at, input, &mut words);
+            let row = match table::resolve(&words) {
+                Ok(row) => row,
+                Err(error) => {
+                    self.flush(&mut group, cx, out);
+                    self.refuse_unknown(cx, &words, &error, out);
+                    continue;
+                }
+            };
+            last = Some(row.run);
+            if self.is_plain() && row.place == Place::Keyspace && row.has_keys() {
+                if let Err(error) = group.push(cx.node, row, &words, self.db) {
+                    self.flush(&mut group, cx, out);
+                    refuse(cx.node, out, &error);
+                }
+                continue;
+            }
+            self.flush(&mut group, cx, out);
+            if row.run == Command::Keys && self.is_plain() {
+                step = Step::Slices(KeysJob::new(&words), at + 1);
+                break;
+            }
+            self.run_alone(cx, row, &words, out);
+        }
+        self.flush(&mut group, cx, out);
+        self.note(cx, last);
+        step
+    }
+
+    /// What others may see of the batch.
+    fn note(&self, cx: &Cx<'_>, last: Option<Command>) {
+        self.client.active_us.store(cx.moment.now.mono_us, Relaxed);
+        if let Some(command) = last {
+            self.client.command.store(command as u16 + 1, Relaxed);
+        }
+    }
+
+    /// Whether commands on keys may simply run.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.authenticated && self.multi.is_none() && self.reply == ReplyMode::On
+    }
+
+    #[inline]
+    fn flush(&mut self, group: &mut Group<'_>, cx: &Cx<'_>, out: &mut ReplyBuf) {
+        if !group.is_empty() {
+            let manner = self.manner(cx);
+            group.run(cx.node, cx.stats, (cx.moment, manner), out);
+        }
+    }
+
+    /// How this connection's commands run.
+    pub(super) fn manner(&mut self, cx: &Cx<'_>) -> Manner {
+        // xorshift64: a different number for each group, the same sequence for the same seed.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let text_bytes_max = cx.node.settings.now().proto_max_bulk_len_bytes as usize;
+        Manner { db: self.db, touch: self.touch, random: self.random, text_bytes_max }
+    }
+
+    fn refuse_unknown(
+        &mut self,
+        cx: &Cx<'_>,
+        words: &[&[u8]],
+        error: &CommandError,
+        out: &mut ReplyBuf,
+    ) {
+        let mark = out.mark();
+        // Who has not authenticated learns nothing about commands either.
+        let open = table::find(words[0]).is_some_and(|row| row.has(flag::NO_AUTH));
+        let hidden = !self.authenticated && !open && table::find(words[0]).is_some();
+        let error = if hidden { &CommandError::NoAuth } else { error };
+        self.break_transaction();
+        refuse(cx.node, out, error);
+        add(&cx.stats.commands, 1);
+        self.apply_reply_mode(mark, out);
+    }
+
+    /// One request that is not gathered with others.
+    fn run_alone(&mut self, cx: &Cx<'_>, row: &'static Row, words: &[&[u8]], out: &mut ReplyBuf) {
+        let mark = out.mark();
+        let done = self.dispatch(cx, row, words, out);
+        if let Err(error) = done {
+            out.truncate(mark);
+            refuse(cx.node, out, &error);
+        }
+        add(&cx.stats.commands, 1);
+        self.apply_reply_mode(mark, out);
+    }
+
+    fn dispatch(
+        &mut self,
+        cx: &Cx<'_>,
+        row: &'static Row,
+        words: &[&[u8]],
+        out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
+        if !self.authenticated && !row.has(flag::NO_AUTH) {
+            return Err(CommandError::NoAuth);
+        }
+        if self.multi.is_some() {
+            match row.run {
+                Command::Exec
+                | Command::Discard
+                | Command::Multi
+                | Command::Watch
+                | Command::Quit
+                | Command::Reset => {}
+                _ if row.has(flag::NO_MULTI) => {
+                    self.break_transaction();
+                    return Err(CommandError::NotInMulti);
+                }
+                _ => {
+                    let bytes_max = cx.node.settings.now().client_query_buffer_limit_bytes;
+                    return self.queue(row, words, bytes_max, out);
+                }
+            }
+        }
+        if row.place == Place::Session {
+            return self.control(row, words, cx, None, out);
+        }
+        let mut group = Group::default();
+        group.push(cx.node, row, words, self.db)?;
+        let manner = self.manner(cx);
+        let before = cx.stats.commands.load(Relaxed);
+        group.run(cx.node, cx.stats, (cx.moment, manner), out);
+        cx.stats.commands.store(before, Relaxed);
+        Ok(())
+    }
+
+    fn apply_reply_mode(&mut self, mark: kinring_common::resp::Mark, out: &mut ReplyBuf) {
+        match self.reply {
+            ReplyMode::On => {}
+            ReplyMode::Off => out.truncate(mark),
+            ReplyMode::SkipNext => self.reply = ReplyMode::Skip,
+            ReplyMode::Skip => {
+                out.truncate(mark);
+                self.reply = ReplyMode::On;
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The threads that serve connections: each a runtime of its own, connections handed to one of them
+//! and moved when [`crate::core::packing`] says so.
+
+use crate::connection::{Connection, End, Served};
+use crate::core::packing::{Load, Move, Packing};
+use crate::node::{Clock, Node};
+use crate::stats::ThreadStats;
+use crossbeam::utils::CachePadded;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// A connection on its way to a thread. The channel needs no bound of its own: there is one of
+/// these a connection, and `maxclients` bounds those.
+struct Handover {
+    socket: std::net::TcpStream,
+    connection: Box<Connection>,
+}
+
+/// One thread, seen from outside.
+#[derive(Clone)]
+struct DataThread {
+    sender: UnboundedSender<Handover>,
+    stats: Arc<CachePadded<ThreadStats>>,
+    leaving: Arc<AtomicUsize>,
+    /// Where those that leave go.
+    target: Arc<AtomicUsize>,
+    runtime: Handle,
+}
+
+/// All data threads.
+pub struct DataThreads {
+    threads: Arc<Vec<DataThread>>,
+    packing: Packing,
+    fixed: bool,
+    busy_before: Vec<Duration>,
+}
+
+impl DataThreads {
+    /// Starts `max` threads; all of them serve from the start when `fixed`.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        node: &Arc<Node>,
+        clock: Clock,
+        fixed: bool,
+        max: usize,
+    ) -> io::Result<DataThreads> {
+        let mut threads = Vec::with_capacity(max);
+        let mut receivers = Vec::with_capacity(max);
+        for at in 0..max {
+            // Ready sockets are all served before the next poll, so that their commands overlap.
+            let runtime = Builder::new_current_thread().enable_io().event_interval(256).build()?;
+            let (sender, receiver) = unbounded_channel();
+            threads.push(DataThread {
+                sender,
+                stats: node.stats.thread(),
+                leaving: Arc::default(),
+                target: Arc::new(AtomicUsize::new(at)),
+                runtime: runtime.handle().clone(),
+            });
+            receivers.push((runtime, receiver));
+        }
+        let threads = Arc::new(threads);
+        for (at, (runtime, receiver)) in receivers.into_iter().enumerate() {
+            let (node, threads) = (Arc::clone(node), Arc::clone(&threads));
+            std::thread::Builder::new().name(format!("kinring-data-{at}")).spawn(move || {
+                runtime.block_on(receive(receiver, node, clock, threads, at));
+            })?;
+        }
+        let busy_before = vec![Duration::ZERO; max];
+        Ok(DataThreads { threads, packing: Packing::new(max, fixed), fixed, busy_before })
+    }
+
+    /// Gives a new connection to a thread. False when the thread has ended.
+    pub fn give(&self, socket: std::net::TcpStream, connection: Box<Connection>) -> bool {
+        let at = self.packing.place(|at| self.threads[at].stats.connections.load(Relaxed) as usize);
+        let thread = &self.threads[at];
+        thread.stats.connections.fetch_add(1, Relaxed);
+        thread.sender.send(Handover { socket, connection }).is_ok()
+    }
+
+    /// Looks at the threads' work over the last `elapsed` and moves connections if it must.
+    pub fn judge(&mut self, elapsed: Duration) {
+        let mut loads = Vec::with_capacity(self.threads.len());
+        for (thread, before) in self.threads.iter().zip(&mut self.busy_before) {
+            let busy = thread.runtime.metrics().worker_total_busy_duration(0);
+            let share =
+                busy.saturating_sub(*before).as_secs_f64() / elapsed.as_secs_f64().max(1e-3);
+            *before = busy;
+            let connections = thread.stats.connections.load(Relaxed) as usize;
+            loads.push(Load { busy_percent: (share * 100.0).min(100.0) as u32, connections });
+        }
+        for Move { from, to, connections } in self.packing.judge(self.fixed, &loads) {
+            self.threads[from].target.store(to, Relaxed);
+            self.threads[from].leaving.store(connections, Relaxed);
+        }
+    }
+}
+
+async fn receive(
+    mut receiver: UnboundedReceiver<Handover>,
+    node: Arc<Node>,
+    clock: Clock,
+    threads: Arc<Vec<DataThread>>,
+    at: usize,
+) {
+    let served = Served {
+        node,
+        stats: Arc::clone(&threads[at].stats),
+        clock,
+        leaving: Arc::clone(&threads[at].leaving),
+    };
+    while let Some(handover) = receiver.recv().await {
+        let (served, threads) = (served.clone(), Arc::clone(&threads));
+        let client = Arc::clone(handover.connection.client());
+        let task = tokio::spawn(serve(handover, served, threads, at));
+        client.set_task(task.abort_handle());
+    }
+}
+
+/// Serves one connection until it ends here.
+async fn serve(handover: Handover, served: Served, threads: Arc<Vec<DataThread>>, at: usize) {
+    let Handover { socket, connection } = handover;
+    let here = Here { served: &served, client: Arc::clone(connection.client()), moved: false };
+    let Ok(mut socket) = TcpStream::from_std(socket) else { return };
+    let mut here = here;
+    if let End::Moves(connection) = connection.serve(&mut socket, &served).await {
+        let to = &threads[threads[at].target.load(Relaxed) % threads.len()];
+        if let Ok(socket) = socket.into_std() {
+            to.stats.connections.fetch_add(1, Relaxed);
+            here.moved = to.sender.send(Handover { socket, connection }).is_ok();
+        }
+    }
+}
+
+/// Counts the connection out of this thread however its task ends; out of the list too, unless it
+/// goes on elsewhere.
+struct Here<'a> {
+    served: &'a Served,
+    client: Arc<crate::clients::Client>,
+    moved: bool,
+}
+
+impl Drop for Here<'_> {
+    fn drop(&mut self) {
+        self.served.stats.connections.fetch_sub(1, Relaxed);
+        if !self.moved {
+            self.served.node.clients.remove(self.client.id);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What the process uses of the machine, as the allocator and the system tell it.
+
+use tikv_jemalloc_ctl::{epoch, stats};
+
+/// Bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    /// In use by the program.
+    pub allocated: u64,
+    /// In pages with something in use.
+    pub active: u64,
+    /// Kept by the allocator in physical memory.
+    pub allocator_resident: u64,
+    /// Of the whole process in physical memory.
+    pub resident: u64,
+}
+
+/// Seconds of processor time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu {
+    /// In the program.
+    pub user_s: f64,
+    /// In the kernel for it.
+    pub system_s: f64,
+}
+
+/// Asks the allocator and the system; what does not answer is 0.
+pub fn read() -> Memory {
+    // The allocator's numbers are those of its last epoch.
+    let _ = epoch::advance();
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages: Option<u64> = pages.and_then(|text| text.split_whitespace().nth(1)?.parse().ok());
+    Memory {
+        allocated: stats::allocated::read().unwrap_or(0) as u64,
+        active: stats::active::read().unwrap_or(0) as u64,
+        allocator_resident: stats::resident::read().unwrap_or(0) as u64,
+        resident: pages.unwrap_or(0) * rustix::param::page_size() as u64,
+    }
+}
+
+/// Processor time so far.
+pub fn cpu() -> Cpu {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is the name in parentheses and may hold anything.
+    let after = text.rsplit_once(')').map_or("", |(_, after)| after);
+    let mut fields = after.split_whitespace().skip(11).map(|field| field.parse().unwrap_or(0.0));
+    let tick = rustix::param::clock_ticks_per_second() as f64;
+    let user: f64 = fields.next().unwrap_or(0.0);
+    let system: f64 = fields.next().unwrap_or(0.0);
+    Cpu { user_s: user / tick, system_s: system / tick }
+}

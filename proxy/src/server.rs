@@ -1,0 +1,234 @@
+//! The process: what is started, in which order, what watches over it, and how it stops.
+
+use crate::banner::{self, banner};
+use crate::clients::Clients;
+use crate::config::{self, Config, IoThreads, Launch, LogLevel, Settings};
+use crate::core::packing::JUDGE_EVERY_MS;
+use crate::data_threads::DataThreads;
+use crate::listener::{self, BindError};
+use crate::node::{Clock, Facts, Node};
+use crate::stats::Stats;
+use crate::stop::{Cause, Stop};
+use kinring_common::id::Actor;
+use kinring_common::keyspace::HashSeed;
+use kinring_shard::{Shard, ShardOptions, driver};
+use parking_lot::Mutex;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+/// What this version can be.
+const MODE: &str = "proxy with one embedded shard, nothing on disk";
+
+/// Why the process did not start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Config(#[from] config::ConfigError),
+    #[error("{0}")]
+    Limits(String),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("{0}: {1}")]
+    System(&'static str, io::Error),
+}
+
+/// Runs the process from its arguments to its end.
+pub fn main() -> ExitCode {
+    let env = |name: &str| std::env::var(name).ok();
+    let read = |path: &std::path::Path| std::fs::read_to_string(path);
+    match launch(Config::load(std::env::args_os().skip(1), &env, &read)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("kinring: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn launch(loaded: Result<Launch, config::ConfigError>) -> Result<ExitCode, StartError> {
+    match loaded? {
+        Launch::Help(text) | Launch::Version(text) => {
+            // A reader that went away (`kinring --help | head`) is no error.
+            let _ = io::stdout().write_all(text.as_bytes());
+            Ok(ExitCode::SUCCESS)
+        }
+        Launch::Run(config) => run(*config),
+    }
+}
+
+fn run(mut config: Config) -> Result<ExitCode, StartError> {
+    if let Some(line) = config::fit_at_start(&mut config).map_err(StartError::Limits)? {
+        eprintln!("kinring: {line}");
+    }
+    let listeners = listener::bind(&config)?;
+    let listening: Vec<SocketAddr> = listeners.iter().flat_map(|l| l.local_addr()).collect();
+    let text = banner(&banner::Facts {
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        mode: MODE,
+        listening: &listening,
+        config: &config,
+    });
+    let clock = Clock::new();
+    let (fixed, max) = threads_of(config.io_threads);
+    let prints = config.loglevel.prints(LogLevel::Notice);
+    let node = node(config, listening, (fixed, max))?;
+    let system = |what| move |error| StartError::System(what, error);
+    node.stop.on_signals().map_err(system("cannot receive signals"))?;
+    let effort_of = Arc::clone(&node);
+    driver::start(
+        &node.shard,
+        move || clock.moment().now,
+        move || effort_of.settings.now().active_expire_effort,
+    )
+    .map_err(system("cannot start a thread"))?;
+    let threads = DataThreads::start(&node, clock, fixed, max)
+        .map_err(system("cannot start a data thread"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("cannot start the control thread"))?;
+    let drained = runtime.block_on(control(listeners, &node, threads, clock, || {
+        if prints {
+            eprint!("{text}");
+        }
+    }));
+    if prints {
+        let cause = node.stop.cause().map_or("", Cause::name);
+        let how = if drained { "all clients drained" } else { "some clients were still busy" };
+        eprintln!("kinring: stopped on {cause}, {how}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the number of data threads is fixed, and to how many they may grow. One core is left to
+/// the kernel's share of the work, to clients on the same machine and to what runs behind.
+fn threads_of(setting: IoThreads) -> (bool, usize) {
+    match setting {
+        IoThreads::Fixed(n) => (true, n as usize),
+        IoThreads::Auto => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            (false, cores.saturating_sub(1).max(1))
+        }
+    }
+}
+
+fn node(
+    config: Config,
+    listening: Vec<SocketAddr>,
+    threads: (bool, usize),
+) -> Result<Arc<Node>, StartError> {
+    let mut random = [0u8; 36];
+    fill_random(&mut random).map_err(|error| StartError::System("no randomness", error))?;
+    let word = |at: usize| {
+        let mut bytes = [0u8; 8];
+        bytes.copy_from_slice(&random[at..at + 8]);
+        u64::from_le_bytes(bytes)
+    };
+    let shard = Shard::alone(ShardOptions {
+        databases: config.databases as u16,
+        seed: HashSeed(word(0)),
+        actor: Actor(word(8)),
+    });
+    let run_id = random[16..].iter().map(|byte| format!("{byte:02x}")).collect();
+    let executable = std::env::current_exe().map(|path| path.display().to_string());
+    Ok(Arc::new(Node {
+        shard: Arc::new(shard),
+        settings: Settings::new(config, config::fit_clients),
+        clients: Clients::default(),
+        stats: Stats::default(),
+        stop: Stop::default(),
+        facts: Facts { run_id, listening, threads, executable: executable.unwrap_or_default() },
+    }))
+}
+
+fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let flags = rustix::rand::GetRandomFlags::empty();
+        filled += rustix::rand::getrandom(&mut bytes[filled..], flags)?;
+    }
+    Ok(())
+}
+
+/// Accepts, watches over threads and idle clients, and drains when asked to stop. Returns whether
+/// every client was done in time.
+async fn control(
+    listeners: Vec<std::net::TcpListener>,
+    node: &Arc<Node>,
+    threads: DataThreads,
+    clock: Clock,
+    ready: impl FnOnce(),
+) -> bool {
+    let threads = Arc::new(Mutex::new(threads));
+    let mut accepting = Vec::new();
+    for listener in listeners {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => {
+                let (node, threads) = (Arc::clone(node), Arc::clone(&threads));
+                accepting.push(tokio::spawn(listener::accept(listener, node, threads, clock)));
+            }
+            Err(error) => eprintln!("kinring: a listening socket failed: {error}"),
+        }
+    }
+    ready();
+    let watching = tokio::spawn(watch_over(Arc::clone(node), threads, clock));
+    node.stop.wait().await;
+    for task in &accepting {
+        task.abort();
+    }
+    watching.abort();
+    drain(node).await
+}
+
+/// Ten times a second: the data threads' load; once a second: rates and idle clients.
+async fn watch_over(node: Arc<Node>, threads: Arc<Mutex<DataThreads>>, clock: Clock) {
+    let mut every = tokio::time::interval(Duration::from_millis(JUDGE_EVERY_MS));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut last, mut turns) = (Instant::now(), 0u64);
+    loop {
+        every.tick().await;
+        threads.lock().judge(last.elapsed());
+        last = Instant::now();
+        turns += 1;
+        if turns.is_multiple_of(1000 / JUDGE_EVERY_MS) {
+            let now_us = clock.moment().now.mono_us;
+            node.stats.sample(now_us);
+            end_idle(&node, now_us);
+        }
+    }
+}
+
+/// `timeout`: ends clients that sent nothing for so long.
+fn end_idle(node: &Node, now_us: u64) {
+    let timeout_s = u64::from(node.settings.now().timeout_s);
+    if timeout_s == 0 {
+        return;
+    }
+    for client in node.clients.all() {
+        let idle_us = now_us.saturating_sub(client.active_us.load(Relaxed));
+        if idle_us > timeout_s * 1_000_000 && !client.working.load(Relaxed) {
+            client.kill();
+        }
+    }
+}
+
+/// Waits until no client is in the middle of something, at most as long as the setting says.
+async fn drain(node: &Node) -> bool {
+    let limit = Duration::from_secs(u64::from(node.settings.now().shutdown_timeout_s));
+    let started = Instant::now();
+    loop {
+        let busy = node.clients.all().iter().any(|c| c.working.load(Relaxed));
+        if !busy {
+            return true;
+        }
+        if started.elapsed() >= limit {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
