@@ -45,3 +45,54 @@ impl KeysJob {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Bench;
+
+    fn keys(bench: &mut Bench, pattern: &[u8]) -> Vec<String> {
+        let reply = bench.run(&[b"KEYS", pattern]);
+        let reply = String::from_utf8(reply).expect("the test's keys are text");
+        let mut keys: Vec<String> =
+            reply.split("\r\n").skip(2).step_by(2).map(str::to_owned).collect();
+        keys.sort();
+        assert!(reply.starts_with(&format!("*{}\r\n", keys.len())), "{reply}");
+        keys
+    }
+
+    #[test]
+    fn keys_of_the_database_that_match_and_have_not_expired_are_returned() {
+        let mut bench = Bench::new();
+        bench.db = 2;
+        bench.line("SET elsewhere 1");
+        bench.db = 0;
+        for line in ["SET one 1", "SADD two m", "ZADD three 1 m", "SET {tag}:4 1", "SET a*b 1"] {
+            bench.line(line);
+        }
+        assert_eq!(keys(&mut bench, b"*"), ["a*b", "one", "three", "two", "{tag}:4"]);
+        assert_eq!(keys(&mut bench, b"t*"), ["three", "two"]);
+        assert_eq!(keys(&mut bench, b"?ne"), ["one"]);
+        assert_eq!(keys(&mut bench, b"[nop]n[^f]"), ["one"]);
+        assert_eq!(keys(&mut bench, b"a\\*b"), ["a*b"]);
+        assert_eq!(keys(&mut bench, b"ONE"), Vec::<String>::new());
+        assert_eq!(keys(&mut bench, b""), Vec::<String>::new());
+        bench.check(&[("PEXPIRE two 5", ":1\r\n"), ("KEYS", WRONG), ("KEYS a b", WRONG)]);
+        bench.pass_ms(4);
+        assert_eq!(keys(&mut bench, b"t*"), ["three", "two"]);
+        bench.pass_ms(1);
+        assert_eq!(keys(&mut bench, b"t*"), ["three"]);
+    }
+
+    const WRONG: &str = "-ERR wrong number of arguments for 'keys' command\r\n";
+
+    #[test]
+    fn thousands_of_keys_are_returned_once_each() {
+        let mut bench = Bench::new();
+        for key in 0..5000 {
+            bench.line(&format!("SET {{{}}}{key} v", key % 7));
+        }
+        let mut all = keys(&mut bench, b"*");
+        all.dedup();
+        assert_eq!(all.len(), 5000);
+    }
+}

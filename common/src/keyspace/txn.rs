@@ -14,6 +14,7 @@ use crate::command::error::CommandError;
 use crate::command::number::parse_i64;
 use crate::id::Dot;
 use bytes::Bytes;
+use std::cell::Cell;
 
 /// A key that was located before the locks were taken: by address, so that it costs a comparison.
 #[derive(Clone, Copy, Debug)]
@@ -77,10 +78,15 @@ impl Text<'_> {
     }
 }
 
+/// How far ahead a key is looked for among the hints: a command may skip a few.
+const HINTS_AHEAD: usize = 3;
+
 /// See the module.
 pub struct Txn<'t, 'k> {
     locks: &'t mut Locks<'k>,
     hints: &'t [Hint],
+    /// Where the last key was found in `hints`.
+    next_hint: Cell<usize>,
     effects: &'t mut Effects,
     /// The time of the batch.
     pub now: Now,
@@ -113,6 +119,7 @@ impl<'t, 'k> Txn<'t, 'k> {
         Txn {
             locks,
             hints: &[],
+            next_hint: Cell::new(0),
             effects,
             now,
             db,
@@ -130,12 +137,23 @@ impl<'t, 'k> Txn<'t, 'k> {
         self
     }
 
+    /// Where a key is: from the hints when it is one of the next few (commands use their keys in
+    /// the order in which their row names them, mostly), else computed again.
     #[inline]
     fn locate(&self, key: &[u8]) -> Located {
-        match self.hints.iter().find(|hint| hint.is_of(self.db, key)) {
-            Some(hint) => hint.at,
-            None => self.locks.space().locate(self.db, key),
+        let next = self.next_hint.get();
+        for (ahead, hint) in self.hints[next..].iter().take(HINTS_AHEAD).enumerate() {
+            if hint.is_of(self.db, key) {
+                // Stays on it: the same key is often used twice in a row.
+                self.next_hint.set(next + ahead);
+                return hint.at;
+            }
         }
+        if next > 0 && self.hints[0].is_of(self.db, key) {
+            self.next_hint.set(0);
+            return self.hints[0].at;
+        }
+        self.locks.space().locate(self.db, key)
     }
 
     #[inline]
@@ -435,8 +453,20 @@ impl<'t, 'k> Txn<'t, 'k> {
                 break;
             }
         }
-        let mut found = None;
-        self.scan(Cursor::START, 1, |key, _| found = found.take().or_else(|| Some(key.to_vec())));
+        // Most have expired and wait for the sweep: the first that shows from a random place on.
+        let somewhere = Cursor::from_number(self.random >> 5);
+        self.first_from(somewhere).or_else(|| self.first_from(Cursor::START))
+    }
+
+    fn first_from(&mut self, cursor: Cursor) -> Option<Vec<u8>> {
+        let (mut found, mut at) = (None, Some(cursor));
+        while let Some(cursor) = at
+            && found.is_none()
+        {
+            at = self.scan(cursor, 64, |key, _| {
+                found.get_or_insert_with(|| key.to_vec());
+            });
+        }
         found
     }
 

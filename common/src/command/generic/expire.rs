@@ -10,6 +10,9 @@ use crate::keyspace::{EventClass, Txn};
 use crate::resp::ReplyBuf;
 use std::borrow::Cow;
 
+#[cfg(test)]
+mod tests;
+
 /// When EXPIRE is to do nothing.
 #[derive(Clone, Copy, Debug, Default)]
 struct Conditions {

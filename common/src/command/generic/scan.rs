@@ -10,6 +10,9 @@ use crate::causal::Kind;
 use crate::keyspace::{Cursor, Txn};
 use crate::resp::ReplyBuf;
 
+#[cfg(test)]
+mod tests;
+
 /// How many keys a step looks at if the client does not say.
 const COUNT_DEFAULT: usize = 10;
 
