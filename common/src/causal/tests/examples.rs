@@ -157,3 +157,23 @@ fn a_delta_from_above_a_cut_is_a_gap_to_a_receiver_without_it() {
     let flushed = Horizon { cut: Hlc(6), ..none() };
     assert_eq!(Record::default().apply(&delta, &flushed), Applied::Covered);
 }
+
+/// Why a floor round may not close the actor of a copy that later returns as an equal: what its own
+/// dead writes had superseded goes with them. Such a copy gives its data up, or is not closed.
+#[test]
+fn a_copy_whose_actor_was_closed_without_it_must_give_its_data_up() {
+    let acked = after(&Record::default(), set("acked"), dot(1, 1), 0);
+    let away = after(&acked, set("unacked"), dot(2, 2), 0);
+    // A later event of actor 2, on another key of the slot, was the highest seen of it.
+    let floor: Context = [dot(1, 1), dot(2, 3)].into_iter().collect();
+    let horizon = Horizon { floor: Floor::from(floor), ..none() };
+    let mut home = acked.clone();
+    home.prune(&horizon);
+    let mut both = home.clone();
+    both.join(&horizon, &away, &none());
+    assert_eq!(shows(&both, 0), None, "the unacked is dead, and the acked was superseded by it");
+    let mut given_up = Record::default();
+    given_up.join(&none(), &home, &horizon);
+    home.join(&horizon, &given_up, &none());
+    assert_eq!(shows(&home, 0), Some("acked".into()));
+}
