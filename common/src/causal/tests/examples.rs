@@ -1,6 +1,6 @@
 //! Single cases that are worth reading.
 
-use crate::causal::{Applied, Change, Context, Floor, Horizon, Kind, Path, Record, Value};
+use crate::causal::{Applied, Change, Context, Delta, Floor, Horizon, Kind, Path, Record, Value};
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
 use bytes::Bytes;
@@ -84,6 +84,36 @@ fn an_expired_sibling_gives_way_to_one_that_its_deadline_never_reached() {
     assert_eq!(shows(&both, 100), Some("b".into()));
     let swept = after(&both, Change::Expire, dot(1, 7), 100);
     assert_eq!(shows(&swept, 100), Some("b".into()), "the expire event takes what expired only");
+}
+
+#[test]
+fn of_two_concurrent_deadlines_the_later_time_wins() {
+    let base = after(&Record::default(), set("a"), dot(1, 1), 0);
+    let sooner = after(&base, Change::Deadline(Some(100)), dot(1, 3), 0);
+    let later = after(&base, Change::Deadline(Some(200)), dot(2, 2), 0);
+    let both = joined(&sooner, &later);
+    assert_eq!(both.deadline_ms(0), Some(200));
+    assert_eq!(both.min_deadline_ms(), Some(200), "nothing expires before that");
+    let persisted = after(&both, Change::Deadline(None), dot(1, 4), 0);
+    assert_eq!(persisted.deadline_ms(0), None);
+}
+
+#[test]
+fn a_field_that_is_set_and_counted_concurrently_keeps_both_by_delta_too() {
+    let base = after(&Record::default(), put(FIELD()), dot(1, 1), 0);
+    let hset = base.plan(put(FIELD()), dot(1, 3), &none(), 0);
+    let hincrby = Change::Increment { path: FIELD(), by: 7 };
+    let hincrby = base.plan(hincrby, dot(2, 2), &none(), 0);
+    let apply = |deltas: [&Delta; 2]| {
+        let mut record = base.clone();
+        deltas
+            .into_iter()
+            .for_each(|delta| assert_eq!(record.apply(delta, &none()), Applied::Applied));
+        record
+    };
+    let record = apply([&hset, &hincrby]);
+    assert_eq!(record, apply([&hincrby, &hset]));
+    assert_eq!(record.cells[&FIELD()].siblings.len(), 2);
 }
 
 #[test]
