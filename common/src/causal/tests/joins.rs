@@ -2,7 +2,7 @@
 
 use super::rng::{Rng, for_all};
 use super::world::{Copy, Menu, World, everything, strings};
-use crate::causal::Applied;
+use crate::causal::{Applied, Horizon};
 use crate::id::Actor;
 use std::collections::HashMap;
 
@@ -225,6 +225,24 @@ fn a_cut_kills_what_is_at_or_below_it_and_nothing_above() {
             copy.record.elements().filter(|element| element.dot.hlc > cut).collect();
         assert_eq!(left, above);
         world.check(&flushed);
+    });
+}
+
+/// A cut may be raised long before a record is pruned: a join must not wait for that.
+#[test]
+fn a_join_kills_what_a_cut_says_even_where_both_still_hold_it() {
+    for_all(|rng| {
+        let (world, [a, b, _]) = copies(rng);
+        let cut = a.record.context.highest();
+        let late = Horizon { cut: cut.max(a.horizon.cut), ..a.horizon.clone() };
+        let mut joined_late = a.clone();
+        joined_late.record.join(&late, &b.record, &b.horizon);
+        joined_late.raise_cut(late.cut.max(b.horizon.cut));
+        let mut raised = Copy { horizon: late.clone(), ..a.clone() };
+        raised.record.join(&late, &a.record, &a.horizon);
+        assert!(raised.record.elements().all(|element| element.dot.hlc > late.cut));
+        raised.join(&b);
+        assert_same(&joined_late, &raised, &world.actors());
     });
 }
 
