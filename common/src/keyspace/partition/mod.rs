@@ -184,6 +184,11 @@ impl Partition {
         }
     }
 
+    /// The highest clock it has seen or minted.
+    pub fn clock(&self) -> Hlc {
+        self.clock
+    }
+
     fn mint(&mut self, now: Now) -> Hlc {
         self.clock = self.clock.tick(now.wall_ms);
         self.clock
@@ -191,13 +196,21 @@ impl Partition {
     /// The record of a key, whether it shows something or not.
     pub fn record(&self, at: &Located, db: u8, key: &[u8]) -> Option<Record> {
         let spot = self.table.find(at, db, key)?;
-        Some(unpack(self.table.get(spot), &self.shared.actors))
+        Some(self.unpack(self.table.get(spot), &self.horizon(at, db)))
     }
 
     /// The context of a key: what its record and nothing else has seen.
     pub fn context(&self, at: &Located, db: u8, key: &[u8]) -> Context {
         self.record(at, db, key).map(|record| record.context).unwrap_or_default()
     }
+    /// The record that an entry stands for, without what the horizon says for it: a packed entry
+    /// keeps the clock of its context even when that is settled.
+    fn unpack(&self, entry: &Entry, horizon: &Horizon) -> Record {
+        let mut record = unpack(entry, &self.shared.actors);
+        record.context.remove_where(|dot| horizon.covers(dot));
+        record
+    }
+
     fn store(&mut self, at: &Located, spot: Option<Spot>, entry: Entry) {
         self.count(&entry, 1);
         match spot {

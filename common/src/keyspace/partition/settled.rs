@@ -1,39 +1,98 @@
 //! What removes keys in bulk: flushes, floors, and the expiry sweep.
 
-use super::{Counts, Partition, Pass};
-use crate::causal::Change;
+use super::update::Deadlines;
+use super::{Counts, Partition, Pass, SLOTS_EACH};
+use crate::causal::{Change, Floor, Record};
+use crate::clock::Hlc;
+use crate::keyspace::PARTITIONS;
 use crate::keyspace::effect::{Effect, EventClass};
-use crate::keyspace::table::{Payload, Table};
+use crate::keyspace::table::{Entry, Located, Payload, Table};
+use crate::placement::slot::Slot;
+
+/// An order begins with the bits of the slot above the partition's.
+const SLOT_SHIFT: u32 = u64::BITS - SLOTS_EACH.trailing_zeros();
 
 impl Partition {
-    /// FLUSHDB of this partition: a cut above its clock; dots at or below it are dead. Returns what
-    /// was in the table when that was all of it, so that the caller can free it outside the lock.
+    /// FLUSHDB of this partition: a cut above its clock. Returns what was in the table when that was
+    /// all of it, so that the caller can free it outside the lock.
     pub fn flush(&mut self, pass: &mut Pass<'_>) -> Option<Table> {
+        let cut = self.clock.tick(pass.now.wall_ms);
+        let table = self.cut(cut, pass);
+        if pass.effects.interest.deltas {
+            pass.effects.push(Effect::Cut { partition: self.number, db: pass.db, cut });
+        }
+        table
+    }
+
+    /// Takes a flush over, this shard's own or another owner's: every dot of the database at or
+    /// below the cut is dead, now and when it comes later. Returns the table as [`Self::flush`]
+    /// does.
+    pub fn cut(&mut self, cut: Hlc, pass: &mut Pass<'_>) -> Option<Table> {
         let db = pass.db;
-        let cut = self.mint(pass.now);
-        self.cuts[usize::from(db)] = cut;
+        if cut <= self.cuts[usize::from(db)] {
+            return None;
+        }
+        let all = self.clock <= cut && self.table.iter().all(|entry| entry.db() == db);
+        // Before the clock rises: a later view may hide what showed until now.
         if pass.effects.interest.touched {
-            let shown = self.table.iter().filter(|e| e.db() == db);
-            for entry in shown.filter(|e| self.show(e, pass.now).is_some()) {
+            // What the cut leaves of a record may show although the record did not.
+            let changes = |entry: &Entry| self.show(entry, pass.now).is_some() || entry.hlc() > cut;
+            for entry in self.table.iter().filter(|entry| entry.db() == db && changes(entry)) {
                 pass.effects.touched(db, entry.key());
             }
         }
-        if pass.effects.interest.deltas {
-            pass.effects.push(Effect::Cut { partition: self.number, db, cut });
-        }
-        if self.table.iter().all(|entry| entry.db() == db) {
+        self.clock = self.clock.max(cut);
+        self.cuts[usize::from(db)] = cut;
+        if all {
             self.counts[usize::from(db)] = Counts::default();
             return Some(std::mem::take(&mut self.table));
         }
-        let doomed: Vec<Vec<u8>> =
-            self.table.iter().filter(|e| e.db() == db).map(|e| e.key().to_vec()).collect();
-        for key in doomed {
-            let at = self.shared.seed.locate(db, &key);
-            if let Some(spot) = self.table.find(&at, db, &key) {
-                self.take(spot);
-            }
-        }
+        self.prune(0, None, |entry, _| entry.db() == db);
         None
+    }
+
+    /// Takes over what a floor round settled in a slot: forgets the tombstones and the context
+    /// entries that the floor speaks for. Nothing that shows changes.
+    ///
+    /// # Panics
+    /// When the slot is not in this partition.
+    pub fn raise_floor(&mut self, slot: Slot, floor: &Floor) {
+        let number = usize::from(slot.number());
+        assert!(number % PARTITIONS == usize::from(self.number), "a slot has one partition");
+        let known = &mut self.floors[number / PARTITIONS];
+        if known.includes(floor) {
+            return;
+        }
+        known.merge(floor);
+        // What we mint in this slot must not be settled already.
+        self.clock = floor.iter().map(|dot| dot.hlc).fold(self.clock, Hlc::max);
+        let start = ((number / PARTITIONS) as u64) << SLOT_SHIFT;
+        let last = start | ((1 << SLOT_SHIFT) - 1);
+        // A live packed entry says the same with a settled clock as without: it stays as it is.
+        self.prune(start, Some(last), |entry, at| {
+            let there = (start..=last).contains(&at.order);
+            there && (entry.is_tombstone() || matches!(entry.payload(), Payload::Record(_)))
+        });
+    }
+
+    /// Prunes the records that `which` says, from the segment of `start` to that of `last`.
+    fn prune(&mut self, start: u64, last: Option<u64>, which: impl Fn(&Entry, &Located) -> bool) {
+        let seed = self.shared.seed;
+        let mut next = Some(start);
+        while let Some(order) = next.filter(|order| last.is_none_or(|last| *order <= last)) {
+            let (entries, after) = self.table.segment_at(order);
+            let located = entries.map(|entry| (seed.locate(entry.db(), entry.key()), entry));
+            let doomed: Vec<_> = located
+                .filter(|(at, entry)| which(entry, at))
+                .map(|(at, entry)| (at, entry.db(), entry.key().to_vec()))
+                .collect();
+            for (at, db, key) in doomed {
+                let horizon = self.horizon(&at, db);
+                let prune = |record: &mut Record| record.prune(&horizon);
+                self.update(&at, &key, (db, None), &horizon, Deadlines::Any, prune);
+            }
+            next = after;
+        }
     }
 
     /// One step of the expiry sweep: mints the expire event of every key in the segment at `order`

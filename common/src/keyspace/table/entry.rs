@@ -31,6 +31,8 @@ const ENCODING_SHARED: u8 = 1;
 const ENCODING_COUNTER: u8 = 2;
 const ENCODING_TOMBSTONE: u8 = 3;
 const ENCODING_RECORD: u8 = 4;
+/// A boxed record without cells: the tombstone of a key that several actors wrote.
+const ENCODING_GRAVE: u8 = 5;
 const ENCODING_MASK: u8 = 0x0f;
 const FLAG_DB: u8 = 0x10;
 const FLAG_DEADLINE: u8 = 0x20;
@@ -153,6 +155,7 @@ impl NewPayload<'_> {
             NewPayload::Shared(_) => ENCODING_SHARED,
             NewPayload::Counter(_) => ENCODING_COUNTER,
             NewPayload::Tombstone => ENCODING_TOMBSTONE,
+            NewPayload::Record(record) if record.cells.is_empty() => ENCODING_GRAVE,
             NewPayload::Record(_) => ENCODING_RECORD,
         }
     }
@@ -344,10 +347,16 @@ impl Entry {
         self.db_of(&self.shape())
     }
 
-    /// Whether it is a compact tombstone.
+    /// Whether only a context is left. Of a boxed record it says how the entry was made: whoever
+    /// empties one makes a new entry.
     #[inline]
     pub fn is_tombstone(&self) -> bool {
-        self.kind() & ENCODING_MASK == ENCODING_TOMBSTONE
+        matches!(self.kind() & ENCODING_MASK, ENCODING_TOMBSTONE | ENCODING_GRAVE)
+    }
+
+    #[inline]
+    fn is_boxed(&self) -> bool {
+        matches!(self.kind() & ENCODING_MASK, ENCODING_RECORD | ENCODING_GRAVE)
     }
 
     /// The deadline in milliseconds since the Unix epoch; of a `Record`, the earliest in it.
@@ -386,12 +395,12 @@ impl Entry {
     /// The boxed record, to change in place; `None` for every other payload. Whoever changes it
     /// says the new context with [`Entry::set_hlc`].
     pub fn record_mut(&mut self) -> Option<&mut Record> {
-        (self.kind() & ENCODING_MASK == ENCODING_RECORD).then(|| self.boxed_mut())
+        self.is_boxed().then(|| self.boxed_mut())
     }
 
     /// Sets the context's clock of an entry with a boxed record.
     pub fn set_hlc(&mut self, hlc: Hlc) {
-        assert!(self.kind() & (ENCODING_MASK | FLAG_BASE) == ENCODING_RECORD, "only of a record");
+        assert!(self.is_boxed() && self.kind() & FLAG_BASE == 0, "only of a record");
         self.bytes_mut(0, 8).copy_from_slice(&hlc.0.to_le_bytes());
     }
 
@@ -556,7 +565,7 @@ impl Drop for Entry {
         unsafe {
             match self.kind() & ENCODING_MASK {
                 ENCODING_SHARED => drop(Box::from_raw(self.boxed::<Bytes>())),
-                ENCODING_RECORD => drop(Box::from_raw(self.boxed::<Record>())),
+                ENCODING_RECORD | ENCODING_GRAVE => drop(Box::from_raw(self.boxed::<Record>())),
                 _ => {}
             }
             dealloc(self.ptr.as_ptr(), layout(size));

@@ -1,0 +1,10 @@
+//! Tests of the keyspace, each named as a sentence. Most drive a [`twin::Twin`]: a keyspace beside
+//! plain records that change only by the causal model's own rules.
+//!
+//! A failing case prints its seed. `KINRING_CASES=1 KINRING_SEED=<seed>` runs it again, and a large
+//! `KINRING_CASES` makes a long run.
+
+mod random;
+mod replicas;
+mod twin;
+mod twins;
