@@ -165,3 +165,18 @@ fn text_payload(value: &Bytes) -> NewPayload<'static> {
         NewPayload::Owned(value.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actors_are_numbered_up_to_the_bound_and_no_further() {
+        let actors = Actors::new(Actor(0));
+        actors.known.write().extend((1..65_535).map(Actor));
+        assert_eq!(actors.intern(Actor(65_535)), Some(u16::MAX));
+        assert_eq!(actors.get(u16::MAX), Actor(65_535));
+        assert_eq!(actors.intern(Actor(65_536)), None);
+        assert_eq!(actors.known.read().len(), 65_536, "and none that has no number is kept");
+    }
+}

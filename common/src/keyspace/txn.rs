@@ -77,6 +77,9 @@ impl Text<'_> {
     }
 }
 
+/// Looks at keys by chance before RANDOMKEY walks.
+const RANDOM_KEY_TRIES: usize = 32;
+
 /// See the module.
 pub struct Txn<'t, 'k> {
     locks: &'t mut Locks<'k>,
@@ -101,6 +104,8 @@ impl<'t, 'k> Txn<'t, 'k> {
         db: u8,
         random: u64,
     ) -> Txn<'t, 'k> {
+        // The locks are held now: who watches a key of theirs from here on waits for them.
+        effects.interest.touched |= locks.space().watchers.any();
         Txn { locks, hints: &[], effects, now, db, touch: true, random }
     }
 
@@ -151,14 +156,14 @@ impl<'t, 'k> Txn<'t, 'k> {
     /// `WrongType` when something else shows.
     #[inline]
     pub fn text(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, CommandError> {
-        let now = self.now;
+        let view = self.view_ms(key);
         match self.find(key) {
             None => Ok(None),
             Some((Found::Bytes(bytes), _)) => Ok(Some(Text::Bytes(bytes))),
             Some((Found::Shared(bytes), _)) => Ok(Some(Text::Shared(bytes.clone()))),
             Some((Found::Integer(n), _)) => Ok(Some(Text::Integer(n))),
             Some((Found::Record(record), _)) => {
-                match record.text(now.wall_ms).ok_or(CommandError::WrongType)?.value {
+                match record.text(view).ok_or(CommandError::WrongType)?.value {
                     Value::Integer(n) => Ok(Some(Text::Integer(n))),
                     Value::Bytes(bytes) => Ok(Some(Text::Shared(bytes))),
                 }
@@ -363,33 +368,37 @@ impl<'t, 'k> Txn<'t, 'k> {
 
     /// A key of the selected database at random. Needs the locks of all partitions.
     pub fn random_key(&mut self) -> Option<Vec<u8>> {
-        let total = self.counts().keys;
-        let (now, db) = (self.now, self.db);
-        // A few tries by chance, weighted by partition; then the first that shows.
-        for attempt in 0..16u64 {
-            let mut nth = self.random.rotate_left(attempt as u32 * 7) % total.max(1);
-            for partition in 0..PARTITIONS {
-                let partition = self.locks.partition(partition as u8);
-                let keys = partition.counts(db).keys;
-                if nth >= keys {
-                    nth -= keys;
-                    continue;
-                }
-                let table = partition.table();
-                let segment = (self.random >> 17) as usize % table.segments();
-                let shown: Vec<&Entry> = table
-                    .nth_segment(segment)
-                    .filter(|e| e.db() == db && partition.show(e, now).is_some())
-                    .collect();
-                if let Some(entry) = shown.get((self.random >> 3) as usize % shown.len().max(1)) {
-                    return Some(entry.key().to_vec());
-                }
-                break;
+        let (now, db, total) = (self.now, self.db, self.counts().keys);
+        let mut random = self.random;
+        // SplitMix64 (Steele, Lea, Flood, 2014), from the randomness that came in.
+        let mut next = || {
+            random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        // A few tries by chance, weighted by partition; many fail only where most keys are expired.
+        for _ in 0..RANDOM_KEY_TRIES {
+            let mut nth = next() % total.max(1);
+            let partition = (0..=u8::MAX).find(|partition| {
+                let keys = self.locks.partition(*partition).counts(db).keys;
+                let here = nth < keys;
+                nth = nth.wrapping_sub(keys);
+                here
+            });
+            let partition = self.locks.partition(partition?);
+            let entry = partition.table().random_entry(&mut next);
+            if let Some(entry) = entry.filter(|e| e.db() == db && partition.show(e, now).is_some())
+            {
+                return Some(entry.key().to_vec());
             }
         }
-        let mut found = None;
-        self.scan(Cursor::START, 1, |key, _| found = found.take().or_else(|| Some(key.to_vec())));
-        found
+        let start = next() as u8;
+        (0..=u8::MAX).find_map(|n| {
+            let partition = self.locks.partition(start.wrapping_add(n));
+            let shows = |e: &&Entry| e.db() == db && partition.show(e, now).is_some();
+            partition.table().iter().find(shows).map(|entry| entry.key().to_vec())
+        })
     }
 
     #[inline]

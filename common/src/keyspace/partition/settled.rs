@@ -2,7 +2,7 @@
 
 use super::update::Deadlines;
 use super::{Counts, Partition, Pass, SLOTS_EACH};
-use crate::causal::{Change, Floor, Record};
+use crate::causal::{Change, Floor, Kind, Record};
 use crate::clock::Hlc;
 use crate::keyspace::PARTITIONS;
 use crate::keyspace::effect::{Effect, EventClass};
@@ -95,22 +95,36 @@ impl Partition {
         }
     }
 
-    /// One step of the expiry sweep: mints the expire event of every key in the segment at `order`
-    /// whose deadline passed at or before `due_ms`. Returns how many, and where to go on.
-    pub fn sweep(&mut self, order: u64, due_ms: u64, pass: &mut Pass<'_>) -> (usize, Option<u64>) {
-        let (earliest, next) = self.table.deadline_at(order);
+    /// One step of the expiry sweep: mints the expire event of at most `keys_max` keys in the
+    /// segment at `order` whose deadline passed at or before `due_ms`. Returns how many, and where
+    /// to go on.
+    pub fn sweep(
+        &mut self,
+        order: u64,
+        due_ms: u64,
+        keys_max: usize,
+        pass: &mut Pass<'_>,
+    ) -> (usize, Option<u64>) {
+        let (earliest, mut next) = self.table.deadline_at(order);
+        // What still shows is not due, whatever the caller says.
+        let due_ms = due_ms.min(self.view_ms(pass.now));
         if earliest > due_ms {
             return (0, next);
         }
         let (mut due, mut later) = (Vec::new(), u64::MAX);
         for entry in self.table.segment_at(order).0 {
             match entry.deadline_ms() {
-                Some(ms) if ms <= due_ms => due.push((entry.db(), entry.key().to_vec())),
+                Some(ms) if ms <= due_ms && due.len() < keys_max => {
+                    due.push((entry.db(), entry.key().to_vec()));
+                }
                 Some(ms) => later = later.min(ms),
                 None => {}
             }
         }
         self.table.set_deadline_at(order, later);
+        if later <= due_ms {
+            next = Some(order);
+        }
         let db = pass.db;
         for (db, key) in &due {
             pass.db = *db;
@@ -124,7 +138,14 @@ impl Partition {
     fn expire(&mut self, key: &[u8], pass: &mut Pass<'_>) {
         let at = self.shared.seed.locate(pass.db, key);
         let Some(spot) = self.table.find(&at, pass.db, key) else { return };
-        let packed = !matches!(self.table.get(spot).payload(), Payload::Record(_));
+        let entry = self.table.get(spot);
+        let packed = !matches!(entry.payload(), Payload::Record(_));
+        let name = match self.kind(entry, pass.now) {
+            None => Some((EventClass::Expired, "expired")),
+            Some(Kind::Hash) => Some((EventClass::Hash, "hexpired")),
+            // A sibling behind what shows: nobody saw it.
+            Some(_) => None,
+        };
         let hlc = self.mint(pass.now);
         pass.effects.touched(pass.db, key);
         if packed && self.shared.lone && !pass.effects.interest.deltas {
@@ -133,9 +154,12 @@ impl Partition {
             self.change_at(&at, key, Change::Expire, hlc, pass);
         }
         if pass.effects.interest.events {
-            let class = EventClass::Expired;
-            let event = Effect::Event { class, name: "expired", db: pass.db, key: key.to_vec() };
-            pass.effects.push(event);
+            pass.effects.extend(name.map(|(class, name)| Effect::Event {
+                class,
+                name,
+                db: pass.db,
+                key: key.to_vec(),
+            }));
         }
     }
 }

@@ -52,6 +52,9 @@ const SPREAD_MAX: usize = 256;
 /// Segments this small together merge again.
 const MERGE_LEN_MAX: usize = 96;
 
+/// Looks for a full cell by chance before giving up: half of them are full in an ordinary table.
+const ENTRY_TRIES: usize = 64;
+
 /// A place in the table, good until the table changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Spot {
@@ -276,14 +279,13 @@ impl Table {
         self.segments.iter().flat_map(Segment::iter)
     }
 
-    /// How many segments there are, for choosing one at random.
-    pub fn segments(&self) -> usize {
-        self.segments.len()
-    }
-
-    /// The entries of the n-th segment, in no order.
-    pub fn nth_segment(&self, n: usize) -> impl Iterator<Item = &Entry> {
-        self.segments[n].iter()
+    /// An entry by chance, each as likely as any other; `None` when a few dozen tries hit none.
+    pub fn random_entry(&self, mut random: impl FnMut() -> u64) -> Option<&Entry> {
+        let largest = if self.segments.len() == 1 { 1 } else { segment::BUCKETS_MAX };
+        (0..ENTRY_TRIES).find_map(|_| {
+            let segment = &self.segments[random() as usize % self.segments.len()];
+            segment.random_entry(random(), largest)
+        })
     }
 
     /// Bytes of the table itself, entries not counted.

@@ -4,7 +4,12 @@
 //! A failing case prints its seed. `KINRING_CASES=1 KINRING_SEED=<seed>` runs it again, and a large
 //! `KINRING_CASES` makes a long run.
 
+mod deadlines;
+mod locks;
+mod packing;
 mod random;
+mod random_key;
 mod replicas;
 mod twin;
 mod twins;
+mod watches;

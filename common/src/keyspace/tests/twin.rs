@@ -238,7 +238,7 @@ impl Twin {
         let (expired, effects) = self.partition(number, 0, |partition, pass| {
             let (mut at, mut expired) = (Some(0), 0);
             while let Some(order) = at {
-                let (n, next) = partition.sweep(order, due_ms, pass);
+                let (n, next) = partition.sweep(order, due_ms, usize::MAX, pass);
                 expired += n;
                 at = next;
             }
