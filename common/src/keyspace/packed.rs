@@ -57,6 +57,14 @@ impl Actors {
     }
 }
 
+/// The context of the record that an entry stands for.
+pub fn context(entry: &Entry, actors: &Actors) -> Context {
+    match entry.payload() {
+        Payload::Record(record) => record.context.clone(),
+        _ => Context::single(Dot { hlc: entry.hlc(), actor: actors.get(entry.actor()) }),
+    }
+}
+
 /// The record that an entry stands for.
 pub fn unpack(entry: &Entry, actors: &Actors) -> Record {
     if let Payload::Record(record) = entry.payload() {

@@ -194,7 +194,6 @@ impl<'t, 'k> Txn<'t, 'k> {
 
     /// The deadline of a key in milliseconds since the Unix epoch: `None` when nothing shows,
     /// `Some(None)` when it has none.
-    #[expect(clippy::option_option, reason = "absent, and present without a deadline, differ")]
     pub fn deadline(&mut self, key: &[u8]) -> Option<Option<u64>> {
         let touch = std::mem::replace(&mut self.touch, false);
         let deadline = self.find(key).map(|found| found.1);

@@ -2,7 +2,7 @@
 
 use super::update::Deadlines;
 use super::{Counts, Partition, Pass, SLOTS_EACH};
-use crate::causal::{Change, Floor, Kind, Record};
+use crate::causal::{Change, Floor, Horizon, Kind, Record};
 use crate::clock::Hlc;
 use crate::keyspace::PARTITIONS;
 use crate::keyspace::effect::{Effect, EventClass};
@@ -32,22 +32,28 @@ impl Partition {
         if cut <= self.cuts[usize::from(db)] {
             return None;
         }
-        let all = self.clock <= cut && self.table.iter().all(|entry| entry.db() == db);
-        // Before the clock rises: a later view may hide what showed until now.
+        let whole = self.clock <= cut;
+        // Before the clock rises: a later view may hide what showed until now. What a cut below the
+        // clock leaves of a record may show although the record did not.
         if pass.effects.interest.touched {
-            // What the cut leaves of a record may show although the record did not.
-            let changes = |entry: &Entry| self.show(entry, pass.now).is_some() || entry.hlc() > cut;
+            let changes = |entry: &Entry| match self.show(entry, pass.now) {
+                Some(_) => true,
+                None => !whole && !entry.is_tombstone(),
+            };
             for entry in self.table.iter().filter(|entry| entry.db() == db && changes(entry)) {
                 pass.effects.touched(db, entry.key());
             }
         }
         self.clock = self.clock.max(cut);
         self.cuts[usize::from(db)] = cut;
-        if all {
+        if whole && self.table.iter().all(|entry| entry.db() == db) {
             self.counts[usize::from(db)] = Counts::default();
             return Some(std::mem::take(&mut self.table));
         }
-        self.prune(0, None, |entry, _| entry.db() == db);
+        let prune = |record: &mut Record, horizon: &Horizon| {
+            record.prune(horizon);
+        };
+        self.each(0, None, |entry, _| entry.db() == db, Deadlines::Any, prune);
         None
     }
 
@@ -69,27 +75,36 @@ impl Partition {
         let start = ((number / PARTITIONS) as u64) << SLOT_SHIFT;
         let last = start | ((1 << SLOT_SHIFT) - 1);
         // A live packed entry says the same with a settled clock as without: it stays as it is.
-        self.prune(start, Some(last), |entry, at| {
+        let which = |entry: &Entry, at: &Located| {
             let there = (start..=last).contains(&at.order);
             there && (entry.is_tombstone() || matches!(entry.payload(), Payload::Record(_)))
-        });
+        };
+        // Every change of a record forgets what is settled of its context, this one too.
+        self.each(start, Some(last), which, Deadlines::Same, |_, _| {});
     }
 
-    /// Prunes the records that `which` says, from the segment of `start` to that of `last`.
-    fn prune(&mut self, start: u64, last: Option<u64>, which: impl Fn(&Entry, &Located) -> bool) {
+    /// Changes the records that `which` says, from the segment of `start` to that of `last`.
+    fn each(
+        &mut self,
+        start: u64,
+        last: Option<u64>,
+        which: impl Fn(&Entry, &Located) -> bool,
+        deadlines: Deadlines,
+        change: impl Fn(&mut Record, &Horizon),
+    ) {
         let seed = self.shared.seed;
         let mut next = Some(start);
         while let Some(order) = next.filter(|order| last.is_none_or(|last| *order <= last)) {
             let (entries, after) = self.table.segment_at(order);
             let located = entries.map(|entry| (seed.locate(entry.db(), entry.key()), entry));
-            let doomed: Vec<_> = located
+            let chosen: Vec<_> = located
                 .filter(|(at, entry)| which(entry, at))
                 .map(|(at, entry)| (at, entry.db(), entry.key().to_vec()))
                 .collect();
-            for (at, db, key) in doomed {
+            for (at, db, key) in chosen {
                 let horizon = self.horizon(&at, db);
-                let prune = |record: &mut Record| record.prune(&horizon);
-                self.update(&at, &key, (db, None), &horizon, Deadlines::Any, prune);
+                let change = |record: &mut Record| change(record, &horizon);
+                self.update(&at, &key, (db, None), &horizon, deadlines, change);
             }
             next = after;
         }

@@ -72,6 +72,11 @@ impl Partition {
             None => Record::default().plan(change, dot, &horizon, view),
             Some(entry) => match entry.payload() {
                 Payload::Record(record) => record.plan(change, dot, &horizon, view),
+                // These look at the context alone, and a value may be long.
+                _ if matches!(change, Change::Replace { .. } | Change::Clear) => {
+                    let context = self.seen(entry, &horizon);
+                    Record { context, ..Record::default() }.plan(change, dot, &horizon, view)
+                }
                 _ => self.unpack(entry, &horizon).plan(change, dot, &horizon, view),
             },
         }

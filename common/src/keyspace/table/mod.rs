@@ -288,6 +288,12 @@ impl Table {
         })
     }
 
+    /// How many buckets a search for a key that is not there reads.
+    #[cfg(test)]
+    fn probes(&self, at: &Located) -> usize {
+        self.segments[self.segment_of(at.order)].probes(at)
+    }
+
     /// Bytes of the table itself, entries not counted.
     pub fn overhead_bytes(&self) -> usize {
         self.segments.iter().map(Segment::bytes).sum::<usize>()

@@ -215,6 +215,14 @@ impl Segment {
         self.buckets.iter().flat_map(Bucket::iter)
     }
 
+    /// How many buckets a search for a key that is not there reads.
+    #[cfg(test)]
+    pub fn probes(&self, at: &Located) -> usize {
+        let mask = self.buckets.len() - 1;
+        let marks = (0..mask).take_while(|n| self.buckets[(at.bucket() + n) & mask].overflowed());
+        1 + marks.count()
+    }
+
     /// Bytes of its buckets.
     pub fn bytes(&self) -> usize {
         self.buckets.len() * size_of::<Bucket>()

@@ -43,11 +43,8 @@ fn a_set_lists_its_members_once_and_upwards() {
         let mut wanted = BTreeSet::new();
         for n in 0..random.below(40) {
             let partition = random.below(256) as u8;
-            if n % 2 == 0 {
-                a.insert(partition)
-            } else {
-                b.insert(partition)
-            }
+            let half = if n % 2 == 0 { &mut a } else { &mut b };
+            half.insert(partition);
             wanted.insert(partition);
         }
         a.extend(&b);

@@ -1,7 +1,7 @@
 //! A keyspace and, beside it, plain records that change only by `plan`, `apply`, `join` and `prune`,
 //! under a clock of their own. Every step does the same to both; whatever differs is a bug.
 
-use crate::causal::{Applied, Change, Context, Delta, Floor, Horizon, Kind, Record, Value};
+use crate::causal::{Applied, Change, Context, Delta, Floor, Horizon, Kind, Path, Record, Value};
 use crate::clock::{Hlc, Now};
 use crate::id::{Actor, Dot};
 use crate::keyspace::table::{Entry, Payload};
@@ -10,6 +10,7 @@ use crate::keyspace::{
     PartitionSet, Pass, Txn, rebuild,
 };
 use crate::placement::slot::Slot;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 pub type Name = (u8, Vec<u8>);
@@ -133,6 +134,33 @@ impl Model {
     }
 }
 
+/// What a client can see of a record, its history aside.
+#[derive(Debug, PartialEq)]
+struct Looks {
+    kind: Option<Kind>,
+    deadline_ms: Option<u64>,
+    fields: Vec<(Path, Bytes, Option<u64>)>,
+    items: Vec<Bytes>,
+}
+
+impl Looks {
+    fn of(record: &Record, view: u64) -> Looks {
+        let kind = record.kind(view);
+        let cells = record.cells.iter().filter(|(path, _)| path.kind() == kind);
+        let shown = cells.filter_map(|(path, register)| Some((path, register.shown(view)?)));
+        let named = shown.filter(|(path, _)| !matches!(path, Path::Item(..)));
+        let fields = named.map(|(path, sibling)| {
+            (path.clone(), sibling.value().to_bytes(), sibling.deadline_ms())
+        });
+        Looks {
+            kind,
+            deadline_ms: record.deadline_ms(view),
+            fields: fields.collect(),
+            items: record.items(view).map(|(_, _, item)| item).collect(),
+        }
+    }
+}
+
 fn shown(record: &Record, view: u64) -> Option<Shown> {
     let kind = record.kind(view)?;
     let text = record.text(view).map(|text| text.value);
@@ -217,6 +245,11 @@ impl Twin {
         let steps = rebuild::steps(&self.model.record(from), self.model.view_ms(&from.1, self.now));
         let (out, effects) = self.run(from.0, |txn| txn.copy(&from.1, &to.1, to.0));
         assert_eq!(out, shown.is_some().then_some(from != to));
+        let looks = |twin: &Twin, name: &Name| {
+            let view = twin.model.view_ms(&name.1, twin.now);
+            Looks::of(&twin.model.record(name), view)
+        };
+        let looked = looks(self, from);
         let mut wanted = Vec::new();
         if out == Some(true) {
             if self.model.has_cells(to) {
@@ -229,6 +262,11 @@ impl Twin {
         }
         self.check_deltas(&effects, &wanted);
         self.check(to);
+        // Where the clock of the copy's partition is not ahead: that one may hide more.
+        let views = [from, to].map(|name| self.model.view_ms(&name.1, self.now));
+        if out == Some(true) && views[0] == views[1] {
+            assert_eq!(looks(self, to), looked, "a copy looks the same");
+        }
         wanted.into_iter().map(|(_, delta)| delta).collect()
     }
 
@@ -382,6 +420,8 @@ impl Twin {
         assert_eq!(got, wanted, "{name:?}");
         let record = partition.record(&at, name.0, &name.1);
         assert_eq!(record.as_ref(), self.model.records.get(name), "{name:?}");
+        let context = partition.context(&at, name.0, &name.1);
+        assert_eq!(context, record.map(|record| record.context).unwrap_or_default());
     }
 
     /// Everything, and the counts.

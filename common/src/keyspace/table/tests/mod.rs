@@ -1,6 +1,7 @@
 //! The table against a plain map, and its walk against what it promises SCAN.
 
 mod entry;
+mod speed;
 
 use super::*;
 use crate::clock::Hlc;
