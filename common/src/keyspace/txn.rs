@@ -77,9 +77,6 @@ impl Text<'_> {
     }
 }
 
-/// Looks at keys by chance before RANDOMKEY walks.
-const RANDOM_KEY_TRIES: usize = 32;
-
 /// See the module.
 pub struct Txn<'t, 'k> {
     locks: &'t mut Locks<'k>,
@@ -367,37 +364,7 @@ impl<'t, 'k> Txn<'t, 'k> {
 
     /// A key of the selected database at random. Needs the locks of all partitions.
     pub fn random_key(&mut self) -> Option<Vec<u8>> {
-        let (now, db, total) = (self.now, self.db, self.counts().keys);
-        let mut random = self.random;
-        // SplitMix64 (Steele, Lea, Flood, 2014), from the randomness that came in.
-        let mut next = || {
-            random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let z = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        };
-        // A few tries by chance, weighted by partition; many fail only where most keys are expired.
-        for _ in 0..RANDOM_KEY_TRIES {
-            let mut nth = next() % total.max(1);
-            let partition = (0..=u8::MAX).find(|partition| {
-                let keys = self.locks.partition(*partition).counts(db).keys;
-                let here = nth < keys;
-                nth = nth.wrapping_sub(keys);
-                here
-            });
-            let partition = self.locks.partition(partition?);
-            let entry = partition.table().random_entry(&mut next);
-            if let Some(entry) = entry.filter(|e| e.db() == db && partition.show(e, now).is_some())
-            {
-                return Some(entry.key().to_vec());
-            }
-        }
-        let start = next() as u8;
-        (0..=u8::MAX).find_map(|n| {
-            let partition = self.locks.partition(start.wrapping_add(n));
-            let shows = |e: &&Entry| e.db() == db && partition.show(e, now).is_some();
-            partition.table().iter().find(shows).map(|entry| entry.key().to_vec())
-        })
+        self.locks.random_key(self.db, self.now, self.random)
     }
 
     #[inline]

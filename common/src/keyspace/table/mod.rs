@@ -9,12 +9,14 @@
 
 mod bucket;
 mod entry;
+mod payload;
 pub mod prefetch;
 mod segment;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Counter, Draft, Entry, INLINE_BYTES_MAX, NewPayload, Payload};
+pub use entry::Entry;
+pub use payload::{Counter, Draft, INLINE_BYTES_MAX, NewPayload, Payload};
 use segment::{Cell, Segment};
 
 /// Where a key belongs: computed once from its bytes, used for lock, lookup, split and SCAN.
@@ -29,10 +31,11 @@ pub struct Located {
 }
 
 impl Located {
-    /// Low hash bits, which the order's prefix does not use, choose the bucket.
+    /// Low hash bits, which the order's prefix does not use, choose the bucket: those below the tag,
+    /// then those above it, for a segment that cannot split.
     #[inline]
     fn bucket(&self) -> usize {
-        (self.hash & 0xffff) as usize
+        (self.hash & 0xffff | self.hash >> 8 & !0xffff) as usize
     }
 
     #[inline]

@@ -5,7 +5,9 @@
 //! `KINRING_CASES` makes a long run.
 
 mod deadlines;
+mod floors;
 mod locks;
+mod model;
 mod packing;
 mod random;
 mod random_key;
