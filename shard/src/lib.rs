@@ -5,9 +5,12 @@
 
 pub mod core;
 pub mod driver;
+mod reaper;
 
 use kinring_common::id::Actor;
+use kinring_common::keyspace::table::Table;
 use kinring_common::keyspace::{HashSeed, Keyspace, Options};
+use reaper::Reaper;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a shard is made with.
@@ -25,6 +28,7 @@ pub struct ShardOptions {
 pub struct Shard {
     keyspace: Keyspace,
     expired: AtomicU64,
+    reaper: Reaper,
 }
 
 impl Shard {
@@ -38,12 +42,17 @@ impl Shard {
             deltas: false,
             events: false,
         });
-        Shard { keyspace, expired: AtomicU64::new(0) }
+        Shard { keyspace, expired: AtomicU64::new(0), reaper: Reaper::start() }
     }
 
     /// Its keys.
     pub fn keyspace(&self) -> &Keyspace {
         &self.keyspace
+    }
+
+    /// Frees what a flush took out, elsewhere: millions of keys take a second.
+    pub fn free(&self, tables: Vec<Table>) {
+        self.reaper.free(tables);
     }
 
     /// Keys that the sweep expired since the start.

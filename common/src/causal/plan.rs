@@ -168,6 +168,11 @@ impl Draft<'_> {
 
     /// The elements of every type but `kind`; the deadline of collections belongs to all of those.
     fn others_than(&self, kind: Option<Kind>) -> Vec<Element> {
+        // Nearly always there is nothing else, and a large collection is not walked to see it. The
+        // deadline of collections is foreign to a string.
+        if kind != Some(Kind::Text) && self.record.only_kind() == kind {
+            return Vec::new();
+        }
         let foreign = |path: &Path| match path.kind() {
             None => kind == Some(Kind::Text),
             other => other != kind,

@@ -67,11 +67,27 @@ impl Record {
     /// The type that shows; `None` if the key is absent.
     pub fn kind(&self, now_ms: u64) -> Option<Kind> {
         let collections = !self.collection_is_expired(now_ms);
+        if let Some(kind) = self.only_kind() {
+            // The first cell that shows decides: a large collection is not walked.
+            let shows = (kind == Kind::Text || collections)
+                && self.cells.iter().any(|(path, register)| {
+                    path.kind().is_some() && register.shown(now_ms).is_some()
+                });
+            return shows.then_some(kind);
+        }
         let shown = self.cells.iter().filter_map(|(path, register)| {
             let kind = path.kind().filter(|&kind| kind == Kind::Text || collections)?;
             Some((register.shown(now_ms)?.clock()?, kind))
         });
         shown.max().map(|(_, kind)| kind)
+    }
+
+    /// The type of all cells, when they are of one: nearly always. Paths are ordered by type, with
+    /// the deadline of collections last, so the two ends tell.
+    pub(super) fn only_kind(&self) -> Option<Kind> {
+        let first = self.cells.keys().next()?.kind()?;
+        let last = self.cells.keys().rev().find_map(Path::kind)?;
+        (first == last).then_some(first)
     }
 
     /// The string that shows; `None` if the key is absent or of another type.

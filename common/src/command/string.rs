@@ -4,6 +4,7 @@
 //! its key. INCR and its like are increments of the causal model, so that two of them that did not
 //! see each other add up; INCRBYFLOAT, APPEND and GETSET are SETs of their result.
 
+mod big;
 mod extended;
 mod options;
 #[cfg(test)]

@@ -9,7 +9,6 @@
 //! | [`encode`] | how a command's reply looks in the client's protocol |
 //! | [`frame`] | replies built as a tree before they are written |
 //! | [`double`] | how Redis spells floating point numbers |
-//! | [`long_double`] | how INCRBYFLOAT adds and spells them |
 //! | [`reader`] | the client side: replies from bytes |
 //!
 //! Why not one library for both ways: a server reads bytes of people it does not trust, and only
@@ -24,7 +23,6 @@ pub mod encode;
 pub mod frame;
 pub mod inline;
 pub mod limits;
-pub mod long_double;
 pub mod reader;
 #[cfg(test)]
 mod testing;

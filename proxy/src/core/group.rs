@@ -112,6 +112,7 @@ impl<'b> Group<'b> {
         }
         locks.settle(&effects);
         drop(locks);
+        node.shard.free(std::mem::take(&mut effects.doomed));
         add(&stats.hits, counts.0);
         add(&stats.misses, counts.1);
         add(&stats.commands, self.items.len() as u64);

@@ -184,6 +184,7 @@ impl Session {
         }
         locks.settle(&effects);
         drop(locks);
+        cx.node.shard.free(std::mem::take(&mut effects.doomed));
         self.unwatch(cx);
         Ok(())
     }

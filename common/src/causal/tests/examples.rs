@@ -1,6 +1,6 @@
 //! Single cases that are worth reading.
 
-use crate::causal::{Applied, Change, Context, Floor, Horizon, Kind, Path, Record, Value};
+use crate::causal::{Applied, Change, Context, Delta, Floor, Horizon, Kind, Path, Record, Value};
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
 use bytes::Bytes;
@@ -87,6 +87,36 @@ fn an_expired_sibling_gives_way_to_one_that_its_deadline_never_reached() {
 }
 
 #[test]
+fn of_two_concurrent_deadlines_the_later_time_wins() {
+    let base = after(&Record::default(), set("a"), dot(1, 1), 0);
+    let sooner = after(&base, Change::Deadline(Some(100)), dot(1, 3), 0);
+    let later = after(&base, Change::Deadline(Some(200)), dot(2, 2), 0);
+    let both = joined(&sooner, &later);
+    assert_eq!(both.deadline_ms(0), Some(200));
+    assert_eq!(both.min_deadline_ms(), Some(200), "nothing expires before that");
+    let persisted = after(&both, Change::Deadline(None), dot(1, 4), 0);
+    assert_eq!(persisted.deadline_ms(0), None);
+}
+
+#[test]
+fn a_field_that_is_set_and_counted_concurrently_keeps_both_by_delta_too() {
+    let base = after(&Record::default(), put(FIELD()), dot(1, 1), 0);
+    let hset = base.plan(put(FIELD()), dot(1, 3), &none(), 0);
+    let hincrby = Change::Increment { path: FIELD(), by: 7 };
+    let hincrby = base.plan(hincrby, dot(2, 2), &none(), 0);
+    let apply = |deltas: [&Delta; 2]| {
+        let mut record = base.clone();
+        deltas
+            .into_iter()
+            .for_each(|delta| assert_eq!(record.apply(delta, &none()), Applied::Applied));
+        record
+    };
+    let record = apply([&hset, &hincrby]);
+    assert_eq!(record, apply([&hincrby, &hset]));
+    assert_eq!(record.cells[&FIELD()].siblings.len(), 2);
+}
+
+#[test]
 fn an_orphan_deadline_is_no_deadline_of_the_next_value() {
     let base = after(&Record::default(), set("a"), dot(1, 1), 0);
     let deleted = after(&base, Change::Clear, dot(1, 2), 0);
@@ -156,4 +186,24 @@ fn a_delta_from_above_a_cut_is_a_gap_to_a_receiver_without_it() {
     assert_eq!(Record::default().apply(&delta, &horizon), Applied::Applied);
     let flushed = Horizon { cut: Hlc(6), ..none() };
     assert_eq!(Record::default().apply(&delta, &flushed), Applied::Covered);
+}
+
+/// Why a floor round may not close the actor of a copy that later returns as an equal: what its own
+/// dead writes had superseded goes with them. Such a copy gives its data up, or is not closed.
+#[test]
+fn a_copy_whose_actor_was_closed_without_it_must_give_its_data_up() {
+    let acked = after(&Record::default(), set("acked"), dot(1, 1), 0);
+    let away = after(&acked, set("unacked"), dot(2, 2), 0);
+    // A later event of actor 2, on another key of the slot, was the highest seen of it.
+    let floor: Context = [dot(1, 1), dot(2, 3)].into_iter().collect();
+    let horizon = Horizon { floor: Floor::from(floor), ..none() };
+    let mut home = acked.clone();
+    home.prune(&horizon);
+    let mut both = home.clone();
+    both.join(&horizon, &away, &none());
+    assert_eq!(shows(&both, 0), None, "the unacked is dead, and the acked was superseded by it");
+    let mut given_up = Record::default();
+    given_up.join(&none(), &home, &horizon);
+    home.join(&horizon, &given_up, &none());
+    assert_eq!(shows(&home, 0), Some("acked".into()));
 }

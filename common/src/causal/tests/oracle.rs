@@ -107,12 +107,12 @@ pub struct Group<'a> {
 
 impl Group<'_> {
     pub fn payload(&self) -> Bytes {
-        let payloads = self.facts.iter().filter_map(|fact| match &fact.what {
+        let mut payloads = self.facts.iter().filter_map(|fact| match &fact.what {
             What::Base(value) => Some(value.clone()),
             What::Sum { payload, .. } => Some(payload.clone()),
             What::Deadline(_) => None,
         });
-        payloads.last().expect("a group with a value")
+        payloads.next_back().expect("a group with a value")
     }
 
     pub fn value(&self) -> Value {

@@ -11,11 +11,14 @@ use super::world::{Copy, Menu, Parcel};
 use crate::causal::{Applied, Context, Floor, Horizon};
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
+use std::collections::BTreeSet;
 
 const KEYS: usize = 2;
 const NODES: usize = 3;
 
-/// What a round does about actors that report no clock.
+/// What a round does about actors that report no clock. A round that closes them all while a copy
+/// is away, which then joins with what it has, loses writes: see
+/// `a_copy_whose_actor_was_closed_without_it_must_give_its_data_up`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
     /// Closes them at the highest seen if every copy takes part; if one is away, leaves their
@@ -23,8 +26,6 @@ pub enum Closing {
     WhenAllTakePart,
     /// Closes them at the highest seen, and a copy that was away gives its data up on its return.
     ReturningGivesUp,
-    /// Closes them at the highest seen, and a copy that was away joins with what it has.
-    Naively,
 }
 
 pub struct Slot {
@@ -44,6 +45,10 @@ pub struct Holder {
     clock: Hlc,
     skew_ms: u64,
     pub away: bool,
+    /// Actors that a round has closed: nothing of theirs is taken any more but by an exchange.
+    closed: BTreeSet<Actor>,
+    /// It has lost its data and its floor with it: it only asks, until it has exchanged with all.
+    asks: bool,
     /// One copy a key; they share one horizon.
     pub keys: [Copy; KEYS],
     /// What was synced, oldest first.
@@ -55,6 +60,7 @@ struct Round {
     /// What each holder reported.
     live: Vec<Dot>,
     steps: Vec<Step>,
+    closes: bool,
     floor: Floor,
 }
 
@@ -74,6 +80,8 @@ impl Slot {
             clock: Hlc::ZERO,
             skew_ms: rng.below(8) as u64,
             away: false,
+            closed: BTreeSet::new(),
+            asks: false,
             keys: Default::default(),
             synced: vec![Default::default()],
         };
@@ -97,6 +105,7 @@ impl Slot {
         self.now_ms += rng.below(3) as u64;
         let (at, other, key) = (rng.below(NODES), rng.below(NODES), rng.below(KEYS));
         match rng.below(100) {
+            0..55 if self.nodes[at].asks => self.catch_up(at),
             0..30 => self.write(rng, at, key),
             30..55 => self.deliver(rng, at),
             55..63 if self.can_talk(at, other) => self.join(at, other, key),
@@ -113,7 +122,7 @@ impl Slot {
     }
 
     fn can_talk(&self, a: usize, b: usize) -> bool {
-        a != b && !self.nodes[a].away && !self.nodes[b].away
+        a != b && !self.nodes[a].away && !self.nodes[b].away && !self.nodes[b].asks
     }
 
     fn rename(&mut self, at: usize) {
@@ -141,9 +150,7 @@ impl Slot {
         }
         let parcel = rng.below(self.net.len());
         let (key, Parcel { delta, event }) = &self.net[parcel];
-        // From its report on, a holder takes nothing of an actor that the round closes.
-        let closes = |round: &Round| !round.live.iter().any(|dot| dot.actor == delta.dot.actor);
-        if !self.nodes[at].away && self.round.as_ref().is_some_and(closes) {
+        if self.nodes[at].closed.contains(&delta.dot.actor) {
             return;
         }
         let node = &mut self.nodes[at];
@@ -201,8 +208,27 @@ impl Slot {
         let node = &mut self.nodes[at];
         node.synced.truncate(1);
         (node.keys, node.clock) = (Default::default(), Hlc::ZERO);
+        (node.closed, node.asks) = (BTreeSet::new(), true);
         self.rename(at);
         self.round = None;
+    }
+
+    /// Exchanges with all that can answer, and takes over what they have settled.
+    fn catch_up(&mut self, at: usize) {
+        let sources: Vec<usize> = (0..NODES).filter(|&other| self.can_talk(at, other)).collect();
+        for &other in &sources {
+            self.exchange(at, other);
+        }
+        for &other in &sources {
+            let (floor, closed) = {
+                let other = &self.nodes[other];
+                (other.keys[0].horizon.floor.clone(), other.closed.clone())
+            };
+            let node = &mut self.nodes[at];
+            node.keys.iter_mut().for_each(|copy| copy.horizon.floor.merge(&floor));
+            node.closed.extend(closed);
+            node.asks = false;
+        }
     }
 
     fn leave_or_return(&mut self, at: usize) {
@@ -254,12 +280,26 @@ impl Slot {
 
     fn start_round(&mut self, rng: &mut Rng, home: usize) {
         let members: Vec<usize> = (0..NODES).filter(|&at| !self.nodes[at].away).collect();
+        for &at in &members {
+            if self.nodes[at].asks {
+                self.catch_up(at);
+            }
+        }
+        if members.iter().any(|&at| self.nodes[at].asks) {
+            return;
+        }
+        let closes = members.len() == NODES || self.closing != Closing::WhenAllTakePart;
         let mut live = Vec::new();
         for &at in &members {
             let node = &mut self.nodes[at];
             let highest = node.keys.iter().map(Copy::highest).max().expect("keys");
             node.clock = node.clock.max(highest).tick(self.now_ms);
             live.push(Dot { hlc: node.clock, actor: node.actor });
+        }
+        let closed =
+            self.actors.iter().filter(|&actor| !live.iter().any(|dot| dot.actor == *actor));
+        for &at in members.iter().filter(|_| closes) {
+            self.nodes[at].closed.extend(closed.clone());
         }
         let others: Vec<usize> = members.iter().copied().filter(|&at| at != home).collect();
         // Taken from the end.
@@ -272,18 +312,16 @@ impl Slot {
         steps.extend(others.iter().map(|&at| Step::Push(at)));
         steps.push(Step::Compute);
         steps.extend(others.iter().map(|&at| Step::Pull(at)));
-        self.round = Some(Round { home, live, steps, floor: Floor::new() });
+        self.round = Some(Round { home, live, steps, closes, floor: Floor::new() });
     }
 
     fn compute_floor(&mut self, home: usize) {
-        let everyone = !self.nodes.iter().any(|node| node.away);
-        let close = everyone || self.closing != Closing::WhenAllTakePart;
         let node = &self.nodes[home];
         let round = self.round.as_mut().expect("a round runs");
         let is_live = |dot: &Dot| round.live.iter().any(|live| live.actor == dot.actor);
         let mut floor: Context = node.keys[0].horizon.floor.iter().collect();
         let seen = node.keys.iter().flat_map(|copy| copy.record.context.iter());
-        let closed = seen.filter(|dot| close && !is_live(dot));
+        let closed = seen.filter(|dot| round.closes && !is_live(dot));
         closed.chain(round.live.iter().copied()).for_each(|dot| floor.insert(dot));
         round.floor = Floor::from(floor);
     }
@@ -307,6 +345,12 @@ impl Slot {
     /// Everyone back, everything exchanged, and one undisturbed round.
     pub fn settle(&mut self, rng: &mut Rng) {
         (0..NODES).for_each(|at| self.come_back(at));
+        for at in 0..NODES {
+            if self.nodes[at].asks {
+                self.catch_up(at);
+            }
+        }
+        self.nodes.iter_mut().for_each(|node| node.asks = false);
         for at in (0..NODES).chain(0..NODES) {
             (0..NODES).filter(|&other| other != at).for_each(|other| self.exchange(at, other));
         }

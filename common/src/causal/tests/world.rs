@@ -65,6 +65,8 @@ pub struct World {
     pub history: History,
     pub changes: Vec<Change>,
     pub net: Vec<Parcel>,
+    /// All that was ever in the net.
+    pub sent: Vec<Parcel>,
     /// Copies as they were at some time.
     pub past: Vec<Copy>,
     pub menu: Menu,
@@ -86,6 +88,7 @@ impl World {
             history: History::default(),
             changes: Vec::new(),
             net: Vec::new(),
+            sent: Vec::new(),
             past: vec![Copy::default()],
             menu,
             flushes,
@@ -161,7 +164,8 @@ impl World {
         assert_eq!(record.apply(&delta, horizon), Applied::Applied, "its own delta fits");
         *known |= 1 << event;
         self.changes.push(change);
-        self.net.push(Parcel { delta, event });
+        self.net.push(Parcel { delta: delta.clone(), event });
+        self.sent.push(Parcel { delta, event });
         event
     }
 

@@ -10,16 +10,18 @@
 //!
 //! Invariant: a [`Finite`] that is not zero has the top bit of its mantissa set.
 
-use smallvec::SmallVec;
+use super::big::Big;
 
 /// Redis reads no number from a longer text than this.
 const TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
 /// No finite number has its leading bit above this power of two.
 const TOP_MAX: i32 = 16_383;
-/// Half of the smallest number above zero, 2^-16445, rounds to zero.
-const TOP_MIN: i32 = -16_445;
+/// 2^-16446, half of the smallest number above zero, rounds to zero; what is above it does not.
+const TOP_HALF: i32 = -16_446;
 /// Decimal exponents of a leading digit beyond these are out of range whatever the digits.
 const DECIMAL_RANGE: std::ops::Range<i64> = -4_960..4_940;
+/// Quotients of 128 bits by less than this have at least 68 bits.
+const BELOW_MAX: u128 = 1 << 60;
 /// Written decimals.
 const DECIMALS: u32 = 17;
 
@@ -201,7 +203,8 @@ fn read_decimal(text: &[u8]) -> Option<Finite> {
 }
 
 fn in_range(finite: Finite) -> Option<Finite> {
-    (TOP_MIN..=TOP_MAX).contains(&finite.top()).then_some(finite)
+    let above_half = (finite.top(), finite.mantissa) > (TOP_HALF, 1 << 63);
+    (above_half && finite.top() <= TOP_MAX).then_some(finite)
 }
 
 /// A number as written.
@@ -263,10 +266,11 @@ fn read_exponent(text: &[u8]) -> Option<i64> {
 
 /// The quotient of two numbers that are not 0, rounded once.
 fn ratio(mut above: Big, mut below: Big) -> Finite {
-    if let ([n], [d @ 0..0x1000_0000_0000_0000]) = (&above.0[..], &below.0[..]) {
-        // The quotient has at least 68 bits, so its lowest may stand for the rest.
-        let shift = u128::from(*n).leading_zeros();
-        let (wide, d) = (u128::from(*n) << shift, u128::from(*d));
+    // What INCRBYFLOAT itself writes, and most that people do, has at most 38 digits, 17 of them
+    // after the point. Its quotient has at least 68 bits, so its lowest may stand for the rest.
+    if let (Some(wide), Some(d @ 0..BELOW_MAX)) = (above.to_u128(), below.to_u128()) {
+        let shift = wide.leading_zeros();
+        let wide = wide << shift;
         return Finite::rounded((wide / d) | u128::from(wide % d != 0), -(shift as i32));
     }
     let power = above.bits() as i32 - below.bits() as i32;
@@ -279,92 +283,4 @@ fn ratio(mut above: Big, mut below: Big) -> Finite {
         above.shift_left(1);
     }
     Finite::rounded((quotient << 1) | u128::from(!above.is_zero()), power - 68)
-}
-
-/// A natural number of any size: 64-bit digits, the lowest first, the highest not 0.
-struct Big(SmallVec<[u64; 4]>);
-
-impl Big {
-    fn from(value: u64) -> Big {
-        Big([value].into_iter().filter(|value| *value != 0).collect())
-    }
-
-    fn is_zero(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn bits(&self) -> u32 {
-        let unused = self.0.last().map_or(0, |last| last.leading_zeros());
-        self.0.len() as u32 * u64::BITS - unused
-    }
-
-    fn multiply_add(&mut self, by: u64, add: u64) {
-        let mut carry = add;
-        for digit in &mut self.0 {
-            let wide = u128::from(*digit) * u128::from(by) + u128::from(carry);
-            (*digit, carry) = (wide as u64, (wide >> 64) as u64);
-        }
-        if carry != 0 {
-            self.0.push(carry);
-        }
-    }
-
-    fn multiply_by_ten(&mut self, times: u32) {
-        const MOST: u32 = 19;
-        for _ in 0..times / MOST {
-            self.multiply_add(10u64.pow(MOST), 0);
-        }
-        self.multiply_add(10u64.pow(times % MOST), 0);
-    }
-
-    fn shift_left(&mut self, by: u32) {
-        self.multiply_add(1 << (by % u64::BITS), 0);
-        if !self.is_zero() {
-            self.0.insert_many(0, std::iter::repeat_n(0, (by / u64::BITS) as usize));
-        }
-    }
-
-    /// Subtracts the other if it can; returns whether it did.
-    fn take(&mut self, other: &Big) -> bool {
-        let key = |number: &Big| number.0.len();
-        let order = key(self).cmp(&key(other));
-        if order.then_with(|| self.0.iter().rev().cmp(other.0.iter().rev())).is_lt() {
-            return false;
-        }
-        let mut borrow = false;
-        let others = other.0.iter().copied().chain(std::iter::repeat(0));
-        for (digit, other) in self.0.iter_mut().zip(others) {
-            let (difference, under) = digit.overflowing_sub(other);
-            let (difference, under_too) = difference.overflowing_sub(u64::from(borrow));
-            (*digit, borrow) = (difference, under || under_too);
-        }
-        self.trim();
-        true
-    }
-
-    fn write_decimal(mut self, text: &mut Vec<u8>) {
-        const CHUNK: u64 = 10u64.pow(19);
-        let mut chunks = Vec::new();
-        while !self.is_zero() {
-            let mut rest = 0u64;
-            for digit in self.0.iter_mut().rev() {
-                let wide = (u128::from(rest) << 64) | u128::from(*digit);
-                *digit = (wide / u128::from(CHUNK)) as u64;
-                rest = (wide % u128::from(CHUNK)) as u64;
-            }
-            chunks.push(rest);
-            self.trim();
-        }
-        let first = chunks.pop().unwrap_or(0);
-        text.extend_from_slice(itoa::Buffer::new().format(first).as_bytes());
-        for chunk in chunks.into_iter().rev() {
-            text.extend_from_slice(format!("{chunk:019}").as_bytes());
-        }
-    }
-
-    fn trim(&mut self) {
-        while self.0.last() == Some(&0) {
-            self.0.pop();
-        }
-    }
 }
