@@ -1,1 +1,15 @@
-//! Stub.
+//! Tests of Kinring as a whole: real processes, real sockets.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | [`process`] | how a test gets a Kinring, or a Redis to compare with, and gets rid of it |
+//! | [`conn`] | how a test speaks to one: a blocking socket on which every wait has an end |
+//!
+//! Invariant: nothing a test starts outlives it, no test uses a fixed port, and no wait is without
+//! a bound.
+
+pub mod conn;
+pub mod process;
+
+pub use conn::Conn;
+pub use process::{Kinring, Redis};
