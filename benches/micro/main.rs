@@ -1,12 +1,18 @@
 //! Micro-benchmarks of the pure core, one file a module: `cargo bench -p kinring-benches --bench
 //! micro -- [filter]`. A new file offers `pub fn bench(&mut Criterion)` and gets a line in `main`.
 
+mod causal;
+mod resp;
 mod slot;
+mod store;
 
 use criterion::Criterion;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     slot::bench(&mut criterion);
+    resp::bench(&mut criterion);
+    store::bench(&mut criterion);
+    causal::bench(&mut criterion);
     criterion.final_summary();
 }

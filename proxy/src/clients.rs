@@ -2,6 +2,7 @@
 //!
 //! A connection's own thread writes its numbers with plain atomic stores; others read them.
 
+use crate::config::BufferLimit;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -39,6 +40,8 @@ pub struct Client {
     pub input_bytes: AtomicU64,
     /// Reply bytes that the client has not read.
     pub output_bytes: AtomicU64,
+    /// Since when its output is past the soft limit, 0 while it is not.
+    pub over_soft_us: AtomicU64,
     /// CLIENT NO-EVICT.
     pub no_evict: AtomicBool,
     /// CLIENT NO-TOUCH.
@@ -100,6 +103,26 @@ impl Client {
         self.killed.store(true, Relaxed);
         if let Some(task) = &*task {
             task.abort();
+        }
+    }
+
+    /// Whether its unread output is past the limit: at once for the hard one, after the time that
+    /// the soft one gives. A limit of 0 is none.
+    pub fn exceeds(&self, limit: &BufferLimit, now_us: u64) -> bool {
+        let bytes = self.output_bytes.load(Relaxed);
+        if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
+            return true;
+        }
+        if limit.soft_bytes == 0 || bytes <= limit.soft_bytes {
+            self.over_soft_us.store(0, Relaxed);
+            return false;
+        }
+        match self.over_soft_us.load(Relaxed) {
+            0 => {
+                self.over_soft_us.store(now_us.max(1), Relaxed);
+                false
+            }
+            since => now_us.saturating_sub(since) >= u64::from(limit.soft_s) * 1_000_000,
         }
     }
 
@@ -181,6 +204,7 @@ impl Clients {
             watched: AtomicU64::new(0),
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
+            over_soft_us: AtomicU64::new(0),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
             working: AtomicBool::new(false),

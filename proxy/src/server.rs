@@ -199,6 +199,7 @@ async fn watch_over(node: Arc<Node>, threads: Arc<Mutex<DataThreads>>, clock: Cl
             let now_us = clock.moment().now.mono_us;
             node.stats.sample(now_us);
             end_idle(&node, now_us);
+            end_unread(&node, now_us);
         }
     }
 }
@@ -212,6 +213,17 @@ fn end_idle(node: &Node, now_us: u64) {
     for client in node.clients.all() {
         let idle_us = now_us.saturating_sub(client.active_us.load(Relaxed));
         if idle_us > timeout_s * 1_000_000 && !client.working.load(Relaxed) {
+            client.kill();
+        }
+    }
+}
+
+/// `client-output-buffer-limit`: ends clients that do not read their replies.
+fn end_unread(node: &Node, now_us: u64) {
+    let limit = node.settings.now().client_output_buffer_limit.normal;
+    for client in node.clients.all() {
+        if client.exceeds(&limit, now_us) {
+            node.stats.output_limit_closed.fetch_add(1, Relaxed);
             client.kill();
         }
     }

@@ -107,6 +107,11 @@ impl Effects {
         self.list.push(effect);
     }
 
+    /// Adds any number.
+    pub fn extend(&mut self, effects: impl IntoIterator<Item = Effect>) {
+        self.list.extend(effects);
+    }
+
     /// Notes that what a key shows may have changed.
     #[inline]
     pub fn touched(&mut self, db: u8, key: &[u8]) {

@@ -167,6 +167,31 @@ impl<'k> Locks<'k> {
         })
     }
 
+    /// A sweep for expired keys over one held partition, at most `keys_max` of them. Returns how
+    /// many expired and whether the partition was walked to its end. `effects` is empty before and
+    /// settled after.
+    pub fn sweep(
+        &mut self,
+        partition: u8,
+        due_ms: u64,
+        now: Now,
+        keys_max: usize,
+        effects: &mut Effects,
+    ) -> (usize, bool) {
+        let (mut expired, mut at) = (0, Some(0));
+        let mut pass = Pass { db: 0, now, lru: 0, effects };
+        while let Some(order) = at
+            && expired < keys_max
+        {
+            let left = keys_max - expired;
+            let (n, next) = self.partition(partition).sweep(order, due_ms, left, &mut pass);
+            expired += n;
+            at = next;
+        }
+        self.space.watchers.see_expired(effects);
+        (expired, at.is_none())
+    }
+
     /// Lets the readers of effects that live here see them. The last thing before the locks go.
     pub fn settle(&mut self, effects: &Effects) {
         if !effects.is_empty() {
@@ -227,7 +252,8 @@ impl Keyspace {
         locks
     }
 
-    /// Which effects have a reader now.
+    /// Which effects have a reader now. To be read under the locks: a watch that is set before they
+    /// are taken is in it.
     #[inline]
     pub fn interest(&self) -> Interest {
         Interest {
@@ -249,21 +275,15 @@ impl Keyspace {
         sum
     }
 
-    /// A sweep for expired keys over one partition, at most `keys_max` of them. Returns how many
-    /// expired and whether the partition was walked to its end.
+    /// [`Locks::sweep`] of one partition, for a shard whose deltas nobody reads.
+    ///
+    /// # Panics
+    /// When somebody does: an expire event that reaches no log and no owner comes undone.
     pub fn sweep(&self, partition: u8, due_ms: u64, now: Now, keys_max: usize) -> (usize, bool) {
+        assert!(!self.options.deltas, "the deltas of a sweep are read by whoever reads deltas");
         let mut effects = Effects::new(self.interest());
         let mut locks = self.lock_one(partition);
-        let mut pass = Pass { db: 0, now, lru: 0, effects: &mut effects };
-        let (mut expired, mut at) = (0, Some(0));
-        while let Some(order) = at
-            && expired < keys_max
-        {
-            let (n, next) = locks.partition(partition).sweep(order, due_ms, &mut pass);
-            expired += n;
-            at = next;
-        }
-        locks.settle(&effects);
-        (expired, at.is_none())
+        effects.interest = self.interest();
+        locks.sweep(partition, due_ms, now, keys_max, &mut effects)
     }
 }

@@ -48,11 +48,20 @@ impl Actors {
             return Some(at as u16);
         }
         let mut known = self.known.write();
-        let at = known.iter().position(|a| *a == actor).unwrap_or_else(|| {
-            known.push(actor);
-            known.len() - 1
-        });
-        u16::try_from(at).ok()
+        if let Some(at) = known.iter().position(|a| *a == actor) {
+            return Some(at as u16);
+        }
+        let at = u16::try_from(known.len()).ok()?;
+        known.push(actor);
+        Some(at)
+    }
+}
+
+/// The context of the record that an entry stands for.
+pub fn context(entry: &Entry, actors: &Actors) -> Context {
+    match entry.payload() {
+        Payload::Record(record) => record.context.clone(),
+        _ => Context::single(Dot { hlc: entry.hlc(), actor: actors.get(entry.actor()) }),
     }
 }
 
@@ -89,63 +98,93 @@ pub fn unpack(entry: &Entry, actors: &Actors) -> Record {
 
 /// The packed form of a record, or the record boxed.
 pub fn pack<'a>(record: Box<Record>, db: u8, key: &'a [u8], actors: &Actors) -> Draft<'a> {
-    let highest = record.context.iter().map(|dot| dot.hlc).max().unwrap_or(Hlc::ZERO);
-    if let Some(draft) = pack_small(&record, highest, db, key, actors) {
-        return draft;
+    if let Some(Small { actor, hlc, base_hlc, deadline, payload }) = small(&record, actors) {
+        return Draft { db, key, actor, hlc, base_hlc, deadline, payload };
     }
-    let deadline = record.min_deadline_ms().map(|ms| (ms, highest));
+    let hlc = record.context.highest();
+    let deadline = record.min_deadline_ms().map(|ms| (ms, hlc));
     let payload = NewPayload::Record(record);
-    Draft { db, key, actor: OWN, hlc: highest, base_hlc: highest, deadline, payload }
+    Draft { db, key, actor: OWN, hlc, base_hlc: hlc, deadline, payload }
 }
 
-fn pack_small<'a>(
-    record: &Record,
+/// Whether a record packs.
+pub fn is_small(record: &Record, actors: &Actors) -> bool {
+    small(record, actors).is_some()
+}
+
+/// A draft but for its name.
+struct Small {
+    actor: u16,
     hlc: Hlc,
-    db: u8,
-    key: &'a [u8],
-    actors: &Actors,
-) -> Option<Draft<'a>> {
+    base_hlc: Hlc,
+    deadline: Option<(u64, Hlc)>,
+    payload: NewPayload<'static>,
+}
+
+/// One actor wrote all that there is, and at most one sibling is left of it.
+///
+/// Where the context is empty (the slot's floor or cut says it), the entry keeps the highest of its
+/// dots in the context's place; whoever unpacks it prunes it again.
+fn small(record: &Record, actors: &Actors) -> Option<Small> {
     let mut context = record.context.iter();
-    let (only, None) = (context.next()?, context.next()) else { return None };
-    let number = actors.intern(only.actor)?;
-    let draft = |base_hlc, deadline, payload| {
-        Some(Draft { db, key, actor: number, hlc, base_hlc, deadline, payload })
-    };
+    let (seen, None) = (context.next(), context.next()) else { return None };
     if record.cells.is_empty() {
-        return draft(hlc, None, NewPayload::Tombstone);
+        let (actor, hlc) = (actors.intern(seen?.actor)?, seen?.hlc);
+        let payload = NewPayload::Tombstone;
+        return Some(Small { actor, hlc, base_hlc: hlc, deadline: None, payload });
     }
     let register = record.cells.get(&Path::Text).filter(|_| record.cells.len() == 1)?;
     let [sibling] = &register.siblings[..] else { return None };
+    let highest = sibling.clock()?;
+    let actor = seen.unwrap_or(highest).actor;
     let deadline = match &sibling.deadlines[..] {
         [] => None,
-        [(dot, ms)] if dot.actor == only.actor => Some((*ms, dot.hlc)),
+        [(dot, ms)] if dot.actor == actor => Some((*ms, dot.hlc)),
         _ => return None,
     };
-    match (&sibling.base, &sibling.increments[..]) {
-        (Base::Value { dot, live: true, value }, []) if dot.actor == only.actor => {
-            draft(dot.hlc, deadline, text_payload(value))
+    let (base_hlc, payload) = match (&sibling.base, &sibling.increments[..]) {
+        (Base::Value { dot, live: true, value }, []) if dot.actor == actor => {
+            (dot.hlc, text_payload(value))
         }
-        (base, [(actor, Increment { sum, last })]) if *actor == only.actor => {
+        (base, [(by, Increment { sum, last })]) if *by == actor => {
             let sum = i64::try_from(*sum).ok()?;
             let (base, base_hlc) = match base {
                 Base::Bottom => (None, *last),
-                Base::Value { dot, live: true, value } if dot.actor == only.actor => {
+                Base::Value { dot, live: true, value } if dot.actor == actor => {
                     (Some(parse_i64(value)?), dot.hlc)
                 }
                 Base::Value { .. } => return None,
             };
-            draft(base_hlc, deadline, NewPayload::Counter(Counter { base, sum, last: *last }))
+            (base_hlc, NewPayload::Counter(Counter { base, sum, last: *last }))
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let own = highest.hlc.max(deadline.map_or(Hlc::ZERO, |deadline| deadline.1));
+    let (actor, hlc) = (actors.intern(actor)?, seen.map_or(own, |seen| seen.hlc));
+    Some(Small { actor, hlc, base_hlc, deadline, payload })
 }
 
 /// A string as a payload; the borrowed form is made from the record's own bytes, so it is shared
 /// rather than copied when it is long.
-fn text_payload<'a>(value: &Bytes) -> NewPayload<'a> {
+fn text_payload(value: &Bytes) -> NewPayload<'static> {
     if value.len() > INLINE_BYTES_MAX {
         NewPayload::Shared(value.clone())
     } else {
         NewPayload::Owned(value.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actors_are_numbered_up_to_the_bound_and_no_further() {
+        let actors = Actors::new(Actor(0));
+        actors.known.write().extend((1..65_535).map(Actor));
+        assert_eq!(actors.intern(Actor(65_535)), Some(u16::MAX));
+        assert_eq!(actors.get(u16::MAX), Actor(65_535));
+        assert_eq!(actors.intern(Actor(65_536)), None);
+        assert_eq!(actors.known.read().len(), 65_536, "and none that has no number is kept");
     }
 }

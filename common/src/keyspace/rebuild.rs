@@ -2,9 +2,10 @@
 //!
 //! The copy has a history of its own: siblings that do not show stay behind.
 
-use crate::causal::{Change, Kind, Path, Position, Record};
+use crate::causal::{Change, Kind, Path, Position, Record, Sibling};
 use crate::id::Dot;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// One change on the way; list items need the dot of the event that puts them.
 pub enum Step {
@@ -48,12 +49,21 @@ pub fn steps(record: &Record, view_ms: u64) -> Vec<Step> {
             }));
             return steps;
         }
-        Kind::Hash => steps.push(cells(
-            record
-                .fields(view_ms)
-                .map(|(field, value)| (Path::Field(field.clone()), value.to_bytes()))
-                .collect(),
-        )),
+        Kind::Hash => {
+            let fields = || record.fields(view_ms);
+            let path = |field: &Bytes| Path::Field(field.clone());
+            steps.push(cells(fields().map(|(f, value)| (path(f), value.to_bytes())).collect()));
+            let mut deadlines: BTreeMap<u64, Vec<Path>> = BTreeMap::new();
+            for path in fields().map(|(field, _)| path(field)) {
+                let shown = record.cells.get(&path).and_then(|register| register.shown(view_ms));
+                if let Some(ms) = shown.and_then(Sibling::deadline_ms) {
+                    deadlines.entry(ms).or_default().push(path);
+                }
+            }
+            steps.extend(deadlines.into_iter().map(|(ms, paths)| {
+                Step::Change(Change::FieldDeadline { paths, deadline_ms: Some(ms) })
+            }));
+        }
         Kind::Set => steps.push(cells(
             record.members(view_ms).map(|m| (Path::Member(m.clone()), Bytes::new())).collect(),
         )),

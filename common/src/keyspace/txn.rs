@@ -116,6 +116,8 @@ impl<'t, 'k> Txn<'t, 'k> {
         db: u8,
         random: u64,
     ) -> Txn<'t, 'k> {
+        // The locks are held now: who watches a key of theirs from here on waits for them.
+        effects.interest.touched |= locks.space().watchers.any();
         Txn {
             locks,
             hints: &[],
@@ -189,14 +191,14 @@ impl<'t, 'k> Txn<'t, 'k> {
     /// `WrongType` when something else shows.
     #[inline]
     pub fn text(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, CommandError> {
-        let now = self.now;
+        let view = self.view_ms(key);
         match self.find(key) {
             None => Ok(None),
             Some((Found::Bytes(bytes), _)) => Ok(Some(Text::Bytes(bytes))),
             Some((Found::Shared(bytes), _)) => Ok(Some(Text::Shared(bytes.clone()))),
             Some((Found::Integer(n), _)) => Ok(Some(Text::Integer(n))),
             Some((Found::Record(record), _)) => {
-                match record.text(now.wall_ms).ok_or(CommandError::WrongType)?.value {
+                match record.text(view).ok_or(CommandError::WrongType)?.value {
                     Value::Integer(n) => Ok(Some(Text::Integer(n))),
                     Value::Bytes(bytes) => Ok(Some(Text::Shared(bytes))),
                 }
@@ -227,7 +229,6 @@ impl<'t, 'k> Txn<'t, 'k> {
 
     /// The deadline of a key in milliseconds since the Unix epoch: `None` when nothing shows,
     /// `Some(None)` when it has none.
-    #[expect(clippy::option_option, reason = "absent, and present without a deadline, differ")]
     pub fn deadline(&mut self, key: &[u8]) -> Option<Option<u64>> {
         let touch = std::mem::replace(&mut self.touch, false);
         let deadline = self.find(key).map(|found| found.1);
@@ -429,45 +430,7 @@ impl<'t, 'k> Txn<'t, 'k> {
 
     /// A key of the selected database at random. Needs the locks of all partitions.
     pub fn random_key(&mut self) -> Option<Vec<u8>> {
-        let total = self.counts().keys;
-        let (now, db) = (self.now, self.db);
-        // A few tries by chance, weighted by partition; then the first that shows.
-        for attempt in 0..16u64 {
-            let mut nth = self.random.rotate_left(attempt as u32 * 7) % total.max(1);
-            for partition in 0..PARTITIONS {
-                let partition = self.locks.partition(partition as u8);
-                let keys = partition.counts(db).keys;
-                if nth >= keys {
-                    nth -= keys;
-                    continue;
-                }
-                let table = partition.table();
-                let segment = (self.random >> 17) as usize % table.segments();
-                let shown: Vec<&Entry> = table
-                    .nth_segment(segment)
-                    .filter(|e| e.db() == db && partition.show(e, now).is_some())
-                    .collect();
-                if let Some(entry) = shown.get((self.random >> 3) as usize % shown.len().max(1)) {
-                    return Some(entry.key().to_vec());
-                }
-                break;
-            }
-        }
-        // Most have expired and wait for the sweep: the first that shows from a random place on.
-        let somewhere = Cursor::from_number(self.random >> 5);
-        self.first_from(somewhere).or_else(|| self.first_from(Cursor::START))
-    }
-
-    fn first_from(&mut self, cursor: Cursor) -> Option<Vec<u8>> {
-        let (mut found, mut at) = (None, Some(cursor));
-        while let Some(cursor) = at
-            && found.is_none()
-        {
-            at = self.scan(cursor, 64, |key, _| {
-                found.get_or_insert_with(|| key.to_vec());
-            });
-        }
-        found
+        self.locks.random_key(self.db, self.now, self.random)
     }
 
     #[inline]

@@ -27,7 +27,15 @@ impl Watch {
     }
 }
 
-type Watched = HashMap<(u8, Box<[u8]>), Vec<Watch>>;
+/// One connection's watch of one key.
+#[derive(Debug)]
+struct Watcher {
+    watch: Watch,
+    /// The key had expired by then, so the sweep that takes it changes nothing for this connection.
+    expired: bool,
+}
+
+type Watched = HashMap<(u8, Box<[u8]>), Vec<Watcher>>;
 
 /// All watches of a shard.
 #[derive(Debug, Default)]
@@ -45,9 +53,10 @@ impl Watchers {
     }
 
     /// Adds a watch. The caller holds the lock of the key's partition.
-    pub fn add(&self, db: u8, key: &[u8], watch: &Watch) {
+    fn add(&self, db: u8, key: &[u8], watch: &Watch, expired: bool) {
         let mut map = self.map.lock();
-        map.entry((db, key.into())).or_default().push(watch.clone());
+        let watch = watch.clone();
+        map.entry((db, key.into())).or_default().push(Watcher { watch, expired });
         self.keys.store(map.len(), Ordering::Release);
     }
 
@@ -56,7 +65,7 @@ impl Watchers {
         let mut map = self.map.lock();
         let key = (db, Box::from(key));
         if let Some(list) = map.get_mut(&key) {
-            list.retain(|other| !Arc::ptr_eq(&other.0, &watch.0));
+            list.retain(|other| !Arc::ptr_eq(&other.watch.0, &watch.0));
             if list.is_empty() {
                 map.remove(&key);
             }
@@ -66,15 +75,29 @@ impl Watchers {
 
     /// Marks the watches of touched keys.
     pub fn see(&self, effects: &Effects) {
-        if !self.any() {
+        self.each(effects, |watcher| watcher.watch.mark());
+    }
+
+    /// The same for keys that a sweep took: who began to watch when they had expired already is
+    /// spared, this once.
+    pub fn see_expired(&self, effects: &Effects) {
+        self.each(effects, |watcher| {
+            if !std::mem::take(&mut watcher.expired) {
+                watcher.watch.mark();
+            }
+        });
+    }
+
+    fn each(&self, effects: &Effects, mut see: impl FnMut(&mut Watcher)) {
+        if !self.any() || effects.is_empty() {
             return;
         }
-        let map = self.map.lock();
+        let mut map = self.map.lock();
         for effect in effects.iter() {
             if let Effect::Touched { db, key } = effect
-                && let Some(list) = map.get(&(*db, Box::from(&key[..])))
+                && let Some(list) = map.get_mut(&(*db, Box::from(&key[..])))
             {
-                list.iter().for_each(Watch::mark);
+                list.iter_mut().for_each(&mut see);
             }
         }
     }
@@ -86,10 +109,11 @@ impl super::Keyspace {
     pub fn watch(&self, db: u8, key: &[u8], watch: &Watch, now: crate::clock::Now) -> bool {
         let at = self.locate(db, key);
         let mut locks = self.lock_one(at.partition);
-        self.watchers.add(db, key, watch);
         let partition = locks.partition(at.partition);
-        let there = partition.table().find(&at, db, key).is_some();
-        there && partition.read(&at, db, key, now).is_none()
+        let entry = partition.table().find(&at, db, key).map(|spot| partition.table().get(spot));
+        let expired = entry.is_some_and(|e| !e.is_tombstone() && partition.show(e, now).is_none());
+        self.watchers.add(db, key, watch, expired);
+        expired
     }
 
     /// Ends the watch of a key.

@@ -75,7 +75,7 @@ impl Session {
                 }
             }
             Command::ConfigSet => {
-                if words.len() % 2 != 0 {
+                if !words.len().is_multiple_of(2) {
                     return Err(CommandError::Arity { command: "config|set" });
                 }
                 let pairs: Vec<(&[u8], &[u8])> =

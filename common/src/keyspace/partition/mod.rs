@@ -10,7 +10,7 @@ mod update;
 mod write;
 
 use super::effect::Effects;
-use super::packed::{Actors, unpack};
+use super::packed::{Actors, context, unpack};
 use super::table::{Entry, Located, Payload, Spot, Table};
 use crate::causal::{Context, Floor, Horizon, Kind, Record};
 use crate::clock::{Hlc, Now};
@@ -184,6 +184,11 @@ impl Partition {
         }
     }
 
+    /// The highest clock it has seen or minted.
+    pub fn clock(&self) -> Hlc {
+        self.clock
+    }
+
     fn mint(&mut self, now: Now) -> Hlc {
         self.clock = self.clock.tick(now.wall_ms);
         self.clock
@@ -191,13 +196,29 @@ impl Partition {
     /// The record of a key, whether it shows something or not.
     pub fn record(&self, at: &Located, db: u8, key: &[u8]) -> Option<Record> {
         let spot = self.table.find(at, db, key)?;
-        Some(unpack(self.table.get(spot), &self.shared.actors))
+        Some(self.unpack(self.table.get(spot), &self.horizon(at, db)))
     }
 
     /// The context of a key: what its record and nothing else has seen.
     pub fn context(&self, at: &Located, db: u8, key: &[u8]) -> Context {
-        self.record(at, db, key).map(|record| record.context).unwrap_or_default()
+        let spot = self.table.find(at, db, key);
+        spot.map(|spot| self.seen(self.table.get(spot), &self.horizon(at, db))).unwrap_or_default()
     }
+    /// The context of that record.
+    fn seen(&self, entry: &Entry, horizon: &Horizon) -> Context {
+        let mut context = context(entry, &self.shared.actors);
+        context.remove_where(|dot| horizon.covers(dot));
+        context
+    }
+
+    /// The record that an entry stands for, without what the horizon says for it: a packed entry
+    /// keeps the clock of its context even when that is settled.
+    fn unpack(&self, entry: &Entry, horizon: &Horizon) -> Record {
+        let mut record = unpack(entry, &self.shared.actors);
+        record.context.remove_where(|dot| horizon.covers(dot));
+        record
+    }
+
     fn store(&mut self, at: &Located, spot: Option<Spot>, entry: Entry) {
         self.count(&entry, 1);
         match spot {

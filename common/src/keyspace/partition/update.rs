@@ -2,11 +2,11 @@
 //! that a record takes in the table afterwards.
 
 use super::{Partition, Pass};
-use crate::causal::{Applied, Change, Delta, Horizon, Record};
+use crate::causal::{Added, Applied, Change, Delta, Horizon, Part, Record, Removed};
 use crate::clock::Hlc;
 use crate::id::Dot;
 use crate::keyspace::effect::Effect;
-use crate::keyspace::packed::{pack, unpack};
+use crate::keyspace::packed::{is_small, pack};
 use crate::keyspace::table::{Entry, Located, Payload, Spot};
 
 impl Partition {
@@ -34,7 +34,7 @@ impl Partition {
             None => change(&Record::default(), dot, view),
             Some(entry) => match entry.payload() {
                 Payload::Record(record) => change(record, dot, view),
-                _ => change(&unpack(entry, &self.shared.actors), dot, view),
+                _ => change(&self.unpack(entry, &self.horizon(at, pass.db)), dot, view),
             },
         };
         self.change_at(at, key, change, hlc, pass);
@@ -72,7 +72,12 @@ impl Partition {
             None => Record::default().plan(change, dot, &horizon, view),
             Some(entry) => match entry.payload() {
                 Payload::Record(record) => record.plan(change, dot, &horizon, view),
-                _ => unpack(entry, &self.shared.actors).plan(change, dot, &horizon, view),
+                // These look at the context alone, and a value may be long.
+                _ if matches!(change, Change::Replace { .. } | Change::Clear) => {
+                    let context = self.seen(entry, &horizon);
+                    Record { context, ..Record::default() }.plan(change, dot, &horizon, view)
+                }
+                _ => self.unpack(entry, &horizon).plan(change, dot, &horizon, view),
             },
         }
     }
@@ -86,7 +91,11 @@ impl Partition {
         pass: &mut Pass<'_>,
     ) -> Applied {
         self.clock = self.clock.max(delta.dot.hlc);
-        self.apply_at(at, key, delta, pass)
+        let applied = self.apply_at(at, key, delta, pass);
+        if applied == Applied::Applied {
+            pass.effects.touched(pass.db, key);
+        }
+        applied
     }
 
     fn apply_at(
@@ -97,10 +106,13 @@ impl Partition {
         pass: &mut Pass<'_>,
     ) -> Applied {
         let horizon = self.horizon(at, pass.db);
-        self.update(at, key, pass.db, pass.lru, |record| record.apply(delta, &horizon))
+        let deadlines = Deadlines::after(delta);
+        let change = |record: &mut Record| record.apply(delta, &horizon);
+        self.update(at, key, (pass.db, Some(pass.lru)), &horizon, deadlines, change)
     }
 
-    /// Joins another owner's record into this one's.
+    /// Joins another owner's record into this one's. Their cut is taken over first, or it would be
+    /// forgotten with the record.
     pub fn join(
         &mut self,
         at: &Located,
@@ -109,61 +121,115 @@ impl Partition {
         theirs: &Horizon,
         pass: &mut Pass<'_>,
     ) {
-        let db = pass.db;
-        let highest = other.context.iter().map(|dot| dot.hlc).max();
-        self.clock = self.clock.max(highest.unwrap_or(Hlc::ZERO));
-        let horizon = self.horizon(at, db);
-        self.update(at, key, db, 0, |record| record.join(&horizon, other, theirs));
+        let cut = self.cut(theirs.cut, pass);
+        pass.effects.doomed.extend(cut);
+        // Their floor becomes part of the record's context, which every mint must exceed.
+        let seen = other.context.iter().chain(theirs.floor.iter());
+        self.clock = seen.map(|dot| dot.hlc).fold(self.clock, Hlc::max);
+        pass.effects.touched(pass.db, key);
+        let horizon = self.horizon(at, pass.db);
+        let change = |record: &mut Record| record.join(&horizon, other, theirs);
+        self.update(at, key, (pass.db, None), &horizon, Deadlines::Any, change);
     }
-    /// Changes a record in place and keeps the entry's header, form and counts true to it.
-    fn update<T>(
+
+    /// Changes a record in place and keeps the entry's form, header and counts true to it. `lru` is
+    /// stamped when the change is a use of the key.
+    pub(super) fn update<T>(
         &mut self,
         at: &Located,
         key: &[u8],
-        db: u8,
-        lru: u32,
+        (db, lru): (u8, Option<u32>),
+        horizon: &Horizon,
+        deadlines: Deadlines,
         change: impl FnOnce(&mut Record) -> T,
     ) -> T {
         let spot = self.table.find(at, db, key);
-        if let Some(spot) = spot
-            && let Some(record) = self.table.get_mut(spot).record_mut()
-        {
-            let out = change(record);
-            self.settle(at, spot);
-            return out;
+        if let Some(spot) = spot {
+            let entry = self.table.get_mut(spot);
+            if let Some(lru) = lru {
+                entry.touch(lru);
+            }
+            if let Some(record) = entry.record_mut() {
+                let out = change(record);
+                record.context.remove_where(|dot| horizon.covers(dot));
+                self.settle(at, spot, deadlines);
+                return out;
+            }
         }
-        let old = spot.map(|spot| unpack(self.table.get(spot), &self.shared.actors));
-        let mut record = Box::new(old.unwrap_or_default());
+        let entry = spot.map(|spot| self.table.get(spot));
+        let lru = lru.or(entry.map(Entry::lru)).unwrap_or(0);
+        let mut record = entry.map(|e| self.unpack(e, horizon)).unwrap_or_default();
         let out = change(&mut record);
-        if record.cells.is_empty() && (self.shared.lone || record.context.is_empty()) {
+        record.context.remove_where(|dot| horizon.covers(dot));
+        if self.is_nothing(&record) {
             if let Some(spot) = spot {
                 self.take(spot);
             }
             return out;
         }
-        let draft = pack(record, db, key, &self.shared.actors);
+        let draft = pack(Box::new(record), db, key, &self.shared.actors);
         self.store(at, spot, Entry::new(draft, lru));
         out
     }
 
-    /// After a boxed record changed: packs it again when it can be, drops it when nothing is left.
-    fn settle(&mut self, at: &Located, spot: Spot) {
+    /// Nothing is left that anybody could ask for.
+    fn is_nothing(&self, record: &Record) -> bool {
+        record.cells.is_empty() && (self.shared.lone || record.context.is_empty())
+    }
+
+    /// After a boxed record changed: drops it when nothing is left, packs it when it can be, and
+    /// makes a new header when that would not be true any more. The cost does not grow with the
+    /// record unless its deadlines may have moved.
+    fn settle(&mut self, at: &Located, spot: Spot, deadlines: Deadlines) {
         let entry = self.table.get_mut(spot);
-        let header_deadline = entry.deadline_ms();
+        let (was_dead, header) = (entry.is_tombstone(), entry.deadline_ms());
         let Some(record) = entry.record_mut() else { return };
-        let highest = record.context.iter().map(|dot| dot.hlc).max().unwrap_or(Hlc::ZERO);
-        if record.cells.is_empty() && self.shared.lone {
+        let moved = deadlines.may_move(header) && record.min_deadline_ms() != header;
+        let (dead, highest) = (record.cells.is_empty(), record.context.highest());
+        let packs = record.cells.len() <= 1 && is_small(record, &self.shared.actors);
+        if dead && (self.shared.lone || record.context.is_empty()) {
             self.take(spot);
-        } else if record.cells.len() <= 1 || record.min_deadline_ms() != header_deadline {
+        } else if moved || packs || dead != was_dead {
             let record = Box::new(std::mem::take(record));
-            let key = entry.key().to_vec();
-            let lru = entry.lru();
-            let db = entry.db();
+            let (key, lru, db) = (entry.key().to_vec(), entry.lru(), entry.db());
             let draft = pack(record, db, &key, &self.shared.actors);
-            let fresh = Entry::new(draft, lru);
-            self.store(at, Some(spot), fresh);
+            self.store(at, Some(spot), Entry::new(draft, lru));
         } else {
             entry.set_hlc(highest);
+        }
+    }
+}
+
+/// What a change may have done to the deadlines in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deadlines {
+    /// Nothing.
+    Same,
+    /// Removed some.
+    Fewer,
+    /// Anything.
+    Any,
+}
+
+impl Deadlines {
+    fn after(delta: &Delta) -> Deadlines {
+        if delta.added.iter().any(|added| matches!(added, Added::Deadline { .. })) {
+            return Deadlines::Any;
+        }
+        match &delta.removed {
+            Removed::AllCovered => Deadlines::Fewer,
+            Removed::Elements(gone) if gone.iter().any(|e| e.part == Part::Deadline) => {
+                Deadlines::Fewer
+            }
+            Removed::Elements(_) => Deadlines::Same,
+        }
+    }
+
+    fn may_move(self, header: Option<u64>) -> bool {
+        match self {
+            Deadlines::Same => false,
+            Deadlines::Fewer => header.is_some(),
+            Deadlines::Any => true,
         }
     }
 }

@@ -27,7 +27,7 @@ impl Bucket {
     pub fn matches(&self, tag: u8) -> u64 {
         const TAGS: u64 = 0x00ff_ffff_ffff_ffff;
         let word = u64::from_le_bytes(self.head);
-        let differences = (word >> 8) ^ (LOW & TAGS) * u64::from(tag);
+        let differences = (word >> 8) ^ ((LOW & TAGS) * u64::from(tag));
         // A zero byte sets its high bit. Mycroft's test can be wrong only above a true match, where
         // the key comparison decides anyway.
         differences.wrapping_sub(LOW) & !differences & HIGH & TAGS

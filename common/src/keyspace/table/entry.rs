@@ -16,21 +16,16 @@
 //! bytes with alignment 8, written whole by [`Entry::new`]; header fields that decide the size never
 //! change afterwards. Every other read goes through bounds derived from that header.
 
+use super::payload::{
+    Counter, Draft, ENCODING_COUNTER, ENCODING_GRAVE, ENCODING_INLINE, ENCODING_RECORD,
+    ENCODING_SHARED, ENCODING_TOMBSTONE, INLINE_BYTES_MAX, NewPayload, POINTER_BYTES, Payload,
+};
 use crate::causal::Record;
 use crate::clock::Hlc;
 use bytes::Bytes;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
-/// Values up to this length lie in the entry; longer ones behind a shared pointer that a GET clones
-/// under the lock instead of copying the bytes there.
-pub const INLINE_BYTES_MAX: usize = 4096;
-
-const ENCODING_INLINE: u8 = 0;
-const ENCODING_SHARED: u8 = 1;
-const ENCODING_COUNTER: u8 = 2;
-const ENCODING_TOMBSTONE: u8 = 3;
-const ENCODING_RECORD: u8 = 4;
 const ENCODING_MASK: u8 = 0x0f;
 const FLAG_DB: u8 = 0x10;
 const FLAG_DEADLINE: u8 = 0x20;
@@ -41,76 +36,6 @@ const FLAG_DEADLINE_HLC: u8 = 0x80;
 const AT_LRU: usize = 8;
 const AT_KIND: usize = 11;
 const AT_VARINTS: usize = 12;
-
-/// An integer with one actor's increments on it: base and sum apart, as the causal model needs them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counter {
-    /// The integer under the increments; `None` is ⊥, the canonical 0 of an absent key.
-    pub base: Option<i64>,
-    /// What the actor added since.
-    pub sum: i64,
-    /// The clock of its last increment.
-    pub last: Hlc,
-}
-
-impl Counter {
-    /// What a read shows: base and sum, clamped to 64 bits.
-    pub fn shown(&self) -> i64 {
-        self.base.unwrap_or(0).saturating_add(self.sum)
-    }
-}
-
-/// What stands in the place of the value.
-#[derive(Clone, Copy, Debug)]
-pub enum Payload<'a> {
-    /// A short string.
-    Inline(&'a [u8]),
-    /// A long string.
-    Shared(&'a Bytes),
-    /// An integer that was incremented.
-    Counter(Counter),
-    /// Deleted: the context alone is left.
-    Tombstone,
-    /// Everything else: siblings, several actors, collections.
-    Record(&'a Record),
-}
-
-/// A payload on its way into a new entry.
-#[derive(Debug)]
-pub enum NewPayload<'a> {
-    /// A short string, at most [`INLINE_BYTES_MAX`] bytes.
-    Inline(&'a [u8]),
-    /// The same, from bytes that are shared until here.
-    Owned(Bytes),
-    /// A long string.
-    Shared(Bytes),
-    /// An integer that was incremented.
-    Counter(Counter),
-    /// Deleted.
-    Tombstone,
-    /// Everything else.
-    Record(Box<Record>),
-}
-
-/// What an entry is made from.
-#[derive(Debug)]
-pub struct Draft<'a> {
-    /// The database the key is in.
-    pub db: u8,
-    /// The key.
-    pub key: &'a [u8],
-    /// Interned number of the actor that every clock here belongs to (unused by `Record`).
-    pub actor: u16,
-    /// The context: the highest clock seen for this key.
-    pub hlc: Hlc,
-    /// The clock of the value's own dot.
-    pub base_hlc: Hlc,
-    /// Deadline in milliseconds since the Unix epoch, and the clock of its dot. For a `Record`, the
-    /// earliest deadline anywhere in it; its dot is not used.
-    pub deadline: Option<(u64, Hlc)>,
-    /// The value.
-    pub payload: NewPayload<'a>,
-}
 
 /// An owned entry. See the module.
 pub struct Entry {
@@ -139,32 +64,6 @@ impl Shape {
     }
     fn size(&self) -> usize {
         self.value_at() + self.value_len
-    }
-}
-
-const COUNTER_BYTES: usize = 25;
-/// Shared values and records are boxed: their pointer stands unaligned in the place of the value.
-const POINTER_BYTES: usize = size_of::<usize>();
-
-impl NewPayload<'_> {
-    fn encoding(&self) -> u8 {
-        match self {
-            NewPayload::Inline(_) | NewPayload::Owned(_) => ENCODING_INLINE,
-            NewPayload::Shared(_) => ENCODING_SHARED,
-            NewPayload::Counter(_) => ENCODING_COUNTER,
-            NewPayload::Tombstone => ENCODING_TOMBSTONE,
-            NewPayload::Record(_) => ENCODING_RECORD,
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            NewPayload::Inline(bytes) => bytes.len(),
-            NewPayload::Owned(bytes) => bytes.len(),
-            NewPayload::Counter(_) => COUNTER_BYTES,
-            NewPayload::Tombstone => 0,
-            NewPayload::Shared(_) | NewPayload::Record(_) => POINTER_BYTES,
-        }
     }
 }
 
@@ -344,10 +243,16 @@ impl Entry {
         self.db_of(&self.shape())
     }
 
-    /// Whether it is a compact tombstone.
+    /// Whether only a context is left. Of a boxed record it says how the entry was made: whoever
+    /// empties one makes a new entry.
     #[inline]
     pub fn is_tombstone(&self) -> bool {
-        self.kind() & ENCODING_MASK == ENCODING_TOMBSTONE
+        matches!(self.kind() & ENCODING_MASK, ENCODING_TOMBSTONE | ENCODING_GRAVE)
+    }
+
+    #[inline]
+    fn is_boxed(&self) -> bool {
+        matches!(self.kind() & ENCODING_MASK, ENCODING_RECORD | ENCODING_GRAVE)
     }
 
     /// The deadline in milliseconds since the Unix epoch; of a `Record`, the earliest in it.
@@ -386,12 +291,12 @@ impl Entry {
     /// The boxed record, to change in place; `None` for every other payload. Whoever changes it
     /// says the new context with [`Entry::set_hlc`].
     pub fn record_mut(&mut self) -> Option<&mut Record> {
-        (self.kind() & ENCODING_MASK == ENCODING_RECORD).then(|| self.boxed_mut())
+        self.is_boxed().then(|| self.boxed_mut())
     }
 
     /// Sets the context's clock of an entry with a boxed record.
     pub fn set_hlc(&mut self, hlc: Hlc) {
-        assert!(self.kind() & (ENCODING_MASK | FLAG_BASE) == ENCODING_RECORD, "only of a record");
+        assert!(self.is_boxed() && self.kind() & FLAG_BASE == 0, "only of a record");
         self.bytes_mut(0, 8).copy_from_slice(&hlc.0.to_le_bytes());
     }
 
@@ -556,7 +461,7 @@ impl Drop for Entry {
         unsafe {
             match self.kind() & ENCODING_MASK {
                 ENCODING_SHARED => drop(Box::from_raw(self.boxed::<Bytes>())),
-                ENCODING_RECORD => drop(Box::from_raw(self.boxed::<Record>())),
+                ENCODING_RECORD | ENCODING_GRAVE => drop(Box::from_raw(self.boxed::<Record>())),
                 _ => {}
             }
             dealloc(self.ptr.as_ptr(), layout(size));

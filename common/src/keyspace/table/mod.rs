@@ -9,12 +9,14 @@
 
 mod bucket;
 mod entry;
+mod payload;
 pub mod prefetch;
 mod segment;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Counter, Draft, Entry, INLINE_BYTES_MAX, NewPayload, Payload};
+pub use entry::Entry;
+pub use payload::{Counter, Draft, INLINE_BYTES_MAX, NewPayload, Payload};
 use segment::{Cell, Segment};
 
 /// Where a key belongs: computed once from its bytes, used for lock, lookup, split and SCAN.
@@ -29,10 +31,11 @@ pub struct Located {
 }
 
 impl Located {
-    /// Low hash bits, which the order's prefix does not use, choose the bucket.
+    /// Low hash bits, which the order's prefix does not use, choose the bucket: those below the tag,
+    /// then those above it, for a segment that cannot split.
     #[inline]
     fn bucket(&self) -> usize {
-        (self.hash & 0xffff) as usize
+        (self.hash & 0xffff | self.hash >> 8 & !0xffff) as usize
     }
 
     #[inline]
@@ -51,6 +54,9 @@ const SPREAD_MAX: usize = 256;
 
 /// Segments this small together merge again.
 const MERGE_LEN_MAX: usize = 96;
+
+/// Looks for a full cell by chance before giving up: half of them are full in an ordinary table.
+const ENTRY_TRIES: usize = 64;
 
 /// A place in the table, good until the table changes.
 #[derive(Clone, Copy, Debug)]
@@ -276,14 +282,19 @@ impl Table {
         self.segments.iter().flat_map(Segment::iter)
     }
 
-    /// How many segments there are, for choosing one at random.
-    pub fn segments(&self) -> usize {
-        self.segments.len()
+    /// An entry by chance, each as likely as any other; `None` when a few dozen tries hit none.
+    pub fn random_entry(&self, mut random: impl FnMut() -> u64) -> Option<&Entry> {
+        let largest = if self.segments.len() == 1 { 1 } else { segment::BUCKETS_MAX };
+        (0..ENTRY_TRIES).find_map(|_| {
+            let segment = &self.segments[random() as usize % self.segments.len()];
+            segment.random_entry(random(), largest)
+        })
     }
 
-    /// The entries of the n-th segment, in no order.
-    pub fn nth_segment(&self, n: usize) -> impl Iterator<Item = &Entry> {
-        self.segments[n].iter()
+    /// How many buckets a search for a key that is not there reads.
+    #[cfg(test)]
+    fn probes(&self, at: &Located) -> usize {
+        self.segments[self.segment_of(at.order)].probes(at)
     }
 
     /// Bytes of the table itself, entries not counted.

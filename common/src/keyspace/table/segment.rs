@@ -203,9 +203,24 @@ impl Segment {
         self.len += 1;
     }
 
+    /// What is in one cell by chance of a segment with `buckets_min` buckets or more: a smaller
+    /// segment has fewer chances, so that every entry of the table has the same.
+    pub fn random_entry(&self, random: u64, buckets_min: usize) -> Option<&Entry> {
+        let cell = random as usize % (self.buckets.len().max(buckets_min) * CELLS);
+        self.buckets.get(cell / CELLS)?.get(cell % CELLS)
+    }
+
     /// Its entries, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.buckets.iter().flat_map(Bucket::iter)
+    }
+
+    /// How many buckets a search for a key that is not there reads.
+    #[cfg(test)]
+    pub fn probes(&self, at: &Located) -> usize {
+        let mask = self.buckets.len() - 1;
+        let marks = (0..mask).take_while(|n| self.buckets[(at.bucket() + n) & mask].overflowed());
+        1 + marks.count()
     }
 
     /// Bytes of its buckets.

@@ -1,5 +1,8 @@
 //! The table against a plain map, and its walk against what it promises SCAN.
 
+mod entry;
+mod speed;
+
 use super::*;
 use crate::clock::Hlc;
 use bytes::Bytes;
@@ -229,6 +232,35 @@ fn owned_payloads_are_dropped_once() {
     let record = Box::new(crate::causal::Record::default());
     let entry = Entry::new(draft(NewPayload::Record(record)), 0);
     assert!(matches!(entry.payload(), Payload::Record(r) if r.cells.is_empty()));
-    assert!(!entry.is_tombstone());
+    assert!(entry.is_tombstone(), "without cells it is one");
     assert!(Entry::new(draft(NewPayload::Tombstone), 0).is_tombstone());
+}
+
+#[test]
+fn every_entry_has_the_same_chance_however_full_its_segment_is() {
+    let mut table = Table::default();
+    let locate = located(0);
+    let low = |key: &[u8]| spread(key, 0, 0).order >> 63 == 0;
+    let mut kept = [0u32; 2];
+    for i in 0..3_000u32 {
+        let key = i.to_be_bytes();
+        table.insert(&spread(&key, 0, 0), entry(0, &key, b"x", 1), &locate);
+    }
+    for i in 0..3_000u32 {
+        let key = i.to_be_bytes();
+        if low(&key) && i % 16 != 0 {
+            let spot = table.find(&spread(&key, 0, 0), 0, &key).expect("it was inserted");
+            table.remove(spot, &locate);
+        } else {
+            kept[usize::from(low(&key))] += 1;
+        }
+    }
+    let (mut random, mut drawn) = (Random(1), [0u32; 2]);
+    for _ in 0..if cfg!(miri) { 200 } else { 20_000 } {
+        let entry = table.random_entry(|| random.next()).expect("the table is not that empty");
+        drawn[usize::from(low(entry.key()))] += 1;
+    }
+    let share = |pair: [u32; 2]| f64::from(pair[1]) / f64::from(pair[0] + pair[1]);
+    let (drawn, kept) = (share(drawn), share(kept));
+    assert!((drawn / kept - 1.0).abs() < 0.15, "{drawn} are drawn where {kept} are");
 }

@@ -1,0 +1,152 @@
+//! The expiry sweep: what it takes, what it leaves, what it tells.
+
+use super::random::{Random, for_all};
+use super::twin::{SEED, START_MS, Twin};
+use crate::causal::{Change, Kind, Path};
+use crate::keyspace::{Effect, Effects, EventClass, Ttl};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+fn events(effects: &[Effect]) -> Vec<(EventClass, &'static str)> {
+    let event = |effect: &Effect| match effect {
+        Effect::Event { class, name, .. } => Some((*class, *name)),
+        _ => None,
+    };
+    effects.iter().filter_map(event).collect()
+}
+
+fn sweep(twin: &Twin, key: &[u8], due_ms: u64, keys_max: usize) -> (usize, Vec<Effect>) {
+    let partition = SEED.locate(0, key).partition;
+    let mut effects = Effects::new(twin.interest());
+    let mut locks = twin.space.lock_one(partition);
+    let (n, _) = locks.sweep(partition, due_ms, twin.now, keys_max, &mut effects);
+    (n, effects.drain().collect())
+}
+
+#[test]
+fn a_sweep_ahead_of_the_clock_forgets_no_deadline() {
+    let mut twin = Twin::new(1, true, false);
+    twin.run(0, |txn| txn.set(b"k", b"v", Ttl::At(START_MS + 500)));
+    assert_eq!(sweep(&twin, b"k", START_MS + 1000, 9).0, 0, "it still shows");
+    twin.now.wall_ms += 500;
+    let (n, effects) = sweep(&twin, b"k", START_MS + 500, 9);
+    assert_eq!(n, 1);
+    assert_eq!(events(&effects), [(EventClass::Expired, "expired")]);
+}
+
+#[test]
+fn a_sweep_stops_at_its_bound_and_goes_on_where_it_stopped() {
+    let mut twin = Twin::new(1, true, false);
+    for n in 0..300 {
+        let key = format!("{{t}}{n}");
+        twin.run(0, |txn| txn.set(key.as_bytes(), b"v", Ttl::At(START_MS + 1)));
+    }
+    twin.now.wall_ms += 1;
+    let mut left = 300;
+    while left > 0 {
+        let (n, _) = sweep(&twin, b"{t}", twin.now.wall_ms, 7);
+        assert_eq!(n, left.min(7));
+        left -= n;
+        assert_eq!(twin.space.counts(0).deadlines, left as u64);
+    }
+    let partition = SEED.locate(0, b"{t}").partition;
+    assert_eq!(twin.space.sweep(partition, twin.now.wall_ms, twin.now, 7), (0, true));
+}
+
+#[test]
+fn a_field_that_expires_is_no_key_that_expires() {
+    let mut twin = Twin::new(1, true, false);
+    let field = |name: &'static str| Path::Field(Bytes::from_static(name.as_bytes()));
+    let put = ["a", "b"].map(|f| (field(f), Bytes::from_static(b"1"))).to_vec();
+    let cells = Change::Cells { kind: Kind::Hash, put, remove: Vec::new() };
+    let soon = |f, ms| Change::FieldDeadline { paths: vec![field(f)], deadline_ms: Some(ms) };
+    twin.run(0, |txn| {
+        txn.change(b"h", cells);
+        txn.change(b"h", soon("a", START_MS + 5));
+        txn.change(b"h", soon("b", START_MS + 9));
+    });
+    twin.now.wall_ms += 5;
+    let (_, effects) = sweep(&twin, b"h", twin.now.wall_ms, 9);
+    assert_eq!(events(&effects), [(EventClass::Hash, "hexpired")]);
+    twin.now.wall_ms += 4;
+    let (_, effects) = sweep(&twin, b"h", twin.now.wall_ms, 9);
+    assert_eq!(events(&effects), [(EventClass::Expired, "expired")]);
+    assert_eq!(twin.space.counts(0), crate::keyspace::Counts::default());
+}
+
+/// Keys of one slot with random deadlines, enough of them for segments to split and to merge.
+fn run(random: &mut Random) {
+    let mut twin = Twin::new(1, true, false);
+    let mut model: BTreeMap<Vec<u8>, Option<u64>> = BTreeMap::new();
+    let steps = if cfg!(miri) { 300 } else { 6000 };
+    for step in 0..steps {
+        let key = format!("{{t}}{}", random.below(1500)).into_bytes();
+        let grows = step / 1500 % 2 == 0;
+        let deadline = random.chance(50).then(|| twin.now.wall_ms + 1 + random.below(900) as u64);
+        match random.below(20) {
+            0 => {
+                twin.now.wall_ms += random.below(40) as u64;
+                let due = twin.now.wall_ms - random.pick(&[0, 0, 100]);
+                let keys_max = random.pick(&[1, 10, 1000]);
+                let gone = model.values().flatten().filter(|ms| **ms <= due).count();
+                let (n, effects) = sweep(&twin, b"{t}", due, keys_max);
+                assert_eq!(n, gone.min(keys_max));
+                for (_, key) in effects.iter().filter_map(super::twin::touched) {
+                    let ms = model.remove(&key).expect("it was there");
+                    assert!(ms.is_some_and(|ms| ms <= due));
+                }
+            }
+            1..=3 => {
+                twin.run(0, |txn| txn.set_deadline(&key, deadline));
+                let now = twin.now.wall_ms;
+                if let Some(ms) = model.get_mut(&key).filter(|ms| ms.is_none_or(|ms| ms > now)) {
+                    *ms = deadline;
+                }
+            }
+            n if n < if grows { 16 } else { 7 } => {
+                let ttl = deadline.map_or(Ttl::Clear, Ttl::At);
+                twin.run(0, |txn| txn.set(&key, b"value", ttl));
+                model.insert(key, deadline);
+            }
+            _ => {
+                twin.run(0, |txn| txn.delete(&key));
+                model.remove(&key);
+            }
+        }
+    }
+    let counts = twin.space.counts(0);
+    assert_eq!(counts.keys, model.len() as u64);
+    assert_eq!(counts.deadlines, model.values().flatten().count() as u64);
+}
+
+#[test]
+fn a_sweep_finds_every_deadline_through_splits_and_merges() {
+    for_all(6, |_, random| run(random));
+}
+
+#[test]
+fn a_string_with_siblings_is_read_at_the_time_of_the_view() {
+    // Three write without having seen each other; the last two values expire.
+    let write = |actor: u64, wall_ms: u64, value: &[u8], ttl: Ttl| {
+        let mut twin = Twin::new(actor, false, true);
+        twin.now.wall_ms = wall_ms;
+        let (_, effects) = twin.run(0, |txn| txn.set(b"k", value, ttl));
+        (twin, effects)
+    };
+    let (mut twin, _) = write(1, START_MS, b"long", Ttl::Clear);
+    let at = SEED.locate(0, b"k");
+    let mut read_after = |(_, effects): (Twin, Vec<Effect>)| {
+        let Some(Effect::Delta { delta, .. }) = effects.last() else { panic!("{effects:?}") };
+        twin.partition(at.partition, 0, |partition, pass| partition.apply(&at, b"k", delta, pass));
+        let read = |txn: &mut crate::keyspace::Txn<'_, '_>| {
+            let text = txn.text(b"k").expect("a string").expect("something shows");
+            text.bytes(&mut itoa::Buffer::new()).to_vec()
+        };
+        twin.run(0, read).0
+    };
+    let short = write(2, START_MS + 50, b"short", Ttl::At(START_MS + 100));
+    assert_eq!(read_after(short), b"short");
+    // Now the partition knows of a later clock, and the wall stays behind.
+    let past = write(3, START_MS + 200, b"past", Ttl::At(START_MS + 150));
+    assert_eq!(read_after(past), b"long");
+}
