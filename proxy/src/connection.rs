@@ -14,10 +14,12 @@ use bytes::Buf;
 use kinring_common::command::KeysJob;
 use kinring_common::keyspace::{Effects, Txn};
 use kinring_common::resp::{Batch, Decoder, Limits, ProtocolError, ReplyBuf};
+use socket2::SockRef;
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
@@ -114,6 +116,9 @@ impl Connection {
 
     /// Serves until the client goes, is ended, or the connection is to move.
     pub async fn serve(mut self: Box<Self>, socket: &mut TcpStream, served: &Served) -> End {
+        // Polled once: a task has one waker, and the read is what looks at the stop.
+        let mut stop = pin!(served.node.stop.requested_later());
+        let _not_yet = poll_fn(|cx| Poll::Ready(stop.as_mut().poll(cx))).await;
         loop {
             if served.leaving.load(Relaxed) > 0 && leave(&served.leaving) {
                 return End::Moves(self);
@@ -142,6 +147,7 @@ impl Connection {
                 match Pin::new(&mut *socket).poll_read(cx, &mut buf) {
                     Poll::Ready(Ok(())) => Poll::Ready(Ok(buf.filled().len())),
                     Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    Poll::Pending if drained(socket, served) => Poll::Ready(Ok(0)),
                     Poll::Pending => Poll::Pending,
                 }
             })
@@ -165,9 +171,12 @@ impl Connection {
             std::mem::swap(out, &mut own);
             Some((own, ran))
         });
-        self.note_left();
         match whole {
-            None => Ok(!self.session.closing),
+            None => {
+                self.note_left();
+                Ok(!self.session.closing)
+            }
+            // It is still at work: a stop waits until the client has taken these replies.
             Some((own, ran)) => self.go_on(socket, served, own, ran).await,
         }
     }
@@ -178,23 +187,26 @@ impl Connection {
         socket: &mut TcpStream,
         served: &Served,
     ) -> io::Result<bool> {
-        let before = self.partial.len();
-        let room = before.max(GROW_BYTES_MIN);
-        self.partial.resize(before + room, 0);
-        let got = poll_fn(|cx| {
-            let mut buf = ReadBuf::new(&mut self.partial[before..]);
-            match Pin::new(&mut *socket).poll_read(cx, &mut buf) {
-                Poll::Ready(Ok(())) => Poll::Ready(Ok(buf.filled().len())),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                Poll::Pending => Poll::Pending,
-            }
-        })
-        .await;
-        self.partial.truncate(before + got.as_ref().copied().unwrap_or(0));
-        let got = got?;
-        if got == 0 {
-            return Ok(false);
+        let len = self.partial.len();
+        if self.partial.capacity() - len < GROW_BYTES_MIN {
+            self.partial.reserve(len.max(GROW_BYTES_MIN));
         }
+        let got = loop {
+            let ready = poll_fn(|cx| match socket.poll_read_ready(cx) {
+                Poll::Ready(ready) => Poll::Ready(ready.map(|()| true)),
+                Poll::Pending if drained(socket, served) => Poll::Ready(Ok(false)),
+                Poll::Pending => Poll::Pending,
+            });
+            if !ready.await? {
+                return Ok(false);
+            }
+            match socket.try_read_buf(&mut self.partial) {
+                Ok(0) => return Ok(false),
+                Ok(got) => break got,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        };
         self.note_read(served, got);
         self.go_on(socket, served, ReplyBuf::new(self.session.protocol), Ran::Write).await
     }
@@ -318,12 +330,17 @@ impl Connection {
         }
         out.clear();
         self.session.client.output_bytes.store(0, Relaxed);
+        self.session.client.over_soft_us.store(0, Relaxed);
         Ok(())
     }
 
     fn check_output_limit(&self, served: &Served, bytes: usize) -> io::Result<()> {
-        let limit = served.node.settings.now().client_output_buffer_limit.normal.hard_bytes;
-        if limit > 0 && bytes as u64 > limit {
+        let limit = served.node.settings.now().client_output_buffer_limit.normal;
+        let bytes = bytes as u64;
+        if bytes <= limit.soft_bytes {
+            self.session.client.over_soft_us.store(0, Relaxed);
+        }
+        if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
             served.node.stats.output_limit_closed.fetch_add(1, Relaxed);
             return Err(io::Error::other("the client's replies exceed client-output-buffer-limit"));
         }
@@ -381,6 +398,14 @@ fn refuse_input(served: &Served, error: ProtocolError, out: &mut ReplyBuf) {
     if !error.is_silent() {
         out.error(&format_args!("ERR {error}"));
     }
+}
+
+/// Whether the server stops and the client's last byte has been read. The system is asked: the
+/// runtime may not have heard yet of what has arrived, and will tell later.
+fn drained(socket: &TcpStream, served: &Served) -> bool {
+    let nothing = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    served.node.stop.requested()
+        && SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]).is_err_and(nothing)
 }
 
 /// Takes one of the leaves that are asked for.

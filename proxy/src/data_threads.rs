@@ -117,20 +117,19 @@ async fn receive(
         leaving: Arc::clone(&threads[at].leaving),
     };
     while let Some(handover) = receiver.recv().await {
-        let (served, threads) = (served.clone(), Arc::clone(&threads));
         let client = Arc::clone(handover.connection.client());
-        let task = tokio::spawn(serve(handover, served, threads, at));
+        // Made here, so that it is dropped even if the task is ended before it first runs.
+        let here = Here { served: served.clone(), client: Arc::clone(&client), moved: false };
+        let task = tokio::spawn(serve(handover, here, Arc::clone(&threads), at));
         client.set_task(task.abort_handle());
     }
 }
 
 /// Serves one connection until it ends here.
-async fn serve(handover: Handover, served: Served, threads: Arc<Vec<DataThread>>, at: usize) {
+async fn serve(handover: Handover, mut here: Here, threads: Arc<Vec<DataThread>>, at: usize) {
     let Handover { socket, connection } = handover;
-    let here = Here { served: &served, client: Arc::clone(connection.client()), moved: false };
     let Ok(mut socket) = TcpStream::from_std(socket) else { return };
-    let mut here = here;
-    if let End::Moves(connection) = connection.serve(&mut socket, &served).await {
+    if let End::Moves(connection) = connection.serve(&mut socket, &here.served).await {
         let to = &threads[threads[at].target.load(Relaxed) % threads.len()];
         if let Ok(socket) = socket.into_std() {
             to.stats.connections.fetch_add(1, Relaxed);
@@ -141,13 +140,13 @@ async fn serve(handover: Handover, served: Served, threads: Arc<Vec<DataThread>>
 
 /// Counts the connection out of this thread however its task ends; out of the list too, unless it
 /// goes on elsewhere.
-struct Here<'a> {
-    served: &'a Served,
+struct Here {
+    served: Served,
     client: Arc<crate::clients::Client>,
     moved: bool,
 }
 
-impl Drop for Here<'_> {
+impl Drop for Here {
     fn drop(&mut self) {
         self.served.stats.connections.fetch_sub(1, Relaxed);
         if !self.moved {

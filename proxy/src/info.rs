@@ -96,9 +96,11 @@ fn server(cx: &Cx<'_>, out: &mut Section<'_>) {
     let (fixed, threads) = node.facts.threads;
     out.field("io_threads_max", threads);
     out.field("io_threads_fixed", u8::from(fixed));
-    for addr in &node.facts.listening {
-        out.field("listener0", format_args!("name=tcp,bind={},port={}", addr.ip(), addr.port()));
-    }
+    // As in Redis one line, because all addresses have one port.
+    let binds: String =
+        node.facts.listening.iter().map(|addr| format!("bind={},", addr.ip())).collect();
+    let port = node.facts.listening.first().map_or(0, |addr| addr.port());
+    out.field("listener0", format_args!("name=tcp,{binds}port={port}"));
 }
 
 fn clients(cx: &Cx<'_>, out: &mut Section<'_>) {

@@ -1,6 +1,7 @@
 //! Listening sockets: bound at the start with an error that names the mend, accepted from with the
 //! limits on who may connect.
 
+use crate::banner::say;
 use crate::config::{Config, DENIED};
 use crate::connection::Connection;
 use crate::data_threads::DataThreads;
@@ -30,6 +31,9 @@ pub enum BindError {
     /// The machine has no such address.
     #[error("this machine has no address {0}: choose another --bind")]
     NoAddress(SocketAddr),
+    /// All addresses are optional, and the machine has none of them.
+    #[error("no address to listen on: this machine has none of those in --bind")]
+    Nowhere,
     /// Anything else.
     #[error("cannot listen on {0}: {1}")]
     Other(SocketAddr, io::Error),
@@ -55,6 +59,9 @@ pub fn bind(config: &Config) -> Result<Vec<std::net::TcpListener>, BindError> {
                 (error, _) => return Err(error),
             },
         }
+    }
+    if listeners.is_empty() {
+        return Err(BindError::Nowhere);
     }
     Ok(listeners)
 }
@@ -96,7 +103,7 @@ pub async fn accept(
             }
             Err(error) => {
                 if !failing {
-                    eprintln!("kinring: accept failed, trying on: {error}");
+                    say(format_args!("kinring: accept failed, trying on: {error}\n"));
                 }
                 failing = true;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -116,7 +123,7 @@ fn welcome(
     node.stats.accepted.fetch_add(1, Relaxed);
     let refusal = if node.clients.len() >= config.maxclients as usize {
         node.stats.rejected.fetch_add(1, Relaxed);
-        Some("-ERR max number of clients reached\r\n")
+        Some("ERR max number of clients reached")
     } else if config.denies(addr.ip()) {
         Some(DENIED)
     } else {
@@ -125,7 +132,7 @@ fn welcome(
     // What fails here is a socket that is gone already; serving it then ends at once.
     let Ok(mut socket) = socket.into_std() else { return };
     if let Some(text) = refusal {
-        let _ = socket.write(text.as_bytes());
+        let _ = socket.write(format!("-{text}\r\n").as_bytes());
         return;
     }
     let _ = socket.set_nodelay(true);

@@ -1,6 +1,6 @@
 //! The process: what is started, in which order, what watches over it, and how it stops.
 
-use crate::banner::{self, banner};
+use crate::banner::{self, banner, say};
 use crate::clients::Clients;
 use crate::config::{self, Config, IoThreads, Launch, LogLevel, Settings};
 use crate::core::packing::JUDGE_EVERY_MS;
@@ -28,6 +28,8 @@ const MODE: &str = "proxy with one embedded shard, nothing on disk";
 enum StartError {
     #[error(transparent)]
     Config(#[from] config::ConfigError),
+    #[error("{0}: the value is not UTF-8 text")]
+    Variable(String),
     #[error("{0}")]
     Limits(String),
     #[error(transparent)]
@@ -38,19 +40,26 @@ enum StartError {
 
 /// Runs the process from its arguments to its end.
 pub fn main() -> ExitCode {
-    let env = |name: &str| std::env::var(name).ok();
-    let read = |path: &std::path::Path| std::fs::read_to_string(path);
-    match launch(Config::load(std::env::args_os().skip(1), &env, &read)) {
+    match launch() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("kinring: {error}");
+            say(format_args!("kinring: {error}\n"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn launch(loaded: Result<Launch, config::ConfigError>) -> Result<ExitCode, StartError> {
-    match loaded? {
+fn launch() -> Result<ExitCode, StartError> {
+    // A password that is no text must not become no password.
+    for (name, value) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("KINRING_") && value.to_str().is_none() {
+            return Err(StartError::Variable(name.into_owned()));
+        }
+    }
+    let env = |name: &str| std::env::var(name).ok();
+    let read = |path: &std::path::Path| std::fs::read_to_string(path);
+    match Config::load(std::env::args_os().skip(1), &env, &read)? {
         Launch::Help(text) | Launch::Version(text) => {
             // A reader that went away (`kinring --help | head`) is no error.
             let _ = io::stdout().write_all(text.as_bytes());
@@ -62,7 +71,7 @@ fn launch(loaded: Result<Launch, config::ConfigError>) -> Result<ExitCode, Start
 
 fn run(mut config: Config) -> Result<ExitCode, StartError> {
     if let Some(line) = config::fit_at_start(&mut config).map_err(StartError::Limits)? {
-        eprintln!("kinring: {line}");
+        say(format_args!("kinring: {line}\n"));
     }
     let listeners = listener::bind(&config)?;
     let listening: Vec<SocketAddr> = listeners.iter().flat_map(|l| l.local_addr()).collect();
@@ -94,13 +103,13 @@ fn run(mut config: Config) -> Result<ExitCode, StartError> {
         .map_err(system("cannot start the control thread"))?;
     let drained = runtime.block_on(control(listeners, &node, threads, clock, || {
         if prints {
-            eprint!("{text}");
+            say(format_args!("{text}"));
         }
     }));
     if prints {
         let cause = node.stop.cause().map_or("", Cause::name);
         let how = if drained { "all clients drained" } else { "some clients were still busy" };
-        eprintln!("kinring: stopped on {cause}, {how}");
+        say(format_args!("kinring: stopped on {cause}, {how}\n"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -172,7 +181,7 @@ async fn control(
                 let (node, threads) = (Arc::clone(node), Arc::clone(&threads));
                 accepting.push(tokio::spawn(listener::accept(listener, node, threads, clock)));
             }
-            Err(error) => eprintln!("kinring: a listening socket failed: {error}"),
+            Err(error) => say(format_args!("kinring: a listening socket failed: {error}\n")),
         }
     }
     ready();
@@ -229,13 +238,12 @@ fn end_unread(node: &Node, now_us: u64) {
     }
 }
 
-/// Waits until no client is in the middle of something, at most as long as the setting says.
+/// Waits until every client has got its replies and was closed, at most as long as the setting says.
 async fn drain(node: &Node) -> bool {
     let limit = Duration::from_secs(u64::from(node.settings.now().shutdown_timeout_s));
     let started = Instant::now();
     loop {
-        let busy = node.clients.all().iter().any(|c| c.working.load(Relaxed));
-        if !busy {
+        if node.clients.is_empty() {
             return true;
         }
         if started.elapsed() >= limit {

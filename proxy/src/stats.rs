@@ -112,15 +112,17 @@ impl Stats {
 
     /// The sums since the start or the last reset.
     pub fn sums(&self) -> Sums {
-        let (now, base) = (self.total(), *self.base.lock());
+        // The base first, and no underflow: another thread may reset or correct a number meanwhile.
+        let base = *self.base.lock();
+        let now = self.total();
         Sums {
-            commands: now.commands - base.commands,
-            input_bytes: now.input_bytes - base.input_bytes,
-            output_bytes: now.output_bytes - base.output_bytes,
-            hits: now.hits - base.hits,
-            misses: now.misses - base.misses,
-            reads: now.reads - base.reads,
-            writes: now.writes - base.writes,
+            commands: now.commands.saturating_sub(base.commands),
+            input_bytes: now.input_bytes.saturating_sub(base.input_bytes),
+            output_bytes: now.output_bytes.saturating_sub(base.output_bytes),
+            hits: now.hits.saturating_sub(base.hits),
+            misses: now.misses.saturating_sub(base.misses),
+            reads: now.reads.saturating_sub(base.reads),
+            writes: now.writes.saturating_sub(base.writes),
         }
     }
 
@@ -155,7 +157,7 @@ impl Stats {
         let sums = self.total();
         let mut rate = self.rate.lock();
         let elapsed = now_us.saturating_sub(rate.at_us).max(1);
-        let each = |now: u64, before: u64| (now - before) * 1_000_000 / elapsed;
+        let each = |now: u64, before: u64| now.saturating_sub(before) * 1_000_000 / elapsed;
         rate.commands = each(sums.commands, rate.sums.commands);
         rate.input_bytes = each(sums.input_bytes, rate.sums.input_bytes);
         rate.output_bytes = each(sums.output_bytes, rate.sums.output_bytes);

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
 
 /// Why the server stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +55,17 @@ struct Inner {
     /// The same as `cause.is_some()`, without a lock: the request path reads it.
     requested: AtomicBool,
     cause: watch::Sender<Option<Cause>>,
+    /// For those who are many: cheap to wait for, and tells nothing but that it happened.
+    notify: Notify,
 }
 
 impl Default for Stop {
     fn default() -> Self {
-        let inner = Inner { requested: AtomicBool::new(false), cause: watch::Sender::new(None) };
-        Self(Arc::new(inner))
+        Self(Arc::new(Inner {
+            requested: AtomicBool::new(false),
+            cause: watch::Sender::new(None),
+            notify: Notify::new(),
+        }))
     }
 }
 
@@ -72,6 +78,7 @@ impl Stop {
             first
         });
         self.0.requested.store(true, Ordering::Release);
+        self.0.notify.notify_waiters();
         first
     }
 
@@ -79,6 +86,11 @@ impl Stop {
     #[must_use]
     pub fn requested(&self) -> bool {
         self.0.requested.load(Ordering::Acquire)
+    }
+
+    /// Ends when somebody asks after this call; whoever waits looks at [`Stop::requested`], too.
+    pub fn requested_later(&self) -> Notified<'_> {
+        self.0.notify.notified()
     }
 
     /// Who asked, if anybody has.

@@ -42,6 +42,15 @@ impl Conn {
         Ok(Conn { stream, reader: ReplyReader::new(Protocol::Resp2) })
     }
 
+    /// Another handle of a connection's socket, to send on while its replies are read.
+    ///
+    /// # Panics
+    /// When there is no descriptor left.
+    pub fn of(stream: &TcpStream) -> Conn {
+        let stream = stream.try_clone().expect("a descriptor");
+        Conn { stream, reader: ReplyReader::new(Protocol::Resp2) }
+    }
+
     /// The socket itself.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
@@ -89,6 +98,22 @@ impl Conn {
         self.command(&words)
     }
 
+    /// The same, with the reply as [`brief`] writes it.
+    ///
+    /// # Panics
+    /// As [`Conn::command`].
+    pub fn ask(&mut self, line: &str) -> String {
+        brief(&self.text(line))
+    }
+
+    /// The next reply as [`brief`] writes it.
+    ///
+    /// # Panics
+    /// As [`Conn::reply`].
+    pub fn answer(&mut self) -> String {
+        brief(&self.reply())
+    }
+
     /// The next reply.
     ///
     /// # Panics
@@ -117,6 +142,20 @@ impl Conn {
             assert!(got > 0, "closed after {} of {len} bytes: {}", have.len(), shown(have));
         }
         self.reader.buffer().split_to(len).to_vec()
+    }
+
+    /// Everything up to the end of `mark`. Use it between whole replies only.
+    ///
+    /// # Panics
+    /// When it does not come in time.
+    pub fn read_until(&mut self, mark: &[u8]) -> Vec<u8> {
+        loop {
+            let have = self.reader.buffer();
+            if let Some(at) = have.windows(mark.len()).position(|part| part == mark) {
+                return have.split_to(at + mark.len()).to_vec();
+            }
+            assert!(self.fill("a mark") > 0, "closed before {}", shown(mark));
+        }
     }
 
     /// Reads exactly these bytes.
@@ -227,6 +266,34 @@ fn shown(bytes: &[u8]) -> String {
     const SHOWN_MAX: usize = 200;
     let more = if bytes.len() > SHOWN_MAX { "..." } else { "" };
     format!("\"{}{more}\"", bytes[..bytes.len().min(SHOWN_MAX)].escape_ascii())
+}
+
+/// A reply in one line: `+OK`, `$text`, `:1`, `-ERR why`, `nil`, `[:1 $two]`, `{$key: $value}`.
+pub fn brief(frame: &BytesFrame) -> String {
+    let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
+    let list = |frames: &mut dyn Iterator<Item = &BytesFrame>| -> String {
+        frames.map(brief).collect::<Vec<_>>().join(" ")
+    };
+    match frame {
+        BytesFrame::SimpleString { data, .. } => format!("+{}", text(data)),
+        BytesFrame::SimpleError { data, .. } => format!("-{data}"),
+        BytesFrame::BlobString { data, .. } | BytesFrame::VerbatimString { data, .. } => {
+            format!("${}", text(data))
+        }
+        BytesFrame::Number { data, .. } => format!(":{data}"),
+        BytesFrame::Double { data, .. } => format!(",{data}"),
+        BytesFrame::Boolean { data, .. } => format!("#{data}"),
+        BytesFrame::Null => "nil".to_owned(),
+        BytesFrame::Array { data, .. } | BytesFrame::Push { data, .. } => {
+            format!("[{}]", list(&mut data.iter()))
+        }
+        BytesFrame::Set { data, .. } => format!("({})", list(&mut data.iter())),
+        BytesFrame::Map { data, .. } => {
+            let pairs = data.iter().map(|(key, value)| format!("{}: {}", brief(key), brief(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(" "))
+        }
+        other => format!("{other:?}"),
+    }
 }
 
 /// A request as clients send it.

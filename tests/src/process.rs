@@ -65,15 +65,7 @@ impl Kinring {
     /// # Panics
     /// When it does not end in time.
     pub fn run(flags: &[&str], variables: &[(&str, &str)]) -> Ended {
-        let mut child = command(flags, variables).spawn().expect("kinring can be run");
-        let stderr = Lines::read(child.stderr.take().expect("it is piped"));
-        let stdout = child.stdout.take().expect("it is piped");
-        let stdout = Lines::read(stdout);
-        let Some(status) = wait_for(&mut child) else {
-            let _ = child.kill();
-            panic!("kinring {flags:?} still runs: {}", stderr.text());
-        };
-        Ended { code: status.code(), stdout: stdout.whole(), stderr: stderr.whole() }
+        run(command(flags, variables))
     }
 
     /// Where it listens; the first address of several.
@@ -180,8 +172,27 @@ fn listening(banner: &str) -> Vec<SocketAddr> {
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
+/// Runs a command to its end.
+///
+/// # Panics
+/// When it does not end in time.
+pub fn run(mut command: Command) -> Ended {
+    let mut child = command.spawn().expect("kinring can be run");
+    let stderr = Lines::read(child.stderr.take().expect("it is piped"));
+    let stdout = Lines::read(child.stdout.take().expect("it is piped"));
+    let Some(status) = wait_for(&mut child) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("{command:?} still runs: {}", stderr.text());
+    };
+    Ended { code: status.code(), stdout: stdout.whole(), stderr: stderr.whole() }
+}
+
 /// `kinring` with piped output and none of this process's own `KINRING_` variables.
-fn command(flags: &[&str], variables: &[(&str, &str)]) -> Command {
+///
+/// # Panics
+/// When it cannot be built.
+pub fn command(flags: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("KINRING_") {
@@ -217,7 +228,10 @@ fn binary() -> &'static PathBuf {
 }
 
 /// Waits for a child, at most [`WAIT_MAX`].
-fn wait_for(child: &mut Child) -> Option<ExitStatus> {
+///
+/// # Panics
+/// When it is not a child.
+pub fn wait_for(child: &mut Child) -> Option<ExitStatus> {
     let mut status = None;
     eventually(|| {
         status = child.try_wait().expect("the child can be waited for");

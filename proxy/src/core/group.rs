@@ -108,7 +108,9 @@ impl<'b> Group<'b> {
                 out.truncate(mark);
                 refuse(node, out, &error);
             }
-            counts = (counts.0 + txn.hits, counts.1 + txn.misses);
+            if item.row.has(flag::READONLY) {
+                counts = (counts.0 + txn.hits, counts.1 + txn.misses);
+            }
         }
         locks.settle(&effects);
         drop(locks);

@@ -137,6 +137,7 @@ impl Session {
             }
             self.flush(&mut group, cx, out);
             if row.run == Command::Keys && self.is_plain() {
+                add(&cx.stats.commands, 1);
                 step = Step::Slices(KeysJob::new(&words), at + 1);
                 break;
             }

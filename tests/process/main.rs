@@ -1,0 +1,7 @@
+//! The process from outside: how it starts, what it refuses, who may come, how it stops.
+
+mod access;
+mod limits;
+mod parameters;
+mod starting;
+mod stopping;
