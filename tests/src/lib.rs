@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`process`] | how a test gets a Kinring, or a Redis to compare with, and gets rid of it |
 //! | [`conn`] | how a test speaks to one: a blocking socket on which every wait has an end |
+//! | [`differential`] | how Kinring and a Redis get the same requests, and what counts as equal |
 //!
 //! Invariant: nothing a test starts outlives it, no test uses a fixed port, and no wait is without
 //! a bound.
 
 pub mod conn;
+pub mod differential;
 pub mod process;
 
 pub use conn::Conn;
