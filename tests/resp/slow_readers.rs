@@ -80,7 +80,10 @@ fn past_the_hard_limit_of_its_output_a_client_is_closed() {
     for _ in 0..5 {
         assert_eq!(other.ask("GET big").len(), MB + 1);
     }
-    assert_eq!(other.ask("CONFIG SET client-output-buffer-limit normal 0 0 0"), wrong_arity());
+    assert_eq!(
+        other.ask("CONFIG SET client-output-buffer-limit normal 0 0 0"),
+        "-ERR syntax error"
+    );
     let none: &[&[u8]] = &[b"CONFIG", b"SET", b"client-output-buffer-limit", b"normal 0 0 0"];
     assert_eq!(kinring_tests::conn::brief(&other.command(none)), "+OK");
     let mut slow = ask_for_much(&kinring);
@@ -89,10 +92,6 @@ fn past_the_hard_limit_of_its_output_a_client_is_closed() {
 }
 
 /// Without quotes the words of the limit are more words of CONFIG SET.
-fn wrong_arity() -> String {
-    "-ERR Unknown option or number of arguments for CONFIG SET - '0'".to_owned()
-}
-
 #[test]
 fn past_the_soft_limit_for_too_long_a_client_is_closed() {
     let kinring = Kinring::start(&["--client-output-buffer-limit", "normal 0 64kb 1"]);

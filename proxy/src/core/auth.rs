@@ -108,7 +108,10 @@ impl Session {
     ) -> Result<(), CommandError> {
         let index = parse_i64(words[1]).ok_or(CommandError::NotInteger)?;
         // Redis reads a C int here and says so.
-        let index = i32::try_from(index).map_err(|_| CommandError::OutOfRange)?;
+        let index = i32::try_from(index).map_err(|_| {
+            let range = "between -2147483648 and 2147483647";
+            CommandError::Other(format!("ERR value is out of range, value must {range}").into())
+        })?;
         let databases = i32::from(cx.node.shard.keyspace().options().databases);
         if !(0..databases).contains(&index) {
             return Err(CommandError::DbOutOfRange);

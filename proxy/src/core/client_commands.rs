@@ -179,14 +179,9 @@ impl Session {
                 }
             }
             [_, _, what, ids @ ..] if what.eq_ignore_ascii_case(b"ID") && !ids.is_empty() => {
-                let wanted: Option<Vec<u64>> = ids
-                    .iter()
-                    .map(|id| {
-                        parse_i64(id).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0)
-                    })
-                    .collect();
+                let wanted: Option<Vec<i64>> = ids.iter().map(|id| parse_i64(id)).collect();
                 let wanted = wanted.ok_or(CommandError::Other("ERR Invalid client ID".into()))?;
-                clients.retain(|client| wanted.contains(&client.id));
+                clients.retain(|client| wanted.contains(&(client.id as i64)));
             }
             _ => return Err(CommandError::Syntax),
         }

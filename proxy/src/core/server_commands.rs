@@ -70,13 +70,15 @@ impl Session {
                 let found = cx.node.settings.get(&words[2..], case);
                 out.map(found.len());
                 for (name, value) in found {
-                    out.bulk(name.as_bytes());
+                    // A name that was asked for comes back as it was spelled.
+                    let asked = words[2..].iter().find(|w| w.eq_ignore_ascii_case(name.as_bytes()));
+                    out.bulk(asked.map_or(name.as_bytes(), |word| word));
                     out.bulk(value.as_bytes());
                 }
             }
             Command::ConfigSet => {
                 if !words.len().is_multiple_of(2) {
-                    return Err(CommandError::Arity { command: "config|set" });
+                    return Err(CommandError::Syntax);
                 }
                 let pairs: Vec<(&[u8], &[u8])> =
                     words[2..].chunks(2).map(|pair| (pair[0], pair[1])).collect();

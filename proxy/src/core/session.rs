@@ -188,12 +188,15 @@ impl Session {
         out: &mut ReplyBuf,
     ) {
         let mark = out.mark();
-        // Who has not authenticated learns nothing about commands either.
-        let open = table::find(words[0]).is_some_and(|row| row.has(flag::NO_AUTH));
-        let hidden = !self.authenticated && !open && table::find(words[0]).is_some();
-        let error = if hidden { &CommandError::NoAuth } else { error };
-        self.break_transaction();
-        refuse(cx.node, out, error);
+        // An EXEC that is refused ends its transaction.
+        let exec = table::find(words[0]).is_some_and(|row| row.run == Command::Exec);
+        if exec {
+            let aborted = self.abort_exec(cx, error);
+            refuse(cx.node, out, &aborted);
+        } else {
+            self.break_transaction();
+            refuse(cx.node, out, error);
+        }
         add(&cx.stats.commands, 1);
         self.apply_reply_mode(mark, out);
     }
@@ -218,6 +221,9 @@ impl Session {
         out: &mut ReplyBuf,
     ) -> Result<(), CommandError> {
         if !self.authenticated && !row.has(flag::NO_AUTH) {
+            if row.run == Command::Exec {
+                return Err(self.abort_exec(cx, &CommandError::NoAuth));
+            }
             return Err(CommandError::NoAuth);
         }
         if self.multi.is_some() {

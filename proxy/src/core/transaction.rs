@@ -80,6 +80,16 @@ impl Session {
         Ok(())
     }
 
+    /// An EXEC that cannot even begin: the transaction is over, and the reason is told.
+    pub(super) fn abort_exec(&mut self, cx: &Cx<'_>, reason: &CommandError) -> CommandError {
+        self.take_queue();
+        self.unwatch(cx);
+        let reason = reason.to_string();
+        let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
+        let line = format!("EXECABORT Transaction discarded because of: {reason}");
+        CommandError::Other(line.into())
+    }
+
     pub(super) fn discard(&mut self, cx: &Cx<'_>, out: &mut ReplyBuf) -> Result<(), CommandError> {
         if self.take_queue().is_none() {
             return Err(CommandError::DiscardWithoutMulti);

@@ -1,3 +1,5 @@
+//! Tests of the room beside: generic.
+
 mod effects;
 
 use super::super::testing::Bench;

@@ -1,3 +1,5 @@
+//! Tests of the room beside: glob.
+
 use super::*;
 use proptest::prelude::*;
 

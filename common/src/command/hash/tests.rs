@@ -1,3 +1,5 @@
+//! Tests of the room beside: hash.
+
 use super::super::testing::Bench;
 use crate::resp::Protocol;
 

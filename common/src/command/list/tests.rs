@@ -1,3 +1,5 @@
+//! Tests of the room beside: list.
+
 use super::super::testing::Bench;
 
 /// Alone, where nothing deleted is kept, and as one owner of several, where tombstones and deltas

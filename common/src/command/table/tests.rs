@@ -1,3 +1,5 @@
+//! Tests of the room beside: table.
+
 use super::*;
 use crate::command::error::CommandError;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tests of the room beside: expire.
+
 use super::super::tests::check;
 
 #[test]

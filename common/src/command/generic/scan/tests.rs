@@ -1,3 +1,5 @@
+//! Tests of the room beside: scan.
+
 use super::super::super::testing::Bench;
 use super::super::tests::check;
 
