@@ -155,7 +155,7 @@ impl Words {
         match self.rng.below(20) {
             0 => self.rng.pick(&NO_INTEGERS).into(),
             1..6 => self.rng.pick(&INTEGERS).into(),
-            6 => (self.rng.next() as i64).to_string().into(),
+            6 => (self.rng.word() as i64).to_string().into(),
             _ => (self.rng.below(41) as i64 - 20).to_string().into(),
         }
     }
@@ -165,9 +165,9 @@ impl Words {
         match self.rng.below(20) {
             0 => self.rng.pick(&NO_FLOATS).into(),
             1..8 => self.rng.pick(&FLOATS).into(),
-            8 => f64::from_bits(self.rng.next()).to_string().into(),
-            9 => format!("{:e}", f64::from_bits(self.rng.next() >> 2)).into(),
-            10..13 => format!("{}", (self.rng.next() as i32) as f64 / 1000.0).into(),
+            8 => f64::from_bits(self.rng.word()).to_string().into(),
+            9 => format!("{:e}", f64::from_bits(self.rng.word() >> 2)).into(),
+            10..13 => format!("{}", (self.rng.word() as i32) as f64 / 1000.0).into(),
             _ => (self.rng.below(21) as i64 - 10).to_string().into(),
         }
     }
@@ -180,7 +180,7 @@ impl Words {
             8 => Vec::new(),
             9..11 => {
                 let length = self.rng.below(24);
-                (0..length).map(|_| self.rng.next() as u8).collect()
+                (0..length).map(|_| self.rng.word() as u8).collect()
             }
             11..13 => {
                 let length = LENGTHS[self.rng.below(LENGTHS.len())];
