@@ -42,9 +42,8 @@ fn every_row_of_the_command_table_has_a_case() {
     let mut named = BTreeSet::new();
     for table in &tables() {
         for words in table.requests() {
-            let word = |at: usize| {
-                words.get(at).map(|word| String::from_utf8_lossy(word).to_lowercase())
-            };
+            let word =
+                |at: usize| words.get(at).map(|word| String::from_utf8_lossy(word).to_lowercase());
             let name = word(0).unwrap_or_default();
             named.extend(word(1).map(|second| format!("{name}|{second}")));
             named.insert(name);

@@ -1,1 +1,1 @@
-
+//! Several data threads: sums, atomicity, and connections that move.

@@ -1,1 +1,1 @@
-
+//! The source keeps its own rules.

@@ -178,11 +178,14 @@ impl<'t, 'k> Txn<'t, 'k> {
         let at = self.locate(key);
         let (now, db, lru, touch) = (self.now, self.db, self.lru(), self.touch);
         let partition = self.locks.partition(at.partition);
-        if touch {
+        let found = if touch {
             partition.read_and_touch(&at, db, key, now, lru)
         } else {
             partition.read(&at, db, key, now)
-        }
+        };
+        self.hits += u64::from(found.is_some());
+        self.misses += u64::from(found.is_none());
+        found
     }
 
     /// The string at a key; `None` when nothing shows.

@@ -7,6 +7,7 @@
 use crate::node::{Moment, Node};
 use crate::stats::{ThreadStats, add};
 use kinring_common::command::plan::{self, Hints};
+use kinring_common::command::table::flag;
 use kinring_common::command::{CommandError, Outcome, Row, execute};
 use kinring_common::keyspace::{Effects, PartitionSet, Txn};
 use kinring_common::resp::ReplyBuf;

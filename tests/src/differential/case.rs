@@ -100,7 +100,8 @@ impl Table {
                 cases.push(Case { title: title.to_owned(), lines: Vec::new() });
                 continue;
             }
-            let parsed = Line::parse(at + 1, line).map_err(|why| format!("{name}:{}: {why}", at + 1));
+            let parsed =
+                Line::parse(at + 1, line).map_err(|why| format!("{name}:{}: {why}", at + 1));
             let case = cases.last_mut().ok_or(format!("{name}:{}: no case before it", at + 1))?;
             case.lines.push(parsed?);
         }
@@ -126,7 +127,8 @@ impl Table {
             twins.clear()?;
             let mut connections = BTreeMap::new();
             for line in &case.lines {
-                let place = format!("{}:{} RESP{protocol} ({})", self.name, line.number, case.title);
+                let place =
+                    format!("{}:{} RESP{protocol} ({})", self.name, line.number, case.title);
                 if let std::collections::btree_map::Entry::Vacant(entry) =
                     connections.entry(line.connection)
                 {
@@ -189,9 +191,9 @@ impl Line {
         let Seen { same, ours, theirs } = seen;
         let shown = self.shown();
         match self.allowance {
-            Allowance::Differs if same => outcome.failures.push(format!(
-                "{place}\n  {shown}\n  is said to differ, but both reply {ours}"
-            )),
+            Allowance::Differs if same => outcome
+                .failures
+                .push(format!("{place}\n  {shown}\n  is said to differ, but both reply {ours}")),
             Allowance::Differs => outcome.known.push(format!("{place} {shown}")),
             Allowance::Since(first) if version < first => {
                 if !same {
@@ -199,9 +201,9 @@ impl Line {
                 }
             }
             _ if same => {}
-            _ => outcome.failures.push(format!(
-                "{place}\n  {shown}\n  kinring: {ours}\n  redis:   {theirs}"
-            )),
+            _ => outcome
+                .failures
+                .push(format!("{place}\n  {shown}\n  kinring: {ours}\n  redis:   {theirs}")),
         }
     }
 

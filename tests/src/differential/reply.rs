@@ -157,9 +157,7 @@ impl Compare {
             }
             Compare::Near(distance) => match (a.integer(), b.integer()) {
                 // -1 and -2 are no times.
-                (Some(a), Some(b)) => {
-                    a.min(b) >= 0 && a.abs_diff(b) <= distance.unsigned_abs()
-                }
+                (Some(a), Some(b)) => a.min(b) >= 0 && a.abs_diff(b) <= distance.unsigned_abs(),
                 _ => false,
             },
             Compare::Shape => {

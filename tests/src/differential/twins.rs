@@ -77,9 +77,8 @@ impl Pair {
     /// # Errors
     /// Those of [`Wire::reply`], with the name of the server.
     pub fn replies(&mut self) -> io::Result<(Reply, Reply)> {
-        let named = |name: &str, error: io::Error| {
-            io::Error::new(error.kind(), format!("{name}: {error}"))
-        };
+        let named =
+            |name: &str, error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
         let ours = self.kinring.reply().map_err(|error| named("kinring", error))?;
         let theirs = self.redis.reply().map_err(|error| named("redis", error))?;
         Ok((ours, theirs))

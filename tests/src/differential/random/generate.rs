@@ -166,7 +166,8 @@ impl Generator {
     fn set_with_options(&mut self, key: Vec<u8>, value: Vec<u8>) -> Request {
         let mut words = named("SET", [key, value]);
         for _ in 0..=self.words.rng.below(3) {
-            let option = ["NX", "XX", "GET", "get", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "PERSIST"];
+            let option =
+                ["NX", "XX", "GET", "get", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "PERSIST"];
             self.option(&option, &mut words);
         }
         words
@@ -240,8 +241,9 @@ impl Generator {
         match w.rng.below(8) {
             0..5 => {
                 let count = 1 + w.rng.below(4);
-                let names: Vec<_> =
-                    (0..count).map(|_| if w.rng.percent(80) { w.name() } else { w.value() }).collect();
+                let names: Vec<_> = (0..count)
+                    .map(|_| if w.rng.percent(80) { w.name() } else { w.value() })
+                    .collect();
                 named("SADD", std::iter::once(key).chain(names))
             }
             _ => named("SMEMBERS", [key]),

@@ -11,6 +11,7 @@ impl Rng {
     }
 
     /// Any number.
+    #[expect(clippy::should_implement_trait, reason = "a generator of numbers, never at its end")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
