@@ -1,3 +1,5 @@
+//! Commands on keys of any type: requests and their replies.
+
 mod effects;
 
 use super::super::testing::Bench;

@@ -1,3 +1,5 @@
+//! Patterns and what they match, by examples of Redis.
+
 use super::*;
 use proptest::prelude::*;
 

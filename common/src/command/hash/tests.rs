@@ -1,3 +1,5 @@
+//! HSET, HGET and HGETALL: requests and their replies.
+
 use super::super::testing::Bench;
 use crate::resp::Protocol;
 

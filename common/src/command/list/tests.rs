@@ -1,3 +1,5 @@
+//! LPUSH and LRANGE: requests and their replies.
+
 use super::super::testing::Bench;
 
 /// Alone, where nothing deleted is kept, and as one owner of several, where tombstones and deltas

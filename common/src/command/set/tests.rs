@@ -1,3 +1,5 @@
+//! SADD and SMEMBERS: requests and their replies.
+
 use super::super::testing::Bench;
 use crate::resp::Protocol;
 

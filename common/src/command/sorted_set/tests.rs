@@ -1,3 +1,5 @@
+//! ZADD and ZRANGE: requests and their replies.
+
 use super::super::testing::Bench;
 use crate::resp::Protocol;
 

@@ -1,3 +1,5 @@
+//! The table against itself and against what Redis 7.2 says of its commands.
+
 use super::*;
 use crate::command::error::CommandError;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Deadlines: set, asked for, taken away, and passed.
+
 use super::super::tests::check;
 
 #[test]

@@ -1,3 +1,5 @@
+//! KEYS, SCAN and RANDOMKEY: what a walk shows while keys come and go.
+
 use super::super::super::testing::Bench;
 use super::super::tests::check;
 
