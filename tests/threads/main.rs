@@ -1,1 +1,4 @@
-//! Several data threads: sums, atomicity, and connections that move.
+//! Several data threads: nothing is lost, nothing is seen in halves, connections may move.
+
+mod atomic;
+mod moves;
