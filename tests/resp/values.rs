@@ -70,8 +70,8 @@ fn keys_of_a_megabyte_are_keys() {
 
 #[test]
 fn a_large_request_that_trickles_in_costs_little() {
-    const BYTES: usize = 64 << 20;
-    const PIECES: usize = 100;
+    const BYTES: usize = 128 << 20;
+    const PIECES: usize = 200;
     const PIECE: usize = 1000;
     let kinring = Kinring::start(&[]);
     let (mut slow, mut other) = (kinring.connect(), kinring.connect());
