@@ -234,8 +234,10 @@ impl Connection {
             let mut batch = Batch::new();
             let used;
             (used, ran) = self.run(served, &input, &mut batch, &mut out);
-            input.drain(..used);
-            input.shrink_to(input.len().max(READ_BYTES));
+            if used > 0 {
+                input.drain(..used);
+                input.shrink_to(input.len().max(READ_BYTES));
+            }
             self.partial = input;
             if matches!(ran, Ran::All) {
                 self.write(socket, served, &mut out).await?;

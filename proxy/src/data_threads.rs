@@ -85,6 +85,11 @@ impl DataThreads {
         thread.sender.send(Handover { socket, connection }).is_ok()
     }
 
+    /// How many connections each thread serves.
+    pub fn connections(&self) -> Vec<u64> {
+        self.threads.iter().map(|thread| thread.stats.connections.load(Relaxed)).collect()
+    }
+
     /// Looks at the threads' work over the last `elapsed` and moves connections if it must.
     pub fn judge(&mut self, elapsed: Duration) {
         let mut loads = Vec::with_capacity(self.threads.len());

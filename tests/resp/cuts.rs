@@ -5,8 +5,11 @@ use std::time::Duration;
 use kinring_tests::conn::request;
 use kinring_tests::{Conn, Kinring};
 
-/// A pipeline of all kinds of requests, and its replies.
-const PIPELINE: &[(&[u8], &[u8])] = &[
+/// A request, and its reply.
+type Exchange = (&'static [u8], &'static [u8]);
+
+/// A pipeline of all kinds of requests.
+const PIPELINE: &[Exchange] = &[
     (b"*1\r\n$7\r\nFLUSHDB\r\n", b"+OK\r\n"),
     (b"PING\r\n", b"+PONG\r\n"),
     (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$6\r\na\r\nb\x00c\r\n", b"+OK\r\n"),
@@ -29,7 +32,7 @@ const PIPELINE: &[(&[u8], &[u8])] = &[
     (b"*2\r\n$6\r\nEXISTS\r\n$1\r\nk\r\n", b":1\r\n"),
 ];
 
-fn joined(part: fn(&(&'static [u8], &'static [u8])) -> &'static [u8]) -> Vec<u8> {
+fn joined(part: fn(&Exchange) -> &'static [u8]) -> Vec<u8> {
     PIPELINE.iter().map(part).collect::<Vec<_>>().concat()
 }
 

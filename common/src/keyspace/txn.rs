@@ -183,8 +183,8 @@ impl<'t, 'k> Txn<'t, 'k> {
         } else {
             partition.read(&at, db, key, now)
         };
-        let count = if found.is_some() { &mut self.hits } else { &mut self.misses };
-        *count += 1;
+        self.hits += u64::from(found.is_some());
+        self.misses += u64::from(found.is_none());
         found
     }
 

@@ -1,5 +1,7 @@
 //! Random cases for the tests of this room, repeatable from a printed seed.
 
+#![expect(clippy::disallowed_methods, reason = "seeds of a run are given from outside")]
+
 /// SplitMix64 (Steele, Lea, Flood, 2014).
 pub(super) struct Random(u64);
 

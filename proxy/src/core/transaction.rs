@@ -7,6 +7,7 @@
 use super::group::{refuse, run_one};
 use super::session::{Cx, Session};
 use kinring_common::command::plan::{self, Hints};
+use kinring_common::command::table::flag;
 use kinring_common::command::{Command, CommandError, Place, Row};
 use kinring_common::keyspace::{Effects, PartitionSet, Txn, WATCHED_KEYS_MAX, Watch};
 use kinring_common::resp::ReplyBuf;
@@ -183,7 +184,9 @@ impl Session {
                     txn.touch = manner.touch;
                     txn.text_bytes_max = manner.text_bytes_max;
                     let done = run_one(row, &mut txn, &words, out);
-                    cx.count(&txn);
+                    if row.has(flag::READONLY) {
+                        cx.count(&txn);
+                    }
                     done
                 };
                 if let Err(error) = done {

@@ -1,5 +1,7 @@
 //! Seeds, and the loop over them.
 
+#![expect(clippy::disallowed_methods, reason = "seeds of a run are given from outside")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// SplitMix64 (Steele, Lea, Flood, 2014).

@@ -1,4 +1,4 @@
-//! Tests of the room beside: generic.
+//! Commands on keys of any type: requests and their replies.
 
 mod effects;
 

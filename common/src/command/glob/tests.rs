@@ -1,4 +1,4 @@
-//! Tests of the room beside: glob.
+//! Patterns and what they match, by examples of Redis.
 
 use super::*;
 use proptest::prelude::*;

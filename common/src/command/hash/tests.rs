@@ -1,4 +1,4 @@
-//! Tests of the room beside: hash.
+//! HSET, HGET and HGETALL: requests and their replies.
 
 use super::super::testing::Bench;
 use crate::resp::Protocol;

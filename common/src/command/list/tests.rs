@@ -1,4 +1,4 @@
-//! Tests of the room beside: list.
+//! LPUSH and LRANGE: requests and their replies.
 
 use super::super::testing::Bench;
 

@@ -1,4 +1,4 @@
-//! Tests of the room beside: sorted set.
+//! ZADD and ZRANGE: requests and their replies.
 
 use super::super::testing::Bench;
 use crate::resp::Protocol;

@@ -1,4 +1,4 @@
-//! Tests of the room beside: table.
+//! The table against itself and against what Redis 7.2 says of its commands.
 
 use super::*;
 use crate::command::error::CommandError;

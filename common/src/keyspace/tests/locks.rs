@@ -1,5 +1,7 @@
 //! Locks of any sets never wait for each other in a circle.
 
+#![expect(clippy::disallowed_methods, reason = "the test is about threads")]
+
 use super::random::Random;
 use super::twin::Twin;
 use crate::keyspace::PartitionSet;

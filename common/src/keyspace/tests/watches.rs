@@ -1,5 +1,7 @@
 //! WATCH: a touched key marks its watches, another one does not, and no writer slips through.
 
+#![expect(clippy::disallowed_methods, reason = "the test is about threads")]
+
 use super::twin::{START_MS, Twin};
 use crate::clock::Now;
 use crate::keyspace::{Effects, Interest, PartitionSet, Ttl, Txn, Watch};

@@ -1,4 +1,4 @@
-//! Tests of the room beside: expire.
+//! Deadlines: set, asked for, taken away, and passed.
 
 use super::super::tests::check;
 

@@ -1,4 +1,4 @@
-//! Tests of the room beside: scan.
+//! KEYS, SCAN and RANDOMKEY: what a walk shows while keys come and go.
 
 use super::super::super::testing::Bench;
 use super::super::tests::check;

@@ -1,5 +1,7 @@
 //! How the table holds under churn and skew: probe lengths and bytes as laws, times to be read.
 
+#![expect(clippy::disallowed_methods, reason = "the test measures")]
+
 use super::*;
 use std::time::Instant;
 
