@@ -1,6 +1,6 @@
 //! One connection's state and the way of its requests: look up, gather, run, reply.
 
-use super::group::{Group, Manner, Words, refuse};
+use super::group::{Group, HIGH_WATER_BYTES, Manner, Words, refuse};
 use super::transaction::{Queue, Watching};
 use crate::clients::Client;
 use crate::node::{Moment, Node};
@@ -11,9 +11,6 @@ use kinring_common::keyspace::Txn;
 use kinring_common::resp::{Batch, Protocol, ReplyBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-
-/// Replies past this many bytes are written before the connection's next command runs.
-pub const HIGH_WATER_BYTES: usize = 256 * 1024;
 
 /// Which replies the client wants (CLIENT REPLY).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,50 +99,59 @@ impl Session {
         from: usize,
         out: &mut ReplyBuf,
     ) -> Step {
+        let mut last = None;
+        let step = self.run_on(cx, (batch, input), from, out, &mut last);
+        self.note(cx, last);
+        step.err().unwrap_or(Step::Done)
+    }
+
+    /// The same; the error is where it stopped before the end.
+    fn run_on<'b>(
+        &mut self,
+        cx: &Cx<'_>,
+        (batch, input): (&'b Batch, &'b [u8]),
+        from: usize,
+        out: &mut ReplyBuf,
+        last: &mut Option<Command>,
+    ) -> Result<(), Step> {
         let mut group = Group::default();
         let mut words = Words::new();
-        let mut last = None;
-        let mut step = Step::Done;
         for at in from..batch.len() {
             if self.closing {
                 break;
             }
             if group.is_full() {
-                self.flush(&mut group, cx, out);
+                self.flush(&mut group, at, cx, out)?;
             }
             if out.len() > HIGH_WATER_BYTES {
-                self.flush(&mut group, cx, out);
-                step = Step::Full(at);
-                break;
+                debug_assert!(group.is_empty(), "replies do not grow while commands are gathered");
+                return Err(Step::Full(at));
             }
             batch.args(at, input, &mut words);
             let row = match table::resolve(&words) {
                 Ok(row) => row,
                 Err(error) => {
-                    self.flush(&mut group, cx, out);
+                    self.flush(&mut group, at, cx, out)?;
                     self.refuse_unknown(cx, &words, &error, out);
                     continue;
                 }
             };
-            last = Some(row.run);
+            *last = Some(row.run);
             if self.is_plain() && row.place == Place::Keyspace && row.has_keys() {
                 if let Err(error) = group.push(cx.node, row, &words, self.db) {
-                    self.flush(&mut group, cx, out);
+                    self.flush(&mut group, at, cx, out)?;
                     refuse(cx.node, out, &error);
                 }
                 continue;
             }
-            self.flush(&mut group, cx, out);
+            self.flush(&mut group, at, cx, out)?;
             if row.run == Command::Keys && self.is_plain() {
                 add(&cx.stats.commands, 1);
-                step = Step::Slices(KeysJob::new(&words), at + 1);
-                break;
+                return Err(Step::Slices(KeysJob::new(&words), at + 1));
             }
             self.run_alone(cx, row, &words, out);
         }
-        self.flush(&mut group, cx, out);
-        self.note(cx, last);
-        step
+        self.flush(&mut group, batch.len(), cx, out)
     }
 
     /// What others may see of the batch.
@@ -162,11 +168,23 @@ impl Session {
         self.authenticated && self.multi.is_none() && self.reply == ReplyMode::On
     }
 
+    /// Runs what was gathered, which are the requests right before number `at`.
     #[inline]
-    fn flush(&mut self, group: &mut Group<'_>, cx: &Cx<'_>, out: &mut ReplyBuf) {
-        if !group.is_empty() {
-            let manner = self.manner(cx);
-            group.run(cx.node, cx.stats, (cx.moment, manner), out);
+    fn flush(
+        &mut self,
+        group: &mut Group<'_>,
+        at: usize,
+        cx: &Cx<'_>,
+        out: &mut ReplyBuf,
+    ) -> Result<(), Step> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let gathered = group.len();
+        let manner = self.manner(cx);
+        match group.run(cx.node, cx.stats, (cx.moment, manner), out) {
+            ran if ran == gathered => Ok(()),
+            ran => Err(Step::Full(at - gathered + ran)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Sessions without sockets: bytes of a pipeline in, bytes of its replies out, time by hand.
 
+use super::group::HIGH_WATER_BYTES;
 use super::session::{Cx, Session, Step};
 use crate::clients::Clients;
 use crate::config::{Config, Launch, Settings, fit_clients};
@@ -12,12 +13,15 @@ use kinring_common::keyspace::HashSeed;
 use kinring_common::resp::{Batch, Decoder, Limits, ReplyBuf};
 use kinring_shard::{Shard, ShardOptions};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A process without threads.
 struct World {
     node: Node,
     stats: ThreadStats,
     wall_ms: u64,
+    /// The most reply bytes that a batch stopped with.
+    fullest: AtomicUsize,
 }
 
 impl World {
@@ -41,7 +45,12 @@ impl World {
             stop: Stop::default(),
             facts,
         };
-        World { node, stats: ThreadStats::default(), wall_ms: 1_700_000_000_000 }
+        World {
+            node,
+            stats: ThreadStats::default(),
+            wall_ms: 1_700_000_000_000,
+            fullest: AtomicUsize::default(),
+        }
     }
 
     fn connect(&self) -> Session {
@@ -50,10 +59,14 @@ impl World {
         Session::new(client, !self.node.settings.now().requirepass.is_set(), 1)
     }
 
-    /// Runs a pipeline of inline commands, a line each; returns the replies as text.
+    /// Runs a pipeline of commands, a line each; returns the replies as text.
     fn run(&self, session: &mut Session, lines: &str) -> String {
-        let input: Vec<u8> =
-            lines.trim().lines().flat_map(|l| [l.trim(), "\r\n"].concat().into_bytes()).collect();
+        let request = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let bulks = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+            format!("*{}\r\n{}", words.len(), bulks.collect::<String>()).into_bytes()
+        };
+        let input: Vec<u8> = lines.trim().lines().flat_map(request).collect();
         let (mut batch, mut out) = (Batch::new(), ReplyBuf::new(session.protocol));
         let used = Decoder::new().decode(&input, &Limits::default(), &mut batch, 10_000);
         assert_eq!(used, Ok(input.len()), "{lines}");
@@ -66,6 +79,7 @@ impl World {
                 Step::Done => break,
                 Step::Full(next) => {
                     assert!(!out.is_empty(), "a batch stops for replies that are there");
+                    self.fullest.fetch_max(out.len(), Relaxed);
                     bytes.extend(out.chunks().flatten().copied());
                     out.clear();
                     from = next;
@@ -161,7 +175,8 @@ fn nothing_but_a_password_opens_a_guarded_server() {
     let world = World::new(&["--requirepass", "secret"]);
     let mut a = world.connect();
     let noauth = "-NOAUTH Authentication required.";
-    assert_eq!(world.run(&mut a, "GET k\nSET k v\nGET"), [noauth; 3].join(" "));
+    assert_eq!(world.run(&mut a, "GET k\nSET k v\nKEYS *"), [noauth; 3].join(" "));
+    assert!(world.run(&mut a, "GET").starts_with("-ERR wrong number"), "arity first, as in Redis");
     assert!(world.run(&mut a, "AUTH wrong").starts_with("-WRONGPASS"));
     assert_eq!(world.run(&mut a, "GET k"), noauth);
     assert_eq!(world.run(&mut a, "AUTH secret\nGET k"), "+OK $-1");
@@ -200,4 +215,19 @@ fn replies_past_the_high_water_mark_stop_the_batch() {
     world.run(&mut a, &format!("SET big {}", "x".repeat(60_000)));
     let replies = world.run(&mut a, &"GET big\n".repeat(50));
     assert_eq!(replies.matches("$60000").count(), 50, "they go on where they stopped");
+}
+
+#[test]
+fn replies_are_never_more_than_one_past_the_high_water_mark() {
+    const BIG: usize = 3_000_000;
+    let world = World::new(&[]);
+    let mut a = world.connect();
+    world.run(&mut a, &format!("SET big {}", "x".repeat(BIG)));
+    // Counters between show that what stops a batch is run once, and in order.
+    let replies = world.run(&mut a, &"INCR n\nGET big\nNOPE\nPING\nINCR n\n".repeat(20));
+    assert_eq!(replies.matches("$3000000").count(), 20);
+    let numbers = replies.split(' ').filter_map(|word| word.strip_prefix(':')?.parse().ok());
+    assert_eq!(numbers.collect::<Vec<u32>>(), (1..=40).collect::<Vec<u32>>());
+    let fullest = world.fullest.load(Relaxed);
+    assert!(fullest < HIGH_WATER_BYTES + BIG + 1000, "{fullest} bytes at once");
 }
