@@ -13,7 +13,7 @@ use crate::stats::{ThreadStats, add};
 use bytes::Buf;
 use kinring_common::command::KeysJob;
 use kinring_common::keyspace::{Effects, Txn};
-use kinring_common::resp::{Batch, Decoder, Limits, ProtocolError, ReplyBuf};
+use kinring_common::resp::{Batch, Decoder, Limits, ReplyBuf};
 use socket2::SockRef;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -37,6 +37,9 @@ const SLICES_MAX: usize = 64;
 
 /// A partial request's buffer grows by at least this, and by as much as it already holds.
 const GROW_BYTES_MIN: usize = 16 * 1024;
+
+/// So long a job goes on before others have their turn: about as long as the largest batch takes.
+const SLICE_US_MAX: u64 = 500;
 
 /// What the connections of one thread share between two awaits.
 struct Scratch {
@@ -91,8 +94,8 @@ enum Ran {
     All,
     /// Replies are to be written before going on.
     Write,
-    /// A job is to be run before going on.
-    Job(KeysJob),
+    /// A job is to be run before going on; `silent`: its reply is lost.
+    Job { job: KeysJob, silent: bool },
 }
 
 impl Connection {
@@ -220,9 +223,12 @@ impl Connection {
         mut ran: Ran,
     ) -> io::Result<bool> {
         loop {
-            if let Ran::Job(job) = ran {
+            if let Ran::Job { job, silent } = ran {
                 let ticket = self.replies.late();
-                let reply = self.run_job(served, job).await;
+                let mut reply = self.run_job(served, job).await;
+                if silent {
+                    reply = ReplyBuf::new(self.session.protocol);
+                }
                 self.replies.complete(&ticket, reply);
                 self.replies.drain(&mut out);
             }
@@ -267,9 +273,8 @@ impl Connection {
                 (Step::Done, Ok(used)) => *used,
                 (Step::Done, Err(error)) => {
                     if !self.session.closing {
-                        refuse_input(served, *error, out);
+                        self.session.refuse_input(&served.node, *error, out);
                     }
-                    self.session.closing = true;
                     return (input.len(), Ran::All);
                 }
                 (Step::Full(request), _) => {
@@ -277,9 +282,9 @@ impl Connection {
                     self.decoder = Decoder::new();
                     return (at + batch.start_of(request), Ran::Write);
                 }
-                (Step::Slices(job, request), _) => {
+                (Step::Slices { job, silent, next }, _) => {
                     self.decoder = Decoder::new();
-                    return (at + batch.start_of(request), Ran::Job(job));
+                    return (at + batch.start_of(next), Ran::Job { job, silent });
                 }
             };
             at += next;
@@ -296,20 +301,20 @@ impl Connection {
         self.limits.authenticated = self.session.authenticated;
     }
 
-    /// KEYS, partition by partition; others run in between.
+    /// KEYS in slices; others run in between.
     async fn run_job(&mut self, served: &Served, mut job: KeysJob) -> ReplyBuf {
         let space = served.node.shard.keyspace();
+        let mut since_us = served.clock.moment().now.mono_us;
         while let Some(partition) = job.next() {
-            let mut effects = Effects::new(space.interest());
-            {
-                let mut locks = space.lock_one(partition);
-                let now = served.clock.moment().now;
-                let mut txn = Txn::new(&mut locks, &mut effects, now, self.session.db, 0);
-                job.step(&mut txn);
-            }
-            if partition % 8 == 7 {
+            let now = served.clock.moment().now;
+            if now.mono_us.saturating_sub(since_us) > SLICE_US_MAX {
                 tokio::task::yield_now().await;
+                since_us = served.clock.moment().now.mono_us;
             }
+            let mut effects = Effects::new(space.interest());
+            let mut locks = space.lock_one(partition);
+            let mut txn = Txn::new(&mut locks, &mut effects, now, self.session.db, 0);
+            job.step(&mut txn);
         }
         let mut reply = ReplyBuf::new(self.session.protocol);
         job.finish(&mut reply);
@@ -391,15 +396,6 @@ fn send_at_once(socket: &TcpStream, served: &Served, out: &mut ReplyBuf) -> bool
         return true;
     }
     false
-}
-
-fn refuse_input(served: &Served, error: ProtocolError, out: &mut ReplyBuf) {
-    if error == ProtocolError::RequestTooLarge {
-        served.node.stats.query_limit_closed.fetch_add(1, Relaxed);
-    }
-    if !error.is_silent() {
-        out.error(&format_args!("ERR {error}"));
-    }
 }
 
 /// Whether the server stops and the client's last byte has been read. The system is asked: the

@@ -8,21 +8,33 @@ use crate::stats::{ThreadStats, add};
 use kinring_common::command::table::{self, flag};
 use kinring_common::command::{Command, CommandError, KeysJob, Place, Row};
 use kinring_common::keyspace::Txn;
-use kinring_common::resp::{Batch, Protocol, ReplyBuf};
+use kinring_common::resp::{Batch, Mark, Protocol, ProtocolError, ReplyBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Which replies the client wants (CLIENT REPLY).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyMode {
-    /// All.
-    On,
-    /// None.
-    Off,
-    /// All but the next one.
-    SkipNext,
-    /// Not this one.
-    Skip,
+/// Which replies the client wants (CLIENT REPLY). What is written while one is not wanted is lost,
+/// whatever a later command says: so it is in Redis, inside EXEC too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplyMode {
+    /// None, until the client says otherwise.
+    pub off: bool,
+    /// Not that of this request.
+    pub skip: bool,
+    /// Not that of the next one.
+    pub skip_next: bool,
+}
+
+impl ReplyMode {
+    /// Whether what is written now is lost.
+    #[inline]
+    pub fn is_silent(self) -> bool {
+        self.off || self.skip
+    }
+
+    /// The request is over.
+    fn after(self) -> ReplyMode {
+        ReplyMode { off: self.off, skip: self.skip_next, skip_next: false }
+    }
 }
 
 /// See the module.
@@ -63,7 +75,14 @@ pub enum Step {
     /// Replies piled up: write them, then go on with this request.
     Full(usize),
     /// This job comes first; then go on with this request.
-    Slices(KeysJob, usize),
+    Slices {
+        /// The job.
+        job: KeysJob,
+        /// Whether its reply is lost (CLIENT REPLY).
+        silent: bool,
+        /// The request behind it.
+        next: usize,
+    },
 }
 
 impl Cx<'_> {
@@ -83,7 +102,7 @@ impl Session {
             protocol: Protocol::Resp2,
             authenticated,
             closing: false,
-            reply: ReplyMode::On,
+            reply: ReplyMode::default(),
             touch: true,
             multi: None,
             watching: None,
@@ -145,9 +164,12 @@ impl Session {
                 continue;
             }
             self.flush(&mut group, at, cx, out)?;
-            if row.run == Command::Keys && self.is_plain() {
+            if row.run == Command::Keys && self.authenticated && self.multi.is_none() {
                 add(&cx.stats.commands, 1);
-                return Err(Step::Slices(KeysJob::new(&words), at + 1));
+                let silent = self.reply.is_silent();
+                self.reply = self.reply.after();
+                let job = KeysJob::new(&words);
+                return Err(Step::Slices { job, silent, next: at + 1 });
             }
             self.run_alone(cx, row, &words, out);
         }
@@ -165,7 +187,7 @@ impl Session {
     /// Whether commands on keys may simply run.
     #[inline]
     fn is_plain(&self) -> bool {
-        self.authenticated && self.multi.is_none() && self.reply == ReplyMode::On
+        self.authenticated && self.multi.is_none() && self.reply == ReplyMode::default()
     }
 
     /// Runs what was gathered, which are the requests right before number `at`.
@@ -216,19 +238,26 @@ impl Session {
             refuse(cx.node, out, error);
         }
         add(&cx.stats.commands, 1);
-        self.apply_reply_mode(mark, out);
+        self.silence(mark, out);
+        self.reply = self.reply.after();
     }
 
     /// One request that is not gathered with others.
     fn run_alone(&mut self, cx: &Cx<'_>, row: &'static Row, words: &[&[u8]], out: &mut ReplyBuf) {
         let mark = out.mark();
-        let done = self.dispatch(cx, row, words, out);
-        if let Err(error) = done {
-            out.truncate(mark);
-            refuse(cx.node, out, &error);
+        // EXEC silences its commands one by one: one of them may be CLIENT REPLY.
+        let executes = row.run == Command::Exec;
+        match self.dispatch(cx, row, words, out) {
+            Ok(()) if executes => {}
+            Ok(()) => self.silence(mark, out),
+            Err(error) => {
+                out.truncate(mark);
+                refuse(cx.node, out, &error);
+                self.silence(mark, out);
+            }
         }
         add(&cx.stats.commands, 1);
-        self.apply_reply_mode(mark, out);
+        self.reply = self.reply.after();
     }
 
     fn dispatch(
@@ -274,15 +303,24 @@ impl Session {
         Ok(())
     }
 
-    fn apply_reply_mode(&mut self, mark: kinring_common::resp::Mark, out: &mut ReplyBuf) {
-        match self.reply {
-            ReplyMode::On => {}
-            ReplyMode::Off => out.truncate(mark),
-            ReplyMode::SkipNext => self.reply = ReplyMode::Skip,
-            ReplyMode::Skip => {
-                out.truncate(mark);
-                self.reply = ReplyMode::On;
-            }
+    /// What the client sent is no request: it is told so, unless it wants no reply, and the
+    /// connection ends. (Redis says as little, but then forgets to close.)
+    pub fn refuse_input(&mut self, node: &Node, error: ProtocolError, out: &mut ReplyBuf) {
+        self.closing = true;
+        if error == ProtocolError::RequestTooLarge {
+            node.stats.query_limit_closed.fetch_add(1, Relaxed);
+        }
+        if !error.is_silent() {
+            let mark = out.mark();
+            refuse(node, out, &CommandError::Other(format!("ERR {error}").into()));
+            self.silence(mark, out);
+        }
+    }
+
+    /// Takes back what was written since `mark` if it is not wanted.
+    pub(super) fn silence(&self, mark: Mark, out: &mut ReplyBuf) {
+        if self.reply.is_silent() {
+            out.truncate(mark);
         }
     }
 }

@@ -84,9 +84,10 @@ impl World {
                     out.clear();
                     from = next;
                 }
-                Step::Slices(job, next) => {
-                    drop(job);
-                    out.simple("SLICES");
+                Step::Slices { silent, next, .. } => {
+                    if !silent {
+                        out.simple("SLICES");
+                    }
                     from = next;
                 }
             }
@@ -189,6 +190,29 @@ fn client_reply_silences_what_it_says() {
     let mut a = world.connect();
     assert_eq!(world.run(&mut a, "CLIENT REPLY SKIP\nSET a 1\nGET a"), "$1 1");
     assert_eq!(world.run(&mut a, "CLIENT REPLY OFF\nGET a\nPING\nCLIENT REPLY ON"), "+OK");
+    assert_eq!(world.run(&mut a, "CLIENT REPLY SKIP\nKEYS *\nKEYS *"), "+SLICES");
+    assert_eq!(
+        world.run(&mut a, "CLIENT REPLY OFF\nKEYS *\nCLIENT REPLY ON\nKEYS *"),
+        "+OK +SLICES"
+    );
+    assert_eq!(world.run(&mut a, "CLIENT REPLY SKIP\nRESET\nPING"), "+PONG");
+}
+
+#[test]
+fn client_reply_counts_from_where_it_stands_inside_exec() {
+    let world = World::new(&[]);
+    let mut a = world.connect();
+    let queued = |n: usize| vec!["+QUEUED"; n].join(" ");
+    // The array is shorter than it says: so it is in Redis, seen on a raw socket.
+    let replies = world.run(&mut a, "MULTI\nECHO a\nCLIENT REPLY OFF\nECHO b\nEXEC\nECHO c");
+    assert_eq!(replies, format!("+OK {} *3 $1 a", queued(3)));
+    let replies = world.run(&mut a, "MULTI\nECHO a\nCLIENT REPLY ON\nECHO b\nEXEC\nECHO c");
+    assert_eq!(replies, "+OK $1 b $1 c");
+    let replies =
+        world.run(&mut a, "MULTI\nECHO a\nCLIENT REPLY SKIP\nECHO b\nEXEC\nECHO c\nECHO d");
+    assert_eq!(replies, format!("+OK {} *3 $1 a $1 b $1 d", queued(3)));
+    let replies = world.run(&mut a, "CLIENT REPLY SKIP\nEXEC\nPING");
+    assert_eq!(replies, "+PONG");
 }
 
 #[test]

@@ -168,10 +168,13 @@ impl Session {
                     .any(|w| !w.was_expired && locks.is_expired(w.db, &w.key, cx.moment.now))
         });
         self.watching = watching;
+        let mark = out.mark();
         if touched {
             out.null_array();
+            self.silence(mark, out);
         } else {
             out.array(queue.commands.len());
+            self.silence(mark, out);
             for (row, words) in &queue.commands {
                 let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
                 let mark = out.mark();
@@ -193,6 +196,7 @@ impl Session {
                     out.truncate(mark);
                     refuse(cx.node, out, &error);
                 }
+                self.silence(mark, out);
             }
         }
         locks.settle(&effects);
