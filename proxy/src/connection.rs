@@ -309,6 +309,7 @@ impl Connection {
             let now = served.clock.moment().now;
             if now.mono_us.saturating_sub(since_us) > SLICE_US_MAX {
                 tokio::task::yield_now().await;
+                self.renew_active(served);
                 since_us = served.clock.moment().now.mono_us;
             }
             let mut effects = Effects::new(space.interest());
@@ -332,6 +333,7 @@ impl Connection {
             self.session.client.output_bytes.store(out.len() as u64, Relaxed);
             self.check_output_limit(served, out.len())?;
             let written = socket.write_buf(out).await?;
+            self.renew_active(served);
             add(&served.stats.writes, 1);
             add(&served.stats.output_bytes, written as u64);
         }
@@ -354,14 +356,17 @@ impl Connection {
         Ok(())
     }
 
+    /// The client sent or took bytes, or is worked for: `timeout` does not mean it.
+    fn renew_active(&self, served: &Served) {
+        self.session.client.active_us.store(served.clock.moment().now.mono_us, Relaxed);
+    }
+
     fn note_read(&self, served: &Served, bytes: usize) {
         add(&served.stats.reads, 1);
         add(&served.stats.input_bytes, bytes as u64);
-        self.session.client.working.store(true, Relaxed);
     }
 
     fn note_left(&self) {
-        self.session.client.working.store(false, Relaxed);
         self.session.client.input_bytes.store(self.partial.len() as u64, Relaxed);
     }
 }

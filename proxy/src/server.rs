@@ -213,7 +213,7 @@ async fn watch_over(node: Arc<Node>, threads: Arc<Mutex<DataThreads>>, clock: Cl
     }
 }
 
-/// `timeout`: ends clients that sent nothing for so long.
+/// `timeout`: ends clients that neither sent nor took a byte for so long.
 fn end_idle(node: &Node, now_us: u64) {
     let timeout_s = u64::from(node.settings.now().timeout_s);
     if timeout_s == 0 {
@@ -221,7 +221,7 @@ fn end_idle(node: &Node, now_us: u64) {
     }
     for client in node.clients.all() {
         let idle_us = now_us.saturating_sub(client.active_us.load(Relaxed));
-        if idle_us > timeout_s * 1_000_000 && !client.working.load(Relaxed) {
+        if idle_us > timeout_s * 1_000_000 {
             client.kill();
         }
     }
