@@ -8,8 +8,11 @@
 use crate::clients::Client;
 use crate::core::replies::Replies;
 use crate::core::session::{Cx, Session, Step};
+use crate::listener::log_unread;
+use crate::log;
 use crate::node::{Clock, Node};
 use crate::stats::{ThreadStats, add};
+use crate::stop::Stop;
 use bytes::Buf;
 use kinring_common::command::KeysJob;
 use kinring_common::keyspace::{Effects, Txn};
@@ -22,9 +25,10 @@ use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::futures::Notified;
 
 /// Bytes of one read: a pipeline of some hundred small commands.
 const READ_BYTES: usize = 64 * 1024;
@@ -119,17 +123,17 @@ impl Connection {
 
     /// Serves until the client goes, is ended, or the connection is to move.
     pub async fn serve(mut self: Box<Self>, socket: &mut TcpStream, served: &Served) -> End {
-        // Polled once: a task has one waker, and the read is what looks at the stop.
-        let mut stop = pin!(served.node.stop.requested_later());
-        let _not_yet = poll_fn(|cx| Poll::Ready(stop.as_mut().poll(cx))).await;
+        let stop = &served.node.stop;
+        let heard = pin!(stop.requested_later());
+        let mut stopping = Stopping { stop, heard, turns: None };
         loop {
             if served.leaving.load(Relaxed) > 0 && leave(&served.leaving) {
                 return End::Moves(self);
             }
             let read = if self.partial.is_empty() {
-                self.read_into_scratch(socket, served).await
+                self.read_into_scratch(socket, served, &mut stopping).await
             } else {
-                self.read_into_partial(socket, served).await
+                self.read_into_partial(socket, served, &mut stopping).await
             };
             match read {
                 Ok(true) => {}
@@ -143,6 +147,7 @@ impl Connection {
         &mut self,
         socket: &mut TcpStream,
         served: &Served,
+        stopping: &mut Stopping<'_, '_>,
     ) -> io::Result<bool> {
         let got = poll_fn(|cx| {
             SCRATCH.with_borrow_mut(|scratch| {
@@ -150,7 +155,7 @@ impl Connection {
                 match Pin::new(&mut *socket).poll_read(cx, &mut buf) {
                     Poll::Ready(Ok(())) => Poll::Ready(Ok(buf.filled().len())),
                     Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                    Poll::Pending if drained(socket, served) => Poll::Ready(Ok(0)),
+                    Poll::Pending if stopping.drained(cx, socket) => Poll::Ready(Ok(0)),
                     Poll::Pending => Poll::Pending,
                 }
             })
@@ -189,6 +194,7 @@ impl Connection {
         &mut self,
         socket: &mut TcpStream,
         served: &Served,
+        stopping: &mut Stopping<'_, '_>,
     ) -> io::Result<bool> {
         let len = self.partial.len();
         if self.partial.capacity() - len < GROW_BYTES_MIN {
@@ -197,7 +203,7 @@ impl Connection {
         let got = loop {
             let ready = poll_fn(|cx| match socket.poll_read_ready(cx) {
                 Poll::Ready(ready) => Poll::Ready(ready.map(|()| true)),
-                Poll::Pending if drained(socket, served) => Poll::Ready(Ok(false)),
+                Poll::Pending if stopping.drained(cx, socket) => Poll::Ready(Ok(false)),
                 Poll::Pending => Poll::Pending,
             });
             if !ready.await? {
@@ -273,6 +279,8 @@ impl Connection {
                 (Step::Done, Ok(used)) => *used,
                 (Step::Done, Err(error)) => {
                     if !self.session.closing {
+                        let Client { id, addr, .. } = &*self.session.client;
+                        log::verbose(format_args!("client {id} ({addr}): {error}"));
                         self.session.refuse_input(&served.node, *error, out);
                     }
                     return (input.len(), Ran::All);
@@ -351,6 +359,7 @@ impl Connection {
         }
         if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
             served.node.stats.output_limit_closed.fetch_add(1, Relaxed);
+            log_unread(&self.session.client);
             return Err(io::Error::other("the client's replies exceed client-output-buffer-limit"));
         }
         Ok(())
@@ -403,12 +412,33 @@ fn send_at_once(socket: &TcpStream, served: &Served, out: &mut ReplyBuf) -> bool
     false
 }
 
-/// Whether the server stops and the client's last byte has been read. The system is asked: the
-/// runtime may not have heard yet of what has arrived, and will tell later.
-fn drained(socket: &TcpStream, served: &Served) -> bool {
-    let nothing = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
-    served.node.stop.requested()
-        && SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]).is_err_and(nothing)
+/// How a connection hears of a stop while it waits for bytes: a task has one waker, and the read is
+/// what looks.
+struct Stopping<'a, 's> {
+    stop: &'s Stop,
+    heard: Pin<&'a mut Notified<'s>>,
+    /// [`Stop::turns`] when the waker was last left there.
+    turns: Option<u64>,
+}
+
+impl Stopping<'_, '_> {
+    /// Whether the server stops and the client's last byte has been read. The system is asked: the
+    /// runtime may not have heard yet of what has arrived, and will tell later.
+    fn drained(&mut self, cx: &mut Context<'_>, socket: &TcpStream) -> bool {
+        let stop = self.stop;
+        // A stop that was aborted used the waker up. It is left first and then looked: a request in
+        // between is seen or heard.
+        while self.turns != Some(stop.turns()) {
+            self.turns = Some(stop.turns());
+            self.heard.set(stop.requested_later());
+            if self.heard.as_mut().poll(cx).is_ready() {
+                self.turns = None;
+            }
+        }
+        let nothing = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        stop.requested()
+            && SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]).is_err_and(nothing)
+    }
 }
 
 /// Takes one of the leaves that are asked for.

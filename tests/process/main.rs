@@ -2,6 +2,7 @@
 
 mod access;
 mod limits;
+mod logging;
 mod parameters;
 mod starting;
 mod stopping;

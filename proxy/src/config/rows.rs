@@ -122,7 +122,7 @@ pub static TABLE: &[Param] = &[
         default: "notice",
         live: true,
         noun: "a log level",
-        help: "What is printed on stderr: debug, verbose, notice or warning",
+        help: "What is printed on stderr: debug, verbose, notice, warning or nothing",
         kind: Kind::Other {
             form: Form::Text,
             get: |c| c.loglevel.name().to_owned(),

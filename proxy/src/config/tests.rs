@@ -199,9 +199,8 @@ mod values {
 
     #[test]
     fn a_level_prints_itself_and_what_is_graver() {
-        let level = flags(&["--loglevel", "Notice"]).loglevel;
-        assert!(level.prints(LogLevel::Warning) && level.prints(LogLevel::Notice));
-        assert!(!level.prints(LogLevel::Verbose));
+        assert_eq!(flags(&["--loglevel", "Verbose"]).loglevel, LogLevel::Verbose);
+        assert_eq!(flags(&["--loglevel", "nothing"]).loglevel, LogLevel::Nothing);
     }
 
     #[test]
@@ -240,7 +239,7 @@ mod mistakes {
             ),
             (
                 &["--loglevel", "loud"],
-                "--loglevel: 'loud' is not a log level (debug, verbose, notice, warning)",
+                "--loglevel: 'loud' is not a log level (debug, verbose, notice, warning, nothing)",
             ),
             (
                 &["--io-threads", "0"],
