@@ -14,7 +14,7 @@ use crate::node::{Clock, Node};
 use crate::stats::{ThreadStats, add};
 use crate::stop::Stop;
 use bytes::Buf;
-use kinring_common::command::KeysJob;
+use kinring_common::command::{Command, KeysJob};
 use kinring_common::keyspace::{Effects, Txn};
 use kinring_common::resp::{Batch, Decoder, Limits, ReplyBuf};
 use socket2::SockRef;
@@ -268,12 +268,13 @@ impl Connection {
         out: &mut ReplyBuf,
     ) -> (usize, Ran) {
         let mut at = 0;
+        let nanos = &|| served.clock.nanos();
         loop {
             self.renew_limits(served);
             let decoded =
                 self.decoder.decode(&input[at..], &self.limits, batch, BATCH_REQUESTS_MAX);
             let moment = served.clock.moment();
-            let cx = Cx { node: &served.node, stats: &served.stats, moment };
+            let cx = Cx { node: &served.node, stats: &served.stats, moment, nanos };
             let step = self.session.run(&cx, (batch, &input[at..]), 0, out);
             let next = match (step, &decoded) {
                 (Step::Done, Ok(used)) => *used,
@@ -312,6 +313,7 @@ impl Connection {
     /// KEYS in slices; others run in between.
     async fn run_job(&mut self, served: &Served, mut job: KeysJob) -> ReplyBuf {
         let space = served.node.shard.keyspace();
+        let mut spent_nanos = 0;
         let mut since_us = served.clock.moment().now.mono_us;
         while let Some(partition) = job.next() {
             let now = served.clock.moment().now;
@@ -323,8 +325,11 @@ impl Connection {
             let mut effects = Effects::new(space.interest());
             let mut locks = space.lock_one(partition);
             let mut txn = Txn::new(&mut locks, &mut effects, now, self.session.db, 0);
+            let begun = served.clock.nanos();
             job.step(&mut txn);
+            spent_nanos += served.clock.nanos() - begun;
         }
+        served.stats.commands.took(Command::Keys.row(), spent_nanos, 1);
         let mut reply = ReplyBuf::new(self.session.protocol);
         job.finish(&mut reply);
         reply

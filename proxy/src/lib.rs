@@ -16,10 +16,11 @@
 //! | [`server`], [`listener`], [`data_threads`] | what runs, who may connect, who serves whom |
 //! | [`connection`] | bytes in, bytes out |
 //! | [`core`] | what requests do, without sockets and clocks |
-//! | [`node`], [`clients`], [`stats`], [`info`], [`memory`], [`log`] | what all connections share and show |
+//! | [`node`], [`clients`], [`stats`], [`command_stats`], [`info`], [`memory`], [`log`] | what all connections share and show |
 
 pub mod banner;
 pub mod clients;
+pub mod command_stats;
 pub mod config;
 pub mod connection;
 pub mod core;

@@ -7,6 +7,7 @@ use crate::core::packing::JUDGE_EVERY_MS;
 use crate::data_threads::DataThreads;
 use crate::listener::{self, BindError};
 use crate::log::{self, say};
+use crate::memory;
 use crate::node::{Clock, Facts, Node};
 use crate::stats::Stats;
 use crate::stop::{Cause, Stop};
@@ -229,6 +230,7 @@ async fn watch_over(node: Arc<Node>, threads: Arc<Mutex<DataThreads>>, clock: Cl
         if turns.is_multiple_of(1000 / JUDGE_EVERY_MS) {
             let now_us = clock.moment().now.mono_us;
             node.stats.sample(now_us);
+            node.stats.memory_peak(memory::read().allocated);
             end_idle(&node, now_us);
             end_unread(&node, now_us);
         }

@@ -7,8 +7,9 @@
 //! Invariant: a group that stops for its replies' size leaves no trace of the commands behind the
 //! last that ran, so that they can be gathered again.
 
-use crate::node::{Moment, Node};
-use crate::stats::{ThreadStats, add};
+use super::session::Cx;
+use crate::node::Node;
+use crate::stats::add;
 use kinring_common::command::plan::{self, Hints};
 use kinring_common::command::table::flag;
 use kinring_common::command::{CommandError, Outcome, Row, execute};
@@ -94,13 +95,8 @@ impl<'b> Group<'b> {
 
     /// Runs the commands, all of them unless their replies pile up past [`HIGH_WATER_BYTES`].
     /// Returns how many of those gathered have run. The group is empty then.
-    pub fn run(
-        &mut self,
-        node: &Node,
-        stats: &ThreadStats,
-        (moment, manner): (Moment, Manner),
-        out: &mut ReplyBuf,
-    ) -> usize {
+    pub fn run(&mut self, cx: &Cx<'_>, manner: Manner, out: &mut ReplyBuf) -> usize {
+        let Cx { node, stats, moment, .. } = cx;
         let space = node.shard.keyspace();
         let mut effects = Effects::new(space.interest());
         let mut locks = space.lock(&self.set);
@@ -119,7 +115,7 @@ impl<'b> Group<'b> {
             txn.touch = manner.touch;
             txn.text_bytes_max = manner.text_bytes_max;
             let mark = out.mark();
-            if let Err(error) = run_one(item.row, &mut txn, words, out) {
+            if let Err(error) = cx.call(item.row, || run_one(item.row, &mut txn, words, out)) {
                 out.truncate(mark);
                 refuse(node, out, &error);
             }
@@ -136,7 +132,6 @@ impl<'b> Group<'b> {
         node.shard.free(std::mem::take(&mut effects.doomed));
         add(&stats.hits, counts.0);
         add(&stats.misses, counts.1);
-        add(&stats.commands, ran as u64);
         self.clear();
         ran
     }

@@ -86,7 +86,7 @@ impl Session {
                 out.ok();
             }
             Command::ConfigResetStat => {
-                cx.node.stats.reset();
+                cx.node.stats.reset(cx.node.shard.expired());
                 out.ok();
             }
             Command::ConfigHelp => help(CONFIG_HELP, out),

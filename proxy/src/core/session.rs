@@ -65,6 +65,8 @@ pub struct Cx<'a> {
     pub stats: &'a ThreadStats,
     /// The moment of the batch.
     pub moment: Moment,
+    /// A clock for how long commands take.
+    pub nanos: &'a dyn Fn() -> u64,
 }
 
 /// Why [`Session::run`] came back.
@@ -86,6 +88,25 @@ pub enum Step {
 }
 
 impl Cx<'_> {
+    /// Runs a command and counts it.
+    #[inline]
+    pub fn call(
+        &self,
+        row: &Row,
+        run: impl FnOnce() -> Result<(), CommandError>,
+    ) -> Result<(), CommandError> {
+        let commands = &self.stats.commands;
+        let timed = commands.call(row).map(|weight| (weight, (self.nanos)()));
+        let done = run();
+        if let Some((weight, begun)) = timed {
+            commands.took(row, (self.nanos)().saturating_sub(begun), weight);
+        }
+        if done.is_err() {
+            commands.fail(row);
+        }
+        done
+    }
+
     /// Adds a transaction's numbers to the thread's.
     pub fn count(&self, txn: &Txn<'_, '_>) {
         add(&self.stats.hits, txn.hits);
@@ -165,7 +186,8 @@ impl Session {
             }
             self.flush(&mut group, at, cx, out)?;
             if row.run == Command::Keys && self.authenticated && self.multi.is_none() {
-                add(&cx.stats.commands, 1);
+                // Its slices are timed one by one.
+                cx.stats.commands.call(row);
                 let silent = self.reply.is_silent();
                 self.reply = self.reply.after();
                 let job = KeysJob::new(&words);
@@ -204,7 +226,7 @@ impl Session {
         }
         let gathered = group.len();
         let manner = self.manner(cx);
-        match group.run(cx.node, cx.stats, (cx.moment, manner), out) {
+        match group.run(cx, manner, out) {
             ran if ran == gathered => Ok(()),
             ran => Err(Step::Full(at - gathered + ran)),
         }
@@ -237,7 +259,11 @@ impl Session {
             self.break_transaction();
             refuse(cx.node, out, error);
         }
-        add(&cx.stats.commands, 1);
+        if let CommandError::Arity { command } = error
+            && let Some(row) = table::TABLE.iter().find(|row| row.name == *command)
+        {
+            cx.stats.commands.reject(row);
+        }
         self.silence(mark, out);
         self.reply = self.reply.after();
     }
@@ -256,7 +282,6 @@ impl Session {
                 self.silence(mark, out);
             }
         }
-        add(&cx.stats.commands, 1);
         self.reply = self.reply.after();
     }
 
@@ -268,6 +293,7 @@ impl Session {
         out: &mut ReplyBuf,
     ) -> Result<(), CommandError> {
         if !self.authenticated && !row.has(flag::NO_AUTH) {
+            cx.stats.commands.reject(row);
             if row.run == Command::Exec {
                 return Err(self.abort_exec(cx, &CommandError::NoAuth));
             }
@@ -282,6 +308,7 @@ impl Session {
                 | Command::Quit
                 | Command::Reset => {}
                 _ if row.has(flag::NO_MULTI) => {
+                    cx.stats.commands.reject(row);
                     self.break_transaction();
                     return Err(CommandError::NotInMulti);
                 }
@@ -292,14 +319,12 @@ impl Session {
             }
         }
         if row.place == Place::Session {
-            return self.control(row, words, cx, None, out);
+            return cx.call(row, || self.control(row, words, cx, None, out));
         }
         let mut group = Group::default();
         group.push(cx.node, row, words, self.db)?;
         let manner = self.manner(cx);
-        let before = cx.stats.commands.load(Relaxed);
-        group.run(cx.node, cx.stats, (cx.moment, manner), out);
-        cx.stats.commands.store(before, Relaxed);
+        group.run(cx, manner, out);
         Ok(())
     }
 
