@@ -2,7 +2,7 @@
 //! everybody else waiting. What is there from its start to its end is in the reply.
 
 use super::glob;
-use crate::keyspace::{Cursor, PARTITIONS, Txn};
+use crate::keyspace::{Cursor, PARTITIONS, Steps, Txn};
 use crate::resp::ReplyBuf;
 
 /// A KEYS on its way.
@@ -29,7 +29,7 @@ impl KeysJob {
         let Some(partition) = self.next else { return };
         let all = self.pattern == b"*";
         let (pattern, found) = (&self.pattern, &mut self.found);
-        txn.scan_partition(Cursor { partition, order: 0 }, usize::MAX, |key, _| {
+        txn.scan_partition(Cursor { partition, order: 0 }, &mut Steps::ALL.clone(), |key, _| {
             if all || glob::matches(pattern, key, glob::Case::Sensitive) {
                 found.push(key.to_vec());
             }
