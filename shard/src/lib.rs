@@ -41,7 +41,7 @@ impl Shard {
             deltas: false,
             events: false,
         });
-        Shard { keyspace, expired: AtomicU64::new(0), reaper: Reaper::start() }
+        Shard { keyspace, expired: AtomicU64::new(0), reaper: Reaper::default() }
     }
 
     /// Its keys.
