@@ -99,7 +99,7 @@ pub async fn accept(
         match listener.accept().await {
             Ok((socket, addr)) => {
                 failing = false;
-                welcome(socket, addr, &node, &threads, clock);
+                welcome(socket, addr, &node, &threads, &clock);
             }
             Err(error) => {
                 if !failing {
@@ -117,7 +117,7 @@ fn welcome(
     addr: SocketAddr,
     node: &Arc<Node>,
     threads: &Mutex<DataThreads>,
-    clock: Clock,
+    clock: &Clock,
 ) {
     let config = node.settings.now();
     node.stats.accepted.fetch_add(1, Relaxed);

@@ -88,14 +88,14 @@ fn run(mut config: Config) -> Result<ExitCode, StartError> {
     let node = node(config, listening, (fixed, max))?;
     let system = |what| move |error| StartError::System(what, error);
     node.stop.on_signals().map_err(system("cannot receive signals"))?;
-    let effort_of = Arc::clone(&node);
+    let (effort_of, expiry_clock) = (Arc::clone(&node), clock.clone());
     driver::start(
         &node.shard,
-        move || clock.moment().now,
+        move || expiry_clock.moment().now,
         move || effort_of.settings.now().active_expire_effort,
     )
     .map_err(system("cannot start a thread"))?;
-    let threads = DataThreads::start(&node, clock, fixed, max)
+    let threads = DataThreads::start(&node, &clock, fixed, max)
         .map_err(system("cannot start a data thread"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -179,7 +179,12 @@ async fn control(
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
                 let (node, threads) = (Arc::clone(node), Arc::clone(&threads));
-                accepting.push(tokio::spawn(listener::accept(listener, node, threads, clock)));
+                accepting.push(tokio::spawn(listener::accept(
+                    listener,
+                    node,
+                    threads,
+                    clock.clone(),
+                )));
             }
             Err(error) => say(format_args!("kinring: a listening socket failed: {error}\n")),
         }

@@ -172,11 +172,6 @@ impl<'t, 'k> Txn<'t, 'k> {
         self.locks.space().options().databases
     }
 
-    /// The wall clock of this batch, in milliseconds.
-    pub fn now_ms(&self) -> u64 {
-        self.now.wall_ms
-    }
-
     #[inline]
     fn find(&mut self, key: &[u8]) -> Option<(Found<'_>, Option<u64>)> {
         let at = self.locate(key);
