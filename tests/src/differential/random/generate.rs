@@ -113,7 +113,12 @@ impl Generator {
             6..9 => request(&["HELLO", self.words.rng.pick(&["2", "3", "3", "4", "x"])]),
             9 => named("ECHO", [self.words.value()]),
             10 => named("PING", [self.words.value()]),
-            _ => named("CLIENT", [b"SETNAME".to_vec(), self.words.name()]),
+            _ => {
+                // What a NUL in a name means depends on the version.
+                let mut name = self.words.name();
+                name.retain(|byte| *byte != 0);
+                named("CLIENT", [b"SETNAME".to_vec(), name])
+            }
         }
     }
 
