@@ -267,7 +267,9 @@ impl Generator {
             words.push(w.rng.pick(&["NX", "XX", "GT", "LT", "CH", "ch", "INCR"]).into());
         }
         for _ in 0..=w.rng.below(3) {
-            words.push(w.float());
+            // The sign of -0 is kept by Redis where a set is too large for a listpack, and only there.
+            let score = w.float();
+            words.push(if score == b"-0" { b"0".to_vec() } else { score });
             words.push(w.name());
         }
         words
