@@ -99,7 +99,7 @@ enum Ran {
     /// Replies are to be written before going on.
     Write,
     /// A job is to be run before going on; `silent`: its reply is lost.
-    Job { job: KeysJob, silent: bool },
+    Job { job: Box<KeysJob>, silent: bool },
 }
 
 impl Connection {
@@ -311,16 +311,16 @@ impl Connection {
     }
 
     /// KEYS in slices; others run in between.
-    async fn run_job(&mut self, served: &Served, mut job: KeysJob) -> ReplyBuf {
+    async fn run_job(&mut self, served: &Served, mut job: Box<KeysJob>) -> ReplyBuf {
         let space = served.node.shard.keyspace();
         let mut spent_nanos = 0;
-        let mut since_us = served.clock.moment().now.mono_us;
+        let mut since_us = served.clock.nanos() / 1000;
         while let Some(partition) = job.next() {
             let now = served.clock.moment().now;
             if now.mono_us.saturating_sub(since_us) > SLICE_US_MAX {
                 tokio::task::yield_now().await;
                 self.renew_active(served);
-                since_us = served.clock.moment().now.mono_us;
+                since_us = served.clock.nanos() / 1000;
             }
             let mut effects = Effects::new(space.interest());
             let mut locks = space.lock_one(partition);
@@ -372,7 +372,7 @@ impl Connection {
 
     /// The client sent or took bytes, or is worked for: `timeout` does not mean it.
     fn renew_active(&self, served: &Served) {
-        self.session.client.active_us.store(served.clock.moment().now.mono_us, Relaxed);
+        self.session.client.active_us.store(served.clock.nanos() / 1000, Relaxed);
     }
 
     fn note_read(&self, served: &Served, bytes: usize) {

@@ -48,7 +48,7 @@ impl DataThreads {
     /// When the system gives no thread.
     pub fn start(
         node: &Arc<Node>,
-        clock: Clock,
+        clock: &Clock,
         fixed: bool,
         max: usize,
     ) -> io::Result<DataThreads> {
@@ -69,7 +69,7 @@ impl DataThreads {
         }
         let threads = Arc::new(threads);
         for (at, (runtime, receiver)) in receivers.into_iter().enumerate() {
-            let (node, threads) = (Arc::clone(node), Arc::clone(&threads));
+            let (node, clock, threads) = (Arc::clone(node), clock.clone(), Arc::clone(&threads));
             std::thread::Builder::new().name(format!("kinring-data-{at}")).spawn(move || {
                 runtime.block_on(receive(receiver, node, clock, threads, at));
             })?;

@@ -41,7 +41,8 @@ pub fn text(cx: &Cx<'_>, mut locks: Option<&mut Locks<'_>>, names: &[&[u8]]) -> 
         (named("all") || named("everything"), names.is_empty() || named("default"));
     let mut text = String::with_capacity(4096);
     for (section, is_default) in SECTIONS {
-        if !all && !(default && is_default) && !named(section) {
+        let wanted = all || (default && is_default) || named(section);
+        if !wanted {
             continue;
         }
         if !text.is_empty() {

@@ -123,7 +123,7 @@ pub async fn accept(
         match listener.accept().await {
             Ok((socket, addr)) => {
                 failing = false;
-                welcome(socket, addr, &node, &threads, clock);
+                welcome(socket, addr, &node, &threads, &clock);
             }
             Err(error) => {
                 if !failing {
@@ -141,7 +141,7 @@ fn welcome(
     addr: SocketAddr,
     node: &Arc<Node>,
     threads: &Mutex<DataThreads>,
-    clock: Clock,
+    clock: &Clock,
 ) {
     let config = node.settings.now();
     node.stats.accepted.fetch_add(1, Relaxed);
@@ -162,12 +162,11 @@ fn welcome(
         return;
     }
     let _ = socket.set_nodelay(true);
-    if config.tcp_keepalive_s > 0 {
-        if let Err(error) =
+    if config.tcp_keepalive_s > 0
+        && let Err(error) =
             SockRef::from(&socket).set_tcp_keepalive(&keepalive(config.tcp_keepalive_s))
-        {
-            log::verbose(format_args!("no tcp-keepalive for {addr}: {error}"));
-        }
+    {
+        log::verbose(format_args!("no tcp-keepalive for {addr}: {error}"));
     }
     let Ok(local) = socket.local_addr() else { return };
     let now_us = clock.moment().now.mono_us;

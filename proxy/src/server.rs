@@ -95,14 +95,14 @@ fn run(mut config: Config) -> Result<ExitCode, StartError> {
     let clock = Clock::new();
     let (fixed, max) = threads_of(config.io_threads);
     let node = node(config, stop, listening, (fixed, max))?;
-    let effort_of = Arc::clone(&node);
+    let (effort_of, expiry_clock) = (Arc::clone(&node), clock.clone());
     driver::start(
         &node.shard,
-        move || clock.moment().now,
+        move || expiry_clock.moment().now,
         move || effort_of.settings.now().active_expire_effort,
     )
     .map_err(system("cannot start a thread"))?;
-    let threads = DataThreads::start(&node, clock, fixed, max)
+    let threads = DataThreads::start(&node, &clock, fixed, max)
         .map_err(system("cannot start a data thread"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -179,7 +179,7 @@ async fn control(
     ready: impl FnOnce(),
 ) -> Drained {
     let threads = Arc::new(Mutex::new(threads));
-    let _watching = tokio::spawn(watch_over(Arc::clone(node), Arc::clone(&threads), clock));
+    let _watching = tokio::spawn(watch_over(Arc::clone(node), Arc::clone(&threads), clock.clone()));
     let mut ready = Some(ready);
     loop {
         let mut accepting = Vec::new();
@@ -187,7 +187,12 @@ async fn control(
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
                     let (node, threads) = (Arc::clone(node), Arc::clone(&threads));
-                    accepting.push(tokio::spawn(listener::accept(listener, node, threads, clock)));
+                    accepting.push(tokio::spawn(listener::accept(
+                        listener,
+                        node,
+                        threads,
+                        clock.clone(),
+                    )));
                 }
                 Err(error) => log::warning(format_args!("a listening socket failed: {error}")),
             }

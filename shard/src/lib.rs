@@ -8,8 +8,7 @@ pub mod driver;
 mod reaper;
 
 use kinring_common::id::Actor;
-use kinring_common::keyspace::table::Table;
-use kinring_common::keyspace::{HashSeed, Keyspace, Options};
+use kinring_common::keyspace::{Doomed, HashSeed, Keyspace, Options};
 use reaper::Reaper;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -42,7 +41,7 @@ impl Shard {
             deltas: false,
             events: false,
         });
-        Shard { keyspace, expired: AtomicU64::new(0), reaper: Reaper::start() }
+        Shard { keyspace, expired: AtomicU64::new(0), reaper: Reaper::default() }
     }
 
     /// Its keys.
@@ -50,9 +49,9 @@ impl Shard {
         &self.keyspace
     }
 
-    /// Frees what a flush took out, elsewhere: millions of keys take a second.
-    pub fn free(&self, tables: Vec<Table>) {
-        self.reaper.free(tables);
+    /// Frees what commands took out, elsewhere: millions of keys take a second.
+    pub fn free(&self, doomed: Vec<Doomed>) {
+        self.reaper.free(doomed);
     }
 
     /// Keys that the sweep expired since the start.

@@ -1,31 +1,79 @@
-//! The thread that frees what a flush took out, so that nobody waits for it.
+//! Frees what commands took out, so that nobody waits for it.
+//!
+//! The thread lives only while there is something to free: an allocator's cache of a thread that
+//! sleeps would keep the last freed objects of each size, and with them the pages around them.
 
-use crossbeam::channel::{Sender, bounded};
-use kinring_common::keyspace::table::Table;
+use kinring_common::keyspace::Doomed;
+use parking_lot::Mutex;
+use std::sync::Arc;
 
-/// Flushes whose tables may wait to be freed; past it, the one who flushes frees its own.
+/// Commands whose leavings may wait to be freed; past it, each frees its own.
 const WAITING_MAX: usize = 64;
 
-/// The way to that thread, or none when the system gave none: then freeing happens in place.
-pub struct Reaper(Option<Sender<Vec<Table>>>);
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Vec<Doomed>>,
+    running: bool,
+}
+
+/// The way to that thread.
+#[derive(Default)]
+pub struct Reaper(Arc<Mutex<Queue>>);
 
 impl Reaper {
-    /// Starts the thread; it ends with the shard.
-    pub fn start() -> Reaper {
-        let (sender, receiver) = bounded::<Vec<Table>>(WAITING_MAX);
-        let thread = std::thread::Builder::new().name("kinring-reaper".to_owned());
-        let started = thread.spawn(move || receiver.into_iter().for_each(drop));
-        Reaper(started.is_ok().then_some(sender))
-    }
-
-    /// Frees these tables, now or soon.
-    pub fn free(&self, tables: Vec<Table>) {
-        if tables.is_empty() {
+    /// Frees these: soon, or at once where the system gives no thread or too much is waiting.
+    pub fn free(&self, doomed: Vec<Doomed>) {
+        if doomed.is_empty() {
             return;
         }
-        if let Some(sender) = &self.0 {
-            // What does not fit comes back in the error and is freed with it.
-            let _ = sender.try_send(tables);
+        let mut queue = self.0.lock();
+        if queue.waiting.len() >= WAITING_MAX {
+            drop(queue);
+            return drop(doomed);
         }
+        queue.waiting.push(doomed);
+        if std::mem::replace(&mut queue.running, true) {
+            return;
+        }
+        drop(queue);
+        let shared = Arc::clone(&self.0);
+        let thread = std::thread::Builder::new().name("kinring-reaper".to_owned());
+        if thread.spawn(move || run(&shared)).is_err() {
+            run(&self.0);
+        }
+    }
+}
+
+/// Frees until nothing waits.
+fn run(queue: &Mutex<Queue>) {
+    loop {
+        let mut locked = queue.lock();
+        let Some(doomed) = locked.waiting.pop() else {
+            locked.running = false;
+            return;
+        };
+        drop(locked);
+        drop(doomed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn everything_is_freed_and_the_thread_ends() {
+        let reaper = Reaper::default();
+        for _ in 0..3 * WAITING_MAX {
+            reaper.free(vec![Doomed::Entries(Vec::new())]);
+        }
+        reaper.free(Vec::new());
+        let until = Instant::now() + Duration::from_secs(10);
+        while reaper.0.lock().running {
+            assert!(Instant::now() < until, "the thread ends when nothing is left");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(reaper.0.lock().waiting.is_empty());
     }
 }

@@ -31,7 +31,7 @@ fn values_of_every_type() {
         assert_eq!(db.get::<_, i64>("n")?, 5);
         () = db.set_ex("soon", "gone", 100)?;
         assert!((1..=100).contains(&db.ttl::<_, i64>("soon")?));
-        assert_eq!(db.exists::<_, bool>("soon")?, true);
+        assert!(db.exists::<_, bool>("soon")?);
         assert_eq!(db.del::<_, i64>(&["soon", "absent"])?, 1);
 
         assert_eq!(db.hset::<_, _, _, i64>("hash", "f", 1)?, 1);

@@ -41,18 +41,20 @@ fn every_command_refuses_too_few_and_too_many_words_as_redis_does() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Fields of INFO that only Kinring has.
-const OWN_FIELDS: [&str; 6] = [
+/// Fields of INFO that only Kinring has, or a Redis after 7.2.
+const OWN_FIELDS: [&str; 8] = [
     "kinring_version",
     "io_threads_max",
     "io_threads_fixed",
     "kin_data_dir",
     "client_query_buffer_limit_disconnections",
     "client_output_buffer_limit_disconnections",
+    "total_watched_keys",
+    "watching_clients",
 ];
 
 /// Fields that an older Redis 7 does not have.
-const FIELDS_SINCE_7_2: [&str; 3] = ["watching_clients", "total_watched_keys", "listener0"];
+const FIELDS_SINCE_7_2: [&str; 1] = ["listener0"];
 
 /// Fields that clients and tools read and that must be there.
 const NEEDED_FIELDS: [&str; 26] = [

@@ -110,8 +110,9 @@ fn client_list_shows_what_connections_do() {
     let (id, addr) = (id_of(&mut conn), conn.local_addr());
     conn.hello3();
     for command in [
-        "CLIENT SETNAME me",
-        "CLIENT SETINFO lib-name rust",
+        // Nothing behind a NUL is shown.
+        "CLIENT SETNAME me\0\n",
+        "CLIENT SETINFO lib-name rust\0\n",
         "CLIENT SETINFO lib-ver 1.0",
         "SELECT 3",
         "WATCH a b",

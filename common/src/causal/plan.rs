@@ -60,6 +60,11 @@ impl Draft<'_> {
 
     fn expire(&self) -> Effect {
         let collections = !self.record.collection_is_expired(self.now_ms);
+        // All of it, without a walk.
+        let only = self.record.only_kind();
+        if !collections && only.is_some_and(|kind| kind != Kind::Text) {
+            return (Removed::AllCovered, Vec::new());
+        }
         let keeps_path = |path: &Path| path.kind() == Some(Kind::Text) || collections;
         let mut gone = Vec::new();
         let mut kept = BTreeSet::new();

@@ -145,16 +145,33 @@ impl Record {
     }
 
     /// The items of the list that shows, in order: where, put there by which event, and what.
-    pub fn items(&self, now_ms: u64) -> impl Iterator<Item = (&Position, Dot, Bytes)> {
+    pub fn items(&self, now_ms: u64) -> impl DoubleEndedIterator<Item = (&Position, Dot, Bytes)> {
         self.shown_cells(Kind::List, now_ms).filter_map(|(path, shown)| match path {
             Path::Item(position, dot) => Some((position, *dot, shown.base.value())),
             _ => None,
         })
     }
 
+    /// How many elements the collection has that shows; 0 if another type does. A walk only where
+    /// elements can be there that do not show: fields with deadlines, several types in one key.
+    pub fn len(&self, kind: Kind, now_ms: u64) -> usize {
+        match self.kind(now_ms) {
+            Some(shown) if shown != kind => 0,
+            None => 0,
+            Some(_) if kind != Kind::Hash && self.only_kind() == Some(kind) => {
+                self.cells.len() - usize::from(self.cells.contains_key(&Path::Deadline))
+            }
+            Some(_) => self.shown_cells(kind, now_ms).count(),
+        }
+    }
+
     /// The earliest time at which something in it expires: when the sweep should look again.
     pub fn min_deadline_ms(&self) -> Option<u64> {
-        let siblings = self.cells.values().flat_map(|register| &register.siblings);
+        // Strings and fields have deadlines of their own, elements of other types have not.
+        let texts_and_fields = self.cells.range(..Path::Member(Bytes::new()));
+        let collections = self.cells.get(&Path::Deadline);
+        let registers = texts_and_fields.map(|(_, register)| register).chain(collections);
+        let siblings = registers.flat_map(|register| &register.siblings);
         siblings.filter_map(Sibling::deadline_ms).min()
     }
 
@@ -168,7 +185,11 @@ impl Record {
         self.collection_deadline_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
-    fn shown_cells(&self, kind: Kind, now_ms: u64) -> impl Iterator<Item = (&Path, &Sibling)> {
+    fn shown_cells(
+        &self,
+        kind: Kind,
+        now_ms: u64,
+    ) -> impl DoubleEndedIterator<Item = (&Path, &Sibling)> {
         let cells: Option<_> = (self.kind(now_ms) == Some(kind)).then_some(&self.cells);
         cells.into_iter().flatten().filter(move |(path, _)| path.kind() == Some(kind)).filter_map(
             move |(path, register): (&Path, &Register)| Some((path, register.shown(now_ms)?)),

@@ -2,11 +2,11 @@
 //! everybody else waiting. What is there from its start to its end is in the reply, once.
 
 use super::glob;
-use crate::keyspace::{Cursor, Txn};
+use crate::keyspace::{Cursor, Steps, Txn};
 use crate::resp::ReplyBuf;
 
-/// Keys of one step: some hundred microseconds under one lock.
-const KEYS_A_STEP: usize = 1024;
+/// How far a step goes: some hundred microseconds under one lock, whatever the database holds.
+const A_STEP: Steps = Steps { count: 1024, segments: 16 };
 
 /// A KEYS on its way.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl KeysJob {
         let Some(cursor) = self.next else { return };
         let all = self.pattern == b"*";
         let (pattern, keys, found) = (&self.pattern, &mut self.keys, &mut self.found);
-        (self.next, _) = txn.scan_partition(cursor, KEYS_A_STEP, |key, _| {
+        self.next = txn.scan_partition(cursor, &mut { A_STEP }, |key, _| {
             if all || glob::matches(pattern, key, glob::Case::Sensitive) {
                 found.bulk(key);
                 *keys += 1;

@@ -36,7 +36,7 @@ fn push_left(
 ) -> Result<(), CommandError> {
     let (key, elements) = (args[1], &args[2..]);
     let view = txn.view_ms(key);
-    let before = txn.collection(key, Kind::List)?.map_or(0, |record| record.items(view).count());
+    let before = txn.collection(key, Kind::List)?.map_or(0, |record| record.len(Kind::List, view));
     txn.change_with(key, |record, dot, view| before_all(record, elements, dot, view));
     txn.event(EventClass::List, "lpush", key);
     txn.ready(key);
@@ -64,11 +64,17 @@ fn range(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<()
         out.array(0);
         return Ok(());
     };
-    // Walks from the head: an order index comes with the rest of the list commands.
-    let span = span(start, stop, list.items(view).count());
+    let len = list.len(Kind::List, view);
+    let span = span(start, stop, len);
     out.array(span.len());
-    for (_, _, item) in list.items(view).skip(span.start).take(span.len()) {
-        out.bulk_shared(item);
+    let after = len - span.end;
+    if span.start <= after {
+        let items = list.items(view).skip(span.start).take(span.len());
+        items.for_each(|(_, _, item)| out.bulk_shared(item));
+    } else {
+        // The tail is nearer.
+        let items: Vec<_> = list.items(view).rev().skip(after).take(span.len()).collect();
+        items.into_iter().rev().for_each(|(_, _, item)| out.bulk_shared(item));
     }
     Ok(())
 }

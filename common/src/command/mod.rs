@@ -4,6 +4,8 @@
 //! its row names, reads no clock, does no I/O; what it did besides the reply is in the transaction's
 //! effects. Arity is checked before it runs; on an error it has changed nothing and written nothing.
 
+#[cfg(test)]
+mod cost_tests;
 pub mod docs;
 pub mod error;
 pub mod generic;

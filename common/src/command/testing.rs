@@ -3,7 +3,9 @@
 use super::{Outcome, Place, execute, plan, table};
 use crate::clock::Now;
 use crate::id::Actor;
-use crate::keyspace::{Effect, Effects, HashSeed, Interest, Keyspace, Options, PartitionSet, Txn};
+use crate::keyspace::{
+    Doomed, Effect, Effects, HashSeed, Interest, Keyspace, Options, PartitionSet, Txn,
+};
 use crate::resp::{Protocol, ReplyBuf};
 
 /// See the module.
@@ -18,6 +20,8 @@ pub struct Bench {
     pub protocol: Protocol,
     /// What the commands did.
     pub effects: Vec<Effect>,
+    /// What they took out, as nobody frees it.
+    pub doomed: Vec<Doomed>,
     random: u64,
 }
 
@@ -44,6 +48,7 @@ impl Bench {
             db: 0,
             protocol: Protocol::Resp2,
             effects: Vec::new(),
+            doomed: Vec::new(),
             random: 1,
         }
     }
@@ -92,6 +97,7 @@ impl Bench {
         }
         locks.settle(&effects);
         self.effects.extend(effects.drain());
+        self.doomed.append(&mut effects.doomed);
         bytes(&out)
     }
 

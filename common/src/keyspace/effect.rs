@@ -1,7 +1,7 @@
 //! What commands did, as values: the log, replication, invalidation, WATCH, notifications and
 //! blocked clients read effects; nothing else is hooked into commands.
 
-use super::table::Table;
+use super::table::{Entry, Table};
 use crate::causal::Delta;
 use crate::clock::Hlc;
 
@@ -36,7 +36,8 @@ pub enum Effect {
         /// The change.
         delta: Delta,
     },
-    /// What a key shows may have changed: WATCH and caches.
+    /// What a key shows may have changed: WATCH and caches. Of the keys that a flush removes, only
+    /// the watched ones are named.
     Touched {
         /// The database.
         db: u8,
@@ -85,15 +86,22 @@ pub struct Interest {
     pub ready: bool,
 }
 
+/// What commands took out and that takes long to free.
+pub enum Doomed {
+    /// All keys of a partition.
+    Table(Table),
+    /// Some keys.
+    Entries(Vec<Entry>),
+}
+
 /// The effects of the commands that ran under one set of locks, in order.
 #[derive(Default)]
 pub struct Effects {
     /// Who reads them.
     pub interest: Interest,
     list: Vec<Effect>,
-    /// Tables that a flush took out: freeing them is slow, so it happens when this is dropped,
-    /// which must be after the locks are.
-    pub doomed: Vec<Table>,
+    /// Freed when this is dropped, which must be after the locks are.
+    pub doomed: Vec<Doomed>,
 }
 
 impl Effects {

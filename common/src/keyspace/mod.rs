@@ -17,11 +17,11 @@ mod tests;
 mod txn;
 mod watch;
 
-pub use effect::{Effect, Effects, EventClass, Interest};
+pub use effect::{Doomed, Effect, Effects, EventClass, Interest};
 pub use locate::{Cursor, HashSeed, PARTITIONS, partition_of};
 pub use packed::Actors;
 pub use partition::{Counts, Found, Partition, Pass, Ttl};
-pub use scan::Visit;
+pub use scan::{Steps, Visit};
 pub use table::Located;
 pub use txn::{Hint, Text, Txn};
 pub use watch::{WATCHED_KEYS_MAX, Watch};

@@ -3,9 +3,9 @@
 
 use super::effect::{Effect, Effects, EventClass};
 use super::locate::Cursor;
-use super::partition::{Counts, Found, Pass, Ttl};
+use super::partition::{Counts, Found, Partition, Pass, Ttl};
 use super::rebuild;
-use super::scan::Visit;
+use super::scan::{Steps, Visit};
 use super::table::Entry;
 use super::{Located, Locks, PARTITIONS};
 use crate::causal::{Change, Kind, Record, Value};
@@ -80,6 +80,10 @@ impl Text<'_> {
 
 /// How far ahead a key is looked for among the hints: a command may skip a few.
 const HINTS_AHEAD: usize = 3;
+
+/// Segments that a SCAN looks into at most, if it does not ask for more keys than that: some hundred
+/// keys each, which may all be of other databases.
+const SEGMENTS_A_SCAN: usize = 64;
 
 /// See the module.
 pub struct Txn<'t, 'k> {
@@ -166,11 +170,6 @@ impl<'t, 'k> Txn<'t, 'k> {
     /// How many databases there are.
     pub fn databases(&self) -> u16 {
         self.locks.space().options().databases
-    }
-
-    /// The wall clock of this batch, in milliseconds.
-    pub fn now_ms(&self) -> u64 {
-        self.now.wall_ms
     }
 
     #[inline]
@@ -375,60 +374,81 @@ impl<'t, 'k> Txn<'t, 'k> {
         sum
     }
 
-    /// FLUSHDB of the selected database. Needs the locks of all partitions. What was in the tables
-    /// is freed with the effects, after the locks are gone.
+    /// FLUSHDB of the selected database. Needs the locks of all partitions.
     pub fn flush(&mut self) {
+        self.touch_watched(Some(self.db));
+        self.each_partition(Partition::flush);
+    }
+
+    /// FLUSHALL. Needs the locks of all partitions.
+    pub fn flush_all(&mut self) {
+        self.touch_watched(None);
+        self.each_partition(Partition::flush_all);
+    }
+
+    /// Touches the watched keys that show, of one database or of all: a flush that touched every key
+    /// would take a walk over all of them.
+    fn touch_watched(&mut self, db: Option<u8>) {
+        for (of, key) in self.locks.space().watchers.keys(db) {
+            let at = self.locks.space().locate(of, &key);
+            if self.locks.partition(at.partition).read(&at, of, &key, self.now).is_some() {
+                self.effects.touched(of, &key);
+            }
+        }
+    }
+
+    fn each_partition(&mut self, flush: impl Fn(&mut Partition, &mut Pass<'_>)) {
         let (now, db, lru) = (self.now, self.db, self.lru());
-        for partition in 0..PARTITIONS {
+        for partition in 0..=u8::MAX {
             let mut pass = Pass { db, now, lru, effects: self.effects };
-            let table = self.locks.partition(partition as u8).flush(&mut pass);
-            self.effects.doomed.extend(table);
+            flush(self.locks.partition(partition), &mut pass);
         }
     }
 
     /// Walks from `cursor` over at least `count` keys (or to the end), calling `each` with key and
     /// kind; takes the locks it comes through. Returns where to go on.
+    ///
+    /// It stops sooner where it has passed very many keys of other databases.
     pub fn scan(
         &mut self,
         cursor: Cursor,
         count: usize,
         mut each: impl FnMut(&[u8], Kind),
     ) -> Option<Cursor> {
-        let (mut at, mut left) = (cursor, count.max(1));
+        let mut at = cursor;
+        let count = count.max(1);
+        let mut left = Steps { count, segments: SEGMENTS_A_SCAN.max(count) };
         loop {
             self.locks.also(at.partition);
-            let next;
-            (next, left) = self.scan_partition(at, left, &mut each);
-            at = next?;
-            if left == 0 {
+            at = self.scan_partition(at, &mut left, &mut each)?;
+            if left.are_done() {
                 return Some(at);
             }
         }
     }
 
-    /// The same within one partition, whose lock is held. Returns where to go on, and how many of
-    /// `count` are left.
+    /// The same within one partition, whose lock is held. Returns where to go on; what it did is
+    /// taken off `left`.
     pub fn scan_partition(
         &mut self,
         cursor: Cursor,
-        count: usize,
+        left: &mut Steps,
         mut each: impl FnMut(&[u8], Kind),
-    ) -> (Option<Cursor>, usize) {
+    ) -> Option<Cursor> {
         let (now, db) = (self.now, self.db);
         let seed = self.locks.space().options().seed;
         let locate = |entry: &Entry| seed.locate(entry.db(), entry.key());
         let mut visit = Visit {
             db,
             now,
-            count,
+            left,
             each: &mut |partition, entry| {
                 if let Some(kind) = partition.kind(entry, now) {
                     each(entry.key(), kind);
                 }
             },
         };
-        let next = self.locks.partition(cursor.partition).scan(cursor, &locate, &mut visit);
-        (next, visit.count)
+        self.locks.partition(cursor.partition).scan(cursor, &locate, &mut visit)
     }
 
     /// A key of the selected database at random. Needs the locks of all partitions.
@@ -437,11 +457,7 @@ impl<'t, 'k> Txn<'t, 'k> {
     }
 
     #[inline]
-    fn pass<T>(
-        &mut self,
-        at: Located,
-        run: impl FnOnce(&mut super::Partition, &mut Pass<'_>) -> T,
-    ) -> T {
+    fn pass<T>(&mut self, at: Located, run: impl FnOnce(&mut Partition, &mut Pass<'_>) -> T) -> T {
         let (db, now, lru) = (self.db, self.now, self.lru());
         let mut pass = Pass { db, now, lru, effects: self.effects };
         run(self.locks.partition(at.partition), &mut pass)

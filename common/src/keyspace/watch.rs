@@ -52,6 +52,15 @@ impl Watchers {
         self.keys.load(Ordering::Acquire) != 0
     }
 
+    /// The watched keys of a database, or of all.
+    pub fn keys(&self, db: Option<u8>) -> Vec<(u8, Box<[u8]>)> {
+        if !self.any() {
+            return Vec::new();
+        }
+        let map = self.map.lock();
+        map.keys().filter(|(of, _)| db.is_none_or(|db| db == *of)).cloned().collect()
+    }
+
     /// Adds a watch. The caller holds the lock of the key's partition.
     fn add(&self, db: u8, key: &[u8], watch: &Watch, expired: bool) {
         let mut map = self.map.lock();

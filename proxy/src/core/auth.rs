@@ -137,7 +137,7 @@ impl Session {
         self.touch = true;
         self.client.no_touch.store(false, Relaxed);
         self.client.no_evict.store(false, Relaxed);
-        self.client.set(crate::clients::Named::Name, String::new());
+        self.client.set(crate::clients::Named::Name, Vec::new());
         out.simple("RESET");
     }
 }

@@ -79,7 +79,7 @@ pub enum Step {
     /// This job comes first; then go on with this request.
     Slices {
         /// The job.
-        job: KeysJob,
+        job: Box<KeysJob>,
         /// Whether its reply is lost (CLIENT REPLY).
         silent: bool,
         /// The request behind it.
@@ -190,7 +190,7 @@ impl Session {
                 cx.stats.commands.call(row);
                 let silent = self.reply.is_silent();
                 self.reply = self.reply.after();
-                let job = KeysJob::new(&words);
+                let job = Box::new(KeysJob::new(&words));
                 return Err(Step::Slices { job, silent, next: at + 1 });
             }
             self.run_alone(cx, row, &words, out);

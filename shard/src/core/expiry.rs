@@ -22,10 +22,11 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// A new cycle with the budget of this effort (1 to 10): from 2.5 % of one core to 25 %, the
-    /// range that Redis's setting of the same name has.
+    /// A new cycle with the budget of this effort (1 to 10): 25 % of one core and 2 % more for each
+    /// step above the first, as Redis's setting of the same name gives its own sweep.
     pub fn start_cycle(&mut self, effort: u8) {
-        self.budget_us = u64::from(effort.clamp(1, 10)) * CYCLE_MS * 1000 / 40;
+        let percent = 25 + 2 * u64::from(effort.clamp(1, 10) - 1);
+        self.budget_us = CYCLE_MS * 1000 * percent / 100;
         (self.visited, self.spent_us) = (0, 0);
     }
 
@@ -67,13 +68,16 @@ mod tests {
         sweep.start_cycle(1);
         for _ in 0..3 {
             assert!(sweep.next().is_some());
-            sweep.done(1_000, true);
+            sweep.done(10_000, true);
         }
-        assert_eq!(sweep.next(), None, "2.5 ms of 100 are used up");
+        assert_eq!(sweep.next(), None, "25 ms of 100 are used up");
         sweep.start_cycle(1);
         assert_eq!(sweep.next(), Some(3));
-        sweep.done(2_600, false);
+        sweep.done(26_000, false);
+        assert_eq!(sweep.next(), None);
         sweep.start_cycle(10);
         assert_eq!(sweep.next(), Some(3), "a partition that was not finished is gone on with");
+        sweep.done(42_000, false);
+        assert_eq!(sweep.next(), Some(3), "43 ms of 100 with the largest effort");
     }
 }

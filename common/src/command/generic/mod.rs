@@ -123,12 +123,7 @@ fn flush(
     if command == Command::FlushDb {
         txn.flush();
     } else {
-        let selected = txn.db;
-        for db in 0..txn.databases() {
-            txn.db = db as u8;
-            txn.flush();
-        }
-        txn.db = selected;
+        txn.flush_all();
     }
     out.ok();
     Ok(())

@@ -9,7 +9,7 @@ mod settled;
 mod update;
 mod write;
 
-use super::effect::Effects;
+use super::effect::{Doomed, Effects};
 use super::packed::{Actors, context, unpack};
 use super::table::{Entry, Located, Payload, Spot, Table};
 use crate::causal::{Context, Floor, Horizon, Kind, Record};
@@ -19,6 +19,9 @@ use std::sync::Arc;
 
 /// Slots of one partition.
 const SLOTS_EACH: usize = crate::placement::slot::SLOTS as usize / super::PARTITIONS;
+
+/// Elements that a DEL frees itself: some microseconds.
+const CELLS_FREED_MAX: usize = 64;
 
 /// What a partition shares with all others of its shard.
 #[derive(Clone, Debug)]
@@ -233,10 +236,20 @@ impl Partition {
         }
     }
 
-    fn take(&mut self, spot: Spot) {
+    /// Takes an entry out; a large one is freed with the effects.
+    fn take(&mut self, spot: Spot, effects: &mut Effects) {
+        let entry = self.remove(spot);
+        if matches!(entry.payload(), Payload::Record(record) if record.cells.len() > CELLS_FREED_MAX)
+        {
+            effects.doomed.push(Doomed::Entries(vec![entry]));
+        }
+    }
+
+    fn remove(&mut self, spot: Spot) -> Entry {
         let seed = self.shared.seed;
         let entry = self.table.remove(spot, &|e: &Entry| seed.locate(e.db(), e.key()));
         self.count(&entry, -1);
+        entry
     }
 
     fn count(&mut self, entry: &Entry, by: i64) {

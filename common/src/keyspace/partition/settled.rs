@@ -5,56 +5,87 @@ use super::{Counts, Partition, Pass, SLOTS_EACH};
 use crate::causal::{Change, Floor, Horizon, Kind, Record};
 use crate::clock::Hlc;
 use crate::keyspace::PARTITIONS;
-use crate::keyspace::effect::{Effect, EventClass};
-use crate::keyspace::table::{Entry, Located, Payload, Table};
+use crate::keyspace::effect::{Doomed, Effect, EventClass};
+use crate::keyspace::table::{Entry, Located, Payload};
 use crate::placement::slot::Slot;
 
 /// An order begins with the bits of the slot above the partition's.
 const SLOT_SHIFT: u32 = u64::BITS - SLOTS_EACH.trailing_zeros();
 
 impl Partition {
-    /// FLUSHDB of this partition: a cut above its clock. Returns what was in the table when that was
-    /// all of it, so that the caller can free it outside the lock.
-    pub fn flush(&mut self, pass: &mut Pass<'_>) -> Option<Table> {
+    /// FLUSHDB of this partition: a cut above its clock. What was there is freed with the effects,
+    /// outside the lock. Whoever cares for single keys has touched them before.
+    pub fn flush(&mut self, pass: &mut Pass<'_>) {
         let cut = self.clock.tick(pass.now.wall_ms);
-        let table = self.cut(cut, pass);
+        self.apply_cut(cut, pass);
         if pass.effects.interest.deltas {
             pass.effects.push(Effect::Cut { partition: self.number, db: pass.db, cut });
         }
-        table
     }
 
-    /// Takes a flush over, this shard's own or another owner's: every dot of the database at or
-    /// below the cut is dead, now and when it comes later. Returns the table as [`Self::flush`]
-    /// does.
-    pub fn cut(&mut self, cut: Hlc, pass: &mut Pass<'_>) -> Option<Table> {
-        let db = pass.db;
-        if cut <= self.cuts[usize::from(db)] {
-            return None;
-        }
-        let whole = self.clock <= cut;
-        // Before the clock rises: a later view may hide what showed until now. What a cut below the
-        // clock leaves of a record may show although the record did not.
-        if pass.effects.interest.touched {
-            let changes = |entry: &Entry| match self.show(entry, pass.now) {
-                Some(_) => true,
-                None => !whole && !entry.is_tombstone(),
-            };
-            for entry in self.table.iter().filter(|entry| entry.db() == db && changes(entry)) {
-                pass.effects.touched(db, entry.key());
+    /// FLUSHALL of this partition: the same for every database, without a walk.
+    pub fn flush_all(&mut self, pass: &mut Pass<'_>) {
+        let cut = self.clock.tick(pass.now.wall_ms);
+        let selected = pass.db;
+        for number in 0..self.cuts.len() {
+            pass.db = number as u8;
+            if pass.effects.interest.deltas {
+                pass.effects.push(Effect::Cut { partition: self.number, db: pass.db, cut });
             }
         }
+        pass.db = selected;
+        self.clock = cut;
+        self.cuts.fill(cut);
+        self.counts.fill(Counts::default());
+        let table = std::mem::take(&mut self.table);
+        pass.effects.doomed.extend((!table.is_empty()).then_some(Doomed::Table(table)));
+    }
+
+    /// Takes another owner's flush over: every dot of the database at or below the cut is dead, now
+    /// and when it comes later.
+    pub fn cut(&mut self, cut: Hlc, pass: &mut Pass<'_>) {
+        if cut > self.cuts[usize::from(pass.db)] {
+            self.touch_before(cut, pass);
+            self.apply_cut(cut, pass);
+        }
+    }
+
+    fn apply_cut(&mut self, cut: Hlc, pass: &mut Pass<'_>) {
+        let db = pass.db;
+        let whole = self.clock <= cut;
         self.clock = self.clock.max(cut);
         self.cuts[usize::from(db)] = cut;
-        if whole && self.table.iter().all(|entry| entry.db() == db) {
-            self.counts[usize::from(db)] = Counts::default();
-            return Some(std::mem::take(&mut self.table));
+        if !whole {
+            let prune = |record: &mut Record, horizon: &Horizon| {
+                record.prune(horizon);
+            };
+            return self.each(0, None, |entry, _| entry.db() == db, Deadlines::Any, prune);
         }
-        let prune = |record: &mut Record, horizon: &Horizon| {
-            record.prune(horizon);
-        };
-        self.each(0, None, |entry, _| entry.db() == db, Deadlines::Any, prune);
-        None
+        self.counts[usize::from(db)] = Counts::default();
+        if self.table.is_all_of(db) {
+            let table = std::mem::take(&mut self.table);
+            pass.effects.doomed.extend((!table.is_empty()).then_some(Doomed::Table(table)));
+        } else {
+            let seed = self.shared.seed;
+            let gone = self.table.take_database(db, &|e: &Entry| seed.locate(e.db(), e.key()));
+            pass.effects.doomed.extend((!gone.is_empty()).then_some(Doomed::Entries(gone)));
+        }
+    }
+
+    /// Touches the keys of the database that a cut changes. Before the clock rises: a later view may
+    /// hide what showed until now. What a cut below the clock leaves of a record may show although
+    /// the record did not.
+    fn touch_before(&self, cut: Hlc, pass: &mut Pass<'_>) {
+        if !pass.effects.interest.touched {
+            return;
+        }
+        let whole = self.clock <= cut;
+        for entry in self.table.database(pass.db) {
+            let shows = self.show(entry, pass.now).is_some();
+            if shows || !whole && !entry.is_tombstone() {
+                pass.effects.touched(pass.db, entry.key());
+            }
+        }
     }
 
     /// Takes over what a floor round settled in a slot: forgets the tombstones and the context
@@ -154,8 +185,8 @@ impl Partition {
         let at = self.shared.seed.locate(pass.db, key);
         let Some(spot) = self.table.find(&at, pass.db, key) else { return };
         let entry = self.table.get(spot);
-        let packed = !matches!(entry.payload(), Payload::Record(_));
-        let name = match self.kind(entry, pass.now) {
+        let shown = self.kind(entry, pass.now);
+        let name = match shown {
             None => Some((EventClass::Expired, "expired")),
             Some(Kind::Hash) => Some((EventClass::Hash, "hexpired")),
             // A sibling behind what shows: nobody saw it.
@@ -163,8 +194,8 @@ impl Partition {
         };
         let hlc = self.mint(pass.now);
         pass.effects.touched(pass.db, key);
-        if packed && self.shared.lone && !pass.effects.interest.deltas {
-            self.take(spot);
+        if shown.is_none() && self.shared.lone && !pass.effects.interest.deltas {
+            self.take(spot, pass.effects);
         } else {
             self.change_at(&at, key, Change::Expire, hlc, pass);
         }

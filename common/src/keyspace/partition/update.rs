@@ -121,8 +121,7 @@ impl Partition {
         theirs: &Horizon,
         pass: &mut Pass<'_>,
     ) {
-        let cut = self.cut(theirs.cut, pass);
-        pass.effects.doomed.extend(cut);
+        self.cut(theirs.cut, pass);
         // Their floor becomes part of the record's context, which every mint must exceed.
         let seen = other.context.iter().chain(theirs.floor.iter());
         self.clock = seen.map(|dot| dot.hlc).fold(self.clock, Hlc::max);
@@ -163,7 +162,7 @@ impl Partition {
         record.context.remove_where(|dot| horizon.covers(dot));
         if self.is_nothing(&record) {
             if let Some(spot) = spot {
-                self.take(spot);
+                self.remove(spot);
             }
             return out;
         }
@@ -188,7 +187,7 @@ impl Partition {
         let (dead, highest) = (record.cells.is_empty(), record.context.highest());
         let packs = record.cells.len() <= 1 && is_small(record, &self.shared.actors);
         if dead && (self.shared.lone || record.context.is_empty()) {
-            self.take(spot);
+            self.remove(spot);
         } else if moved || packs || dead != was_dead {
             let record = Box::new(std::mem::take(record));
             let (key, lru, db) = (entry.key().to_vec(), entry.lru(), entry.db());

@@ -100,7 +100,7 @@ impl Partition {
         let hlc = self.mint(pass.now);
         pass.effects.touched(pass.db, key);
         if self.shared.lone && !pass.effects.interest.deltas {
-            self.take(spot);
+            self.take(spot, pass.effects);
         } else {
             self.change_at(at, key, Change::Clear, hlc, pass);
         }

@@ -265,6 +265,17 @@ impl Table {
         (segment.iter(), next_prefix(order, segment.depth))
     }
 
+    /// The same of one database; `None` instead of the entries, without a look at them, where it
+    /// cannot have any.
+    pub fn database_at(
+        &self,
+        order: u64,
+        db: u8,
+    ) -> (Option<impl Iterator<Item = &Entry>>, Option<u64>) {
+        let segment = &self.segments[self.segment_of(order)];
+        (of_database(segment, db), next_prefix(order, segment.depth))
+    }
+
     /// The same with the segment's earliest deadline, for the expiry sweep.
     pub fn deadline_at(&self, order: u64) -> (u64, Option<u64>) {
         let segment = &self.segments[self.segment_of(order)];
@@ -280,6 +291,33 @@ impl Table {
     /// Every entry, segment by segment.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.segments.iter().flat_map(Segment::iter)
+    }
+
+    /// Every entry of a database.
+    pub fn database(&self, db: u8) -> impl Iterator<Item = &Entry> {
+        self.segments.iter().filter_map(move |segment| of_database(segment, db)).flatten()
+    }
+
+    /// Whether no other database has an entry.
+    pub fn is_all_of(&self, db: u8) -> bool {
+        let mixed = self.segments.iter().filter(|segment| segment.may_hold_others(db));
+        mixed.flat_map(Segment::iter).all(|entry| entry.db() == db)
+    }
+
+    /// Takes all entries of a database out.
+    pub fn take_database(&mut self, db: u8, locate: &impl Fn(&Entry) -> Located) -> Vec<Entry> {
+        let mut gone = Vec::new();
+        let mut next = Some(0);
+        while let Some(order) = next {
+            let index = self.segment_of(order);
+            next = next_prefix(order, self.segments[index].depth);
+            if self.segments[index].may_hold(db) {
+                gone.append(&mut self.segments[index].take_database(db, locate));
+                self.merge(order, locate);
+            }
+        }
+        self.len -= gone.len();
+        gone
     }
 
     /// An entry by chance, each as likely as any other; `None` when a few dozen tries hit none.
@@ -303,6 +341,11 @@ impl Table {
             + self.segments.capacity() * size_of::<Segment>()
             + self.directory.capacity() * size_of::<u32>()
     }
+}
+
+fn of_database(segment: &Segment, db: u8) -> Option<impl Iterator<Item = &Entry>> {
+    let holds = segment.may_hold(db);
+    holds.then(|| segment.iter().filter(move |entry| entry.db() == db))
 }
 
 /// The first order after all those that share the first `depth` bits with `order`.

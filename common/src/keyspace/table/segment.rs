@@ -21,6 +21,9 @@ pub struct Segment {
     pub start: u64,
     /// No key in it has an earlier deadline: the expiry sweep skips it until then.
     pub deadline_min_ms: u64,
+    /// Which databases may have entries here, bit by number mod 64: a walk over one of them passes
+    /// by. Set by inserts, true again after each rebuild.
+    databases: u64,
 }
 
 /// A cell of a segment.
@@ -38,7 +41,15 @@ impl Segment {
 
     fn with_buckets(depth: u8, start: u64, buckets: usize) -> Segment {
         let buckets = std::iter::repeat_with(Bucket::default).take(buckets).collect();
-        Segment { buckets, len: 0, removals: 0, depth, start, deadline_min_ms: u64::MAX }
+        Segment {
+            buckets,
+            len: 0,
+            removals: 0,
+            depth,
+            start,
+            deadline_min_ms: u64::MAX,
+            databases: 0,
+        }
     }
 
     /// Smallest segment that holds `entries` with room for one more.
@@ -53,6 +64,16 @@ impl Segment {
     /// How many entries it has.
     pub fn len(&self) -> usize {
         self.len as usize
+    }
+
+    /// Whether a database may have entries here.
+    pub fn may_hold(&self, db: u8) -> bool {
+        self.databases & database_bit(db) != 0
+    }
+
+    /// Whether a database other than `db` may have entries here.
+    pub fn may_hold_others(&self, db: u8) -> bool {
+        self.databases & !database_bit(db) != 0
     }
 
     /// Address of the bucket where a search begins.
@@ -189,6 +210,7 @@ impl Segment {
     /// Adds an entry whose key is not there; the caller has made room.
     pub fn insert(&mut self, at: &Located, entry: Entry) {
         assert!(self.len() < self.buckets.len() * CELLS, "a segment grows before it is full");
+        self.databases |= database_bit(entry.db());
         let mask = self.buckets.len() - 1;
         let mut index = at.bucket() & mask;
         let mut entry = entry;
@@ -201,6 +223,17 @@ impl Segment {
             index = (index + 1) & mask;
         }
         self.len += 1;
+    }
+
+    /// Takes all entries of a database out.
+    pub fn take_database(&mut self, db: u8, locate: &impl Fn(&Entry) -> Located) -> Vec<Entry> {
+        let (gone, kept): (Vec<Entry>, Vec<Entry>) =
+            self.buckets.iter_mut().flat_map(Bucket::drain).partition(|entry| entry.db() == db);
+        let mut fresh = Segment::fitting(self.depth, self.start, kept.len() + kept.len() / 8);
+        fresh.deadline_min_ms = self.deadline_min_ms;
+        kept.into_iter().for_each(|entry| fresh.insert(&locate(&entry), entry));
+        *self = fresh;
+        gone
     }
 
     /// What is in one cell by chance of a segment with `buckets_min` buckets or more: a smaller
@@ -227,4 +260,8 @@ impl Segment {
     pub fn bytes(&self) -> usize {
         self.buckets.len() * size_of::<Bucket>()
     }
+}
+
+fn database_bit(db: u8) -> u64 {
+    1 << (db % 64)
 }

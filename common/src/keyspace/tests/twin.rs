@@ -8,7 +8,7 @@ use crate::id::{Actor, Dot};
 use crate::keyspace::table::{Entry, Payload};
 use crate::keyspace::{
     Counts, Effect, Effects, Found, HashSeed, Interest, Keyspace, Options, PARTITIONS,
-    PartitionSet, Pass, Txn, rebuild,
+    PartitionSet, Pass, Txn, Watch, rebuild,
 };
 use crate::placement::slot::Slot;
 use std::collections::BTreeMap;
@@ -160,35 +160,50 @@ impl Twin {
 
     /// FLUSHDB on both sides; returns partition and cut of each effect.
     pub fn flush(&mut self, db: u8) -> Vec<(u8, Hlc)> {
-        let showed: Vec<Name> = self.model.records.keys().cloned().collect();
-        let mut showed: Vec<Name> = showed
-            .into_iter()
-            .filter(|n| n.0 == db && self.model.shown(n, self.now).is_some())
-            .collect();
-        let ((), effects) = self.run(db, |txn| txn.flush());
+        self.check_flush(&[db], |txn| txn.flush())
+    }
+
+    /// FLUSHALL on both sides.
+    pub fn flush_all(&mut self) {
+        let all: Vec<u8> = (0..self.space.options().databases).map(|db| db as u8).collect();
+        self.check_flush(&all, |txn| txn.flush_all());
+    }
+
+    fn check_flush(&mut self, dbs: &[u8], flush: impl Fn(&mut Txn<'_, '_>)) -> Vec<(u8, Hlc)> {
+        let watch = Watch::default();
+        let third = self.now.wall_ms as usize % 3;
+        let names: Vec<Name> = self.model.records.keys().cloned().collect();
+        let watched: Vec<&Name> =
+            names.iter().enumerate().filter(|(at, _)| at % 3 != third).map(|(_, n)| n).collect();
+        for name in &watched {
+            self.space.watch(name.0, &name.1, &watch, self.now);
+        }
+        let shows =
+            |name: &Name| dbs.contains(&name.0) && self.model.shown(name, self.now).is_some();
+        let mut showed: Vec<Name> = watched.iter().copied().filter(|n| shows(n)).cloned().collect();
+        let ((), effects) = self.run(dbs[0], flush);
         let mut marked: Vec<Name> = effects.iter().filter_map(touched).collect();
         marked.sort();
         showed.sort();
-        assert_eq!(marked, showed, "a flush touches what showed");
-        let mut cuts = Vec::new();
+        assert_eq!(marked, showed, "a flush touches what is watched and showed");
+        watched.iter().for_each(|name| self.space.unwatch(name.0, &name.1, &watch));
+        let (mut cuts, mut wanted) = (Vec::new(), Vec::new());
         for partition in 0..=u8::MAX {
             let clock = &mut self.model.clocks[usize::from(partition)];
             let cut = clock.tick(self.now.wall_ms);
             *clock = cut;
-            self.model.cut(partition, db, cut);
             cuts.push((partition, cut));
+            for &db in dbs {
+                self.model.cut(partition, db, cut);
+                wanted.push((partition, db, cut));
+            }
         }
-        let told: Vec<(u8, Hlc)> = effects
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::Cut { partition, db: at, cut } => {
-                    assert_eq!(*at, db);
-                    Some((*partition, *cut))
-                }
-                _ => None,
-            })
-            .collect();
-        assert_eq!(told, if self.deltas { cuts.clone() } else { Vec::new() });
+        let cut = |effect: &Effect| match effect {
+            Effect::Cut { partition, db, cut } => Some((*partition, *db, *cut)),
+            _ => None,
+        };
+        let told: Vec<(u8, u8, Hlc)> = effects.iter().filter_map(cut).collect();
+        assert_eq!(told, if self.deltas { wanted } else { Vec::new() });
         self.check_all();
         cuts
     }

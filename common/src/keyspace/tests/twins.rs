@@ -186,7 +186,8 @@ fn run(random: &mut Random, lone: bool, deltas: bool) {
         pass_time(&mut twin, random);
         match random.below(60) {
             0 => drop(twin.flush(0)),
-            1..=6 => {
+            1 => twin.flush_all(),
+            2..=7 => {
                 let late = random.pick(&[0, 0, 100]);
                 for partition in 0..=u8::MAX {
                     twin.sweep(partition, twin.now.wall_ms - late);

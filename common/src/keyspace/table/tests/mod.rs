@@ -86,6 +86,17 @@ fn behaves_as_a_map(seed: u64, operations: usize, keys: u64, skew: u32) {
             table.remove(spot, &locate);
             model.remove(&(db, key));
         }
+        if random.below(1500) == 0 {
+            let of_db = |name: &(u8, Vec<u8>)| name.0 == db;
+            let walked = table.database(db).count();
+            assert_eq!(walked, model.keys().filter(|name| of_db(name)).count());
+            assert_eq!(table.is_all_of(db), model.keys().all(of_db));
+            let gone = table.take_database(db, &locate);
+            assert_eq!(gone.len(), walked);
+            assert!(gone.iter().all(|entry| model.contains_key(&(db, entry.key().to_vec()))));
+            model.retain(|name, _| !of_db(name));
+            assert!(table.is_all_of(1 - db));
+        }
         assert_eq!(table.len(), model.len());
     }
     let mut all: Vec<_> = table.iter().map(|e| (e.db(), e.key().to_vec())).collect();
