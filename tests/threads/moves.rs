@@ -58,7 +58,7 @@ impl Server {
             facts,
         });
         let clock = Clock::new();
-        let threads = DataThreads::start(&node, clock, false, THREADS).expect("threads");
+        let threads = DataThreads::start(&node, &clock, false, THREADS).expect("threads");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         Server { node, threads, listener, clock }
     }
