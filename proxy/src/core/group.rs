@@ -115,7 +115,10 @@ impl<'b> Group<'b> {
             txn.touch = manner.touch;
             txn.text_bytes_max = manner.text_bytes_max;
             let mark = out.mark();
-            if let Err(error) = cx.call(item.row, || run_one(item.row, &mut txn, words, out)) {
+            let begun = cx.begin(item.row);
+            let done = run_one(item.row, &mut txn, words, out);
+            cx.end(item.row, begun, done.is_err());
+            if let Err(error) = done {
                 out.truncate(mark);
                 refuse(node, out, &error);
             }

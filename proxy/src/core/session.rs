@@ -69,6 +69,10 @@ pub struct Cx<'a> {
     pub nanos: &'a dyn Fn() -> u64,
 }
 
+/// Whether a command is timed: for how many calls it stands, and when it began.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun(Option<(u64, u64)>);
+
 /// Why [`Session::run`] came back.
 #[derive(Debug)]
 pub enum Step {
@@ -88,23 +92,29 @@ pub enum Step {
 }
 
 impl Cx<'_> {
-    /// Runs a command and counts it.
+    /// A command begins; what this gives is for [`Cx::end`].
     #[inline]
-    pub fn call(
-        &self,
-        row: &Row,
-        run: impl FnOnce() -> Result<(), CommandError>,
-    ) -> Result<(), CommandError> {
-        let commands = &self.stats.commands;
-        let timed = commands.call(row).map(|weight| (weight, (self.nanos)()));
-        let done = run();
-        if let Some((weight, begun)) = timed {
-            commands.took(row, (self.nanos)().saturating_sub(begun), weight);
+    pub fn begin(&self, row: &Row) -> Begun {
+        Begun(self.stats.commands.call(row).map(|weight| (weight, (self.nanos)())))
+    }
+
+    /// The command is over.
+    #[inline]
+    pub fn end(&self, row: &Row, begun: Begun, failed: bool) {
+        if begun.0.is_some() || failed {
+            self.note_end(row, begun.0, failed);
         }
-        if done.is_err() {
-            commands.fail(row);
+    }
+
+    #[cold]
+    fn note_end(&self, row: &Row, begun: Option<(u64, u64)>, failed: bool) {
+        if let Some((weight, at)) = begun {
+            let nanos = (self.nanos)().saturating_sub(at);
+            self.stats.commands.took(row, nanos, weight);
         }
-        done
+        if failed {
+            self.stats.commands.fail(row);
+        }
     }
 
     /// Adds a transaction's numbers to the thread's.
@@ -319,7 +329,10 @@ impl Session {
             }
         }
         if row.place == Place::Session {
-            return cx.call(row, || self.control(row, words, cx, None, out));
+            let begun = cx.begin(row);
+            let done = self.control(row, words, cx, None, out);
+            cx.end(row, begun, done.is_err());
+            return done;
         }
         let mut group = Group::default();
         group.push(cx.node, row, words, self.db)?;

@@ -178,20 +178,22 @@ impl Session {
             for (row, words) in &queue.commands {
                 let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
                 let mark = out.mark();
+                let begun = cx.begin(row);
                 let done = if row.place == Place::Session {
-                    cx.call(row, || self.control(row, &words, cx, Some(&mut locks), out))
+                    self.control(row, &words, cx, Some(&mut locks), out)
                 } else {
                     let manner = self.manner(cx);
                     let mut txn =
                         Txn::new(&mut locks, &mut effects, cx.moment.now, manner.db, manner.random);
                     txn.touch = manner.touch;
                     txn.text_bytes_max = manner.text_bytes_max;
-                    let done = cx.call(row, || run_one(row, &mut txn, &words, out));
+                    let done = run_one(row, &mut txn, &words, out);
                     if row.has(flag::READONLY) {
                         cx.count(&txn);
                     }
                     done
                 };
+                cx.end(row, begun, done.is_err());
                 if let Err(error) = done {
                     out.truncate(mark);
                     refuse(cx.node, out, &error);
