@@ -24,7 +24,7 @@ pub struct Client {
     pub fd: i32,
     /// When it connected, monotonic microseconds.
     pub since_us: u64,
-    /// When it last sent something.
+    /// When it last sent or took bytes.
     pub active_us: AtomicU64,
     /// The selected database.
     pub db: AtomicU8,
@@ -46,8 +46,6 @@ pub struct Client {
     pub no_evict: AtomicBool,
     /// CLIENT NO-TOUCH.
     pub no_touch: AtomicBool,
-    /// It works on a batch now: a stop waits for it.
-    pub working: AtomicBool,
     /// CLIENT KILL, or a limit, ended it.
     pub killed: AtomicBool,
     names: Mutex<Names>,
@@ -212,7 +210,6 @@ impl Clients {
             over_soft_us: AtomicU64::new(0),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
-            working: AtomicBool::new(false),
             killed: AtomicBool::new(false),
             names: Mutex::default(),
             task: Mutex::default(),

@@ -3,6 +3,7 @@
 
 use crate::connection::{Connection, End, Served};
 use crate::core::packing::{Load, Move, Packing};
+use crate::log;
 use crate::node::{Clock, Node};
 use crate::stats::ThreadStats;
 use crossbeam::utils::CachePadded;
@@ -156,6 +157,7 @@ impl Drop for Here {
         self.served.stats.connections.fetch_sub(1, Relaxed);
         if !self.moved {
             self.served.node.clients.remove(self.client.id);
+            log::verbose(format_args!("client {} closed", self.client.id));
         }
     }
 }

@@ -63,6 +63,11 @@ impl Clock {
         Clock { start: Instant::now(), steady: Arc::default() }
     }
 
+    /// Monotonic nanoseconds.
+    pub fn nanos(&self) -> u64 {
+        self.start.elapsed().as_nanos() as u64
+    }
+
     /// The moment. A wall clock before 1970 counts as 1970.
     pub fn moment(&self) -> Moment {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

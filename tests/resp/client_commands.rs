@@ -168,3 +168,20 @@ fn databases_are_apart_and_reset_goes_back_to_the_first() {
     assert_eq!(conn.ask("EXEC"), "-ERR EXEC without MULTI");
     assert!(conn.ask("INFO keyspace").contains("db0:keys=1,"));
 }
+
+#[test]
+fn who_wants_no_reply_gets_none_to_what_is_no_request() {
+    let kinring = Kinring::start(&[]);
+    for silence in ["OFF", "SKIP"] {
+        let mut conn = kinring.connect();
+        conn.send(format!("PING\r\nCLIENT REPLY {silence}\r\n*x\r\nPING\r\n").as_bytes());
+        conn.expect(b"+PONG\r\n");
+        conn.expect_end();
+    }
+    let mut conn = kinring.connect();
+    conn.send(b"*x\r\n");
+    conn.expect(b"-ERR Protocol error: invalid multibulk length\r\n");
+    conn.expect_end();
+    let errors = kinring.connect().ask("INFO errorstats");
+    assert!(errors.contains("errorstat_ERR:count=3\r\n"), "{errors}");
+}

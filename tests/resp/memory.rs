@@ -16,7 +16,7 @@ fn declared_lengths_cost_nothing_until_the_bytes_come() {
     let starts: [&[u8]; 4] = [
         b"*1000000\r\n$500000000\r\n",
         b"*2\r\n$4\r\nECHO\r\n$536870912\r\n",
-        b"*1048576\r\n$1\r\nx\r\n",
+        b"*2147483647\r\n$1\r\nx\r\n",
         b"*3\r\n$3\r\nSET\r\n$500000000\r\n",
     ];
     let waiting: Vec<Conn> = (0..CONNECTIONS)

@@ -118,15 +118,19 @@ impl ReplyBuf {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// The replies of another buffer in the same protocol, in place of its own sending.
-    pub fn append(&mut self, other: &ReplyBuf) {
+    /// The replies of another buffer in the same protocol, of which nothing has been sent. Taken as
+    /// they are when there is nothing before them.
+    pub fn append(&mut self, other: ReplyBuf) {
         assert!(other.sent == 0 && other.sent_of_shared == 0, "only what was not begun to be sent");
+        if self.bytes.is_empty() {
+            *self = ReplyBuf { protocol: self.protocol, ..other };
+            return;
+        }
         let offset = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
-        for shared in &other.shared {
-            self.shared_bytes += shared.value.len();
-            self.shared.push(Shared { at: shared.at + offset, value: shared.value.clone() });
-        }
+        self.shared_bytes += other.shared_bytes;
+        let moved = |shared: Shared| Shared { at: shared.at + offset, ..shared };
+        self.shared.extend(other.shared.into_iter().map(moved));
     }
 
     /// An integer.

@@ -1,6 +1,6 @@
 //! CLIENT and its subcommands.
 
-use super::session::{Cx, ReplyMode, Session};
+use super::session::{Cx, Session};
 use crate::clients::{Client, Named, before_nul};
 use kinring_common::command::number::parse_i64;
 use kinring_common::command::{Command, CommandError};
@@ -207,14 +207,12 @@ impl Session {
 
     fn client_reply(&mut self, words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
         if words[2].eq_ignore_ascii_case(b"ON") {
-            self.reply = ReplyMode::On;
+            (self.reply.off, self.reply.skip) = (false, false);
             out.ok();
         } else if words[2].eq_ignore_ascii_case(b"OFF") {
-            self.reply = ReplyMode::Off;
+            self.reply.off = true;
         } else if words[2].eq_ignore_ascii_case(b"SKIP") {
-            if self.reply != ReplyMode::Off {
-                self.reply = ReplyMode::SkipNext;
-            }
+            self.reply.skip_next |= !self.reply.off;
         } else {
             return Err(CommandError::Syntax);
         }

@@ -86,7 +86,7 @@ impl Session {
                 out.ok();
             }
             Command::ConfigResetStat => {
-                cx.node.stats.reset();
+                cx.node.stats.reset(cx.node.shard.expired());
                 out.ok();
             }
             Command::ConfigHelp => help(CONFIG_HELP, out),
@@ -106,27 +106,37 @@ impl Session {
         &mut self,
         cx: &Cx<'_>,
         words: &[&[u8]],
-        _out: &mut ReplyBuf,
+        out: &mut ReplyBuf,
     ) -> Result<(), CommandError> {
-        let (mut save, mut abort) = (None, false);
+        let (mut save, mut now, mut force, mut abort) = (None, false, false, false);
         for word in &words[1..] {
             match word.to_ascii_uppercase().as_slice() {
                 b"SAVE" if save != Some(false) => save = Some(true),
                 b"NOSAVE" if save != Some(true) => save = Some(false),
-                b"NOW" | b"FORCE" => {}
+                b"NOW" => now = true,
+                b"FORCE" => force = true,
                 b"ABORT" if words.len() == 2 => abort = true,
                 _ => return Err(CommandError::Syntax),
             }
         }
         if abort {
-            return Err(CommandError::Other("ERR No shutdown in progress.".into()));
+            if !cx.node.stop.abort() {
+                return Err(CommandError::Other("ERR No shutdown in progress.".into()));
+            }
+            out.ok();
+            return Ok(());
         }
-        if save == Some(true) {
+        // FORCE: what keeps the server from saving does not keep it from ending.
+        if save == Some(true) && !force {
             return Err(CommandError::Other(
                 "ERR nothing is kept on disk in this mode, use SHUTDOWN NOSAVE".into(),
             ));
         }
-        cx.node.stop.request(Cause::Command);
+        if now {
+            cx.node.stop.request_at_once(Cause::Command);
+        } else {
+            cx.node.stop.request(Cause::Command);
+        }
         self.closing = true;
         Ok(())
     }

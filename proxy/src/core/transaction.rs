@@ -168,22 +168,25 @@ impl Session {
                     .any(|w| !w.was_expired && locks.is_expired(w.db, &w.key, cx.moment.now))
         });
         self.watching = watching;
+        let mark = out.mark();
         if touched {
             out.null_array();
+            self.silence(mark, out);
         } else {
             out.array(queue.commands.len());
+            self.silence(mark, out);
             for (row, words) in &queue.commands {
                 let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
                 let mark = out.mark();
                 let done = if row.place == Place::Session {
-                    self.control(row, &words, cx, Some(&mut locks), out)
+                    cx.call(row, || self.control(row, &words, cx, Some(&mut locks), out))
                 } else {
                     let manner = self.manner(cx);
                     let mut txn =
                         Txn::new(&mut locks, &mut effects, cx.moment.now, manner.db, manner.random);
                     txn.touch = manner.touch;
                     txn.text_bytes_max = manner.text_bytes_max;
-                    let done = run_one(row, &mut txn, &words, out);
+                    let done = cx.call(row, || run_one(row, &mut txn, &words, out));
                     if row.has(flag::READONLY) {
                         cx.count(&txn);
                     }
@@ -193,6 +196,7 @@ impl Session {
                     out.truncate(mark);
                     refuse(cx.node, out, &error);
                 }
+                self.silence(mark, out);
             }
         }
         locks.settle(&effects);
