@@ -179,3 +179,19 @@ fn error_texts_are_those_of_redis() {
     assert!(SecurityAttack.is_silent() && RequestTooLarge.is_silent());
     assert!(!UnbalancedQuotes.is_silent());
 }
+
+#[test]
+fn the_awaited_argument_says_how_much_it_misses() {
+    let whole = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\n";
+    let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
+    let mut decode = |buf: &[u8]| {
+        let used = decoder.decode(buf, &Limits::default(), &mut batch, 10);
+        assert_eq!(used, Ok(0), "it is not whole");
+        decoder.missing_bytes(buf.len())
+    };
+    assert_eq!(decode(&whole[..5]), 0, "its length is not known");
+    assert_eq!(decode(&whole[..10]), 3, "one byte of three, CR and LF");
+    assert_eq!(decode(whole), 102);
+    let some = [&whole[..], &[b'v'; 60]].concat();
+    assert_eq!(decode(&some), 42);
+}
