@@ -2,7 +2,7 @@
 //!
 //! Each data thread counts in numbers of its own, so a call costs one plain addition. Two readings
 //! of a clock would cost more than many a command: **the first calls of a command are timed, and of
-//! the later ones one in [`WEIGHT`]**, which then counts as that many. Which ones does not depend
+//! the later ones one in 64**, which then counts as that many. Which ones does not depend
 //! on any regularity of a pipeline.
 
 use crate::stats::add;
