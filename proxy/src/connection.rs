@@ -6,6 +6,7 @@
 //! take, are kept with the connection.
 
 use crate::clients::Client;
+use crate::core::partial::{Partial, Used};
 use crate::core::replies::Replies;
 use crate::core::session::{Cx, Session, Step};
 use crate::listener::log_unread;
@@ -13,7 +14,7 @@ use crate::log;
 use crate::node::{Clock, Node};
 use crate::stats::{ThreadStats, add};
 use crate::stop::Stop;
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use kinring_common::command::{Command, KeysJob};
 use kinring_common::keyspace::{Effects, Txn};
 use kinring_common::resp::{Batch, Decoder, Limits, ReplyBuf};
@@ -39,9 +40,6 @@ const BATCH_REQUESTS_MAX: usize = 512;
 /// Pieces of one write: a shared value takes two.
 const SLICES_MAX: usize = 64;
 
-/// A partial request's buffer grows by at least this, and by as much as it already holds.
-const GROW_BYTES_MIN: usize = 16 * 1024;
-
 /// So long a job goes on before others have their turn: about as long as the largest batch takes.
 const SLICE_US_MAX: u64 = 500;
 
@@ -66,7 +64,7 @@ pub struct Connection {
     session: Session,
     decoder: Decoder,
     /// The start of a request whose rest has not arrived.
-    partial: Vec<u8>,
+    partial: Partial,
     replies: Replies,
     limits: Limits,
 }
@@ -110,7 +108,7 @@ impl Connection {
             node: Arc::clone(node),
             session: Session::new(client, authenticated, seed),
             decoder: Decoder::new(),
-            partial: Vec::new(),
+            partial: Partial::default(),
             replies: Replies::default(),
             limits: Limits::default(),
         }
@@ -130,10 +128,10 @@ impl Connection {
             if served.leaving.load(Relaxed) > 0 && leave(&served.leaving) {
                 return End::Moves(self);
             }
-            let read = if self.partial.is_empty() {
-                self.read_into_scratch(socket, served, &mut stopping).await
-            } else {
+            let read = if self.partial.is_wanted() {
                 self.read_into_partial(socket, served, &mut stopping).await
+            } else {
+                self.read_into_scratch(socket, served, &mut stopping).await
             };
             match read {
                 Ok(true) => {}
@@ -169,12 +167,13 @@ impl Connection {
         let whole = SCRATCH.with_borrow_mut(|scratch| {
             let Scratch { input, batch, out } = scratch;
             out.set_protocol(self.session.protocol);
-            let (used, ran) = self.run(served, &input[..got], batch, out);
+            let (used, ran) = self.run(served, (&input[..got], None), batch, out);
             let sent = matches!(ran, Ran::All) && send_at_once(socket, served, out);
-            if sent && used == got {
+            if sent && used.bytes == got {
                 return None;
             }
-            self.partial.extend_from_slice(&input[used..got]);
+            let rest = &input[used.bytes..got];
+            self.partial.keep(rest, self.decoder.missing_bytes(rest.len()));
             let mut own = ReplyBuf::new(self.session.protocol);
             std::mem::swap(out, &mut own);
             Some((own, ran))
@@ -196,10 +195,6 @@ impl Connection {
         served: &Served,
         stopping: &mut Stopping<'_, '_>,
     ) -> io::Result<bool> {
-        let len = self.partial.len();
-        if self.partial.capacity() - len < GROW_BYTES_MIN {
-            self.partial.reserve(len.max(GROW_BYTES_MIN));
-        }
         let got = loop {
             let ready = poll_fn(|cx| match socket.poll_read_ready(cx) {
                 Poll::Ready(ready) => Poll::Ready(ready.map(|()| true)),
@@ -209,10 +204,11 @@ impl Connection {
             if !ready.await? {
                 return Ok(false);
             }
-            match socket.try_read_buf(&mut self.partial) {
+            let missing = self.decoder.missing_bytes(self.partial.len());
+            match socket.try_read_buf(self.partial.room(missing)) {
                 Ok(0) => return Ok(false),
                 Ok(got) => break got,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.partial.rest(),
                 Err(error) => return Err(error),
             }
         };
@@ -242,15 +238,7 @@ impl Connection {
             if self.session.closing {
                 return Ok(false);
             }
-            let mut input = std::mem::take(&mut self.partial);
-            let mut batch = Batch::new();
-            let used;
-            (used, ran) = self.run(served, &input, &mut batch, &mut out);
-            if used > 0 {
-                input.drain(..used);
-                input.shrink_to(input.len().max(READ_BYTES));
-            }
-            self.partial = input;
+            ran = self.run_partial(served, &mut out);
             if matches!(ran, Ran::All) {
                 self.write(socket, served, &mut out).await?;
                 self.note_left();
@@ -259,23 +247,43 @@ impl Connection {
         }
     }
 
-    /// Decodes and runs from the start of `input`; returns how many bytes are done with.
+    /// Runs what the partial buffer has, and keeps what is left of it.
+    fn run_partial(&mut self, served: &Served, out: &mut ReplyBuf) -> Ran {
+        let all = self.decoder.missing_bytes(self.partial.len()) == 0;
+        let arrived = self.partial.take(all);
+        let (input, mut batch) = (arrived.bytes(), Batch::new());
+        let (used, ran) = self.run(served, (input, arrived.source()), &mut batch, out);
+        let missing = self.decoder.missing_bytes(input.len() - used.bytes);
+        self.partial.give_back(arrived, used, missing);
+        ran
+    }
+
+    /// Decodes and runs from the start of `input`, which may be kept if it is given as a source;
+    /// returns what is done with.
     fn run(
         &mut self,
         served: &Served,
-        input: &[u8],
+        (input, source): (&[u8], Option<&Bytes>),
         batch: &mut Batch,
         out: &mut ReplyBuf,
-    ) -> (usize, Ran) {
+    ) -> (Used, Ran) {
         let mut at = 0;
+        let mut requests = 0;
         let nanos = &|| served.clock.nanos();
         loop {
-            self.renew_limits(served);
+            self.renew_limits(served, out);
             let decoded =
                 self.decoder.decode(&input[at..], &self.limits, batch, BATCH_REQUESTS_MAX);
+            requests += batch.len();
             let moment = served.clock.moment();
-            let cx = Cx { node: &served.node, stats: &served.stats, moment, nanos };
+            let cx = Cx { node: &served.node, stats: &served.stats, moment, source, nanos };
             let step = self.session.run(&cx, (batch, &input[at..]), 0, out);
+            if out.is_overflowed() {
+                self.end_for_output(served);
+                self.session.closing = true;
+                out.clear();
+                return (Used { bytes: input.len(), requests }, Ran::All);
+            }
             let next = match (step, &decoded) {
                 (Step::Done, Ok(used)) => *used,
                 (Step::Done, Err(error)) => {
@@ -284,27 +292,31 @@ impl Connection {
                         log::verbose(format_args!("client {id} ({addr}): {error}"));
                         self.session.refuse_input(&served.node, *error, out);
                     }
-                    return (input.len(), Ran::All);
+                    return (Used { bytes: input.len(), requests }, Ran::All);
                 }
                 (Step::Full(request), _) => {
                     // Decoded again after the write: rare, and the bytes are still there.
                     self.decoder = Decoder::new();
-                    return (at + batch.start_of(request), Ran::Write);
+                    let bytes = at + batch.start_of(request);
+                    return (Used { bytes, requests }, Ran::Write);
                 }
                 (Step::Slices { job, silent, next }, _) => {
                     self.decoder = Decoder::new();
-                    return (at + batch.start_of(next), Ran::Job { job, silent });
+                    let bytes = at + batch.start_of(next);
+                    return (Used { bytes, requests }, Ran::Job { job, silent });
                 }
             };
             at += next;
             if self.session.closing || batch.is_empty() || at == input.len() {
-                return (at, Ran::All);
+                return (Used { bytes: at, requests }, Ran::All);
             }
         }
     }
 
-    fn renew_limits(&mut self, served: &Served) {
+    fn renew_limits(&mut self, served: &Served, out: &mut ReplyBuf) {
         let config = served.node.settings.now();
+        let output_bytes_max = config.client_output_buffer_limit.normal.hard_bytes as usize;
+        out.set_limit(if output_bytes_max == 0 { usize::MAX } else { output_bytes_max });
         self.limits.bulk_bytes_max = config.proto_max_bulk_len_bytes as usize;
         self.limits.total_bytes_max = config.client_query_buffer_limit_bytes as usize;
         self.limits.authenticated = self.session.authenticated;
@@ -363,11 +375,15 @@ impl Connection {
             self.session.client.over_soft_us.store(0, Relaxed);
         }
         if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
-            served.node.stats.output_limit_closed.fetch_add(1, Relaxed);
-            log_unread(&self.session.client);
+            self.end_for_output(served);
             return Err(io::Error::other("the client's replies exceed client-output-buffer-limit"));
         }
         Ok(())
+    }
+
+    fn end_for_output(&self, served: &Served) {
+        served.node.stats.output_limit_closed.fetch_add(1, Relaxed);
+        log_unread(&self.session.client);
     }
 
     /// The client sent or took bytes, or is worked for: `timeout` does not mean it.

@@ -123,6 +123,29 @@ fn past_the_hard_limit_of_its_output_a_client_is_closed() {
 }
 
 #[test]
+fn one_request_whose_replies_pass_the_hard_limit_does_not_make_them() {
+    let kinring = Kinring::start(&["--client-output-buffer-limit", "normal 1mb 0 0"]);
+    let mut other = kinring.connect();
+    other.command(&[b"SET", b"v", &[b'x'; 15_000]]);
+    let before = kinring.resident_bytes();
+    let mut greedy = kinring.connect();
+    let mut words: Vec<&[u8]> = vec![b"MGET"];
+    words.resize(20_000, b"v");
+    greedy.send(&request(&words));
+    assert!(greedy.read_to_end().is_empty(), "300 MB were asked for");
+    let mut greedy = kinring.connect();
+    let exec = [&request(&[b"MULTI"])[..], &request(&[b"GET", b"v"]).repeat(20_000)].concat();
+    greedy.send(&exec);
+    greedy.send(&request(&[b"INCR", b"ran"]));
+    greedy.send(&request(&[b"EXEC"]));
+    greedy.read_to_end();
+    assert_eq!(info(&mut other, "client_output_buffer_limit_disconnections"), 2);
+    assert_eq!(other.ask("GET ran"), "$1", "the transaction ran whole");
+    let grown = kinring.peak_bytes().saturating_sub(before);
+    assert!(grown < 24 * MB as u64, "{grown} bytes");
+}
+
+#[test]
 fn past_the_soft_limit_for_too_long_a_client_is_closed() {
     let started = Instant::now();
     let (_kinring, mut other, _slow) = unread("normal 0 64kb 1");

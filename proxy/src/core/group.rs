@@ -114,6 +114,7 @@ impl<'b> Group<'b> {
                 .with_hints(hints);
             txn.touch = manner.touch;
             txn.text_bytes_max = manner.text_bytes_max;
+            txn.source = cx.source;
             let mark = out.mark();
             let begun = cx.begin(item.row);
             let done = run_one(item.row, &mut txn, words, out);

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod client_commands;
 pub mod group;
 pub mod packing;
+pub mod partial;
 pub mod replies;
 pub mod server_commands;
 pub mod session;

@@ -5,6 +5,7 @@ use super::transaction::{Queue, Watching};
 use crate::clients::Client;
 use crate::node::{Moment, Node};
 use crate::stats::{ThreadStats, add};
+use bytes::Bytes;
 use kinring_common::command::table::{self, flag};
 use kinring_common::command::{Command, CommandError, KeysJob, Place, Row};
 use kinring_common::keyspace::Txn;
@@ -65,6 +66,8 @@ pub struct Cx<'a> {
     pub stats: &'a ThreadStats,
     /// The moment of the batch.
     pub moment: Moment,
+    /// The buffer that the words lie in, if it may be kept (see [`Txn::source`]).
+    pub source: Option<&'a Bytes>,
     /// A clock for how long commands take.
     pub nanos: &'a dyn Fn() -> u64,
 }

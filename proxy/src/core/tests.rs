@@ -72,7 +72,7 @@ impl World {
         assert_eq!(used, Ok(input.len()), "{lines}");
         let now = Now { wall_ms: self.wall_ms, mono_us: 0 };
         let moment = Moment { now, wall_us: self.wall_ms * 1000 };
-        let cx = Cx { node: &self.node, stats: &self.stats, moment, nanos: &|| 0 };
+        let cx = Cx { node: &self.node, stats: &self.stats, moment, source: None, nanos: &|| 0 };
         let (mut from, mut bytes) = (0, Vec::new());
         loop {
             match session.run(&cx, (&batch, &input), from, &mut out) {
