@@ -6,6 +6,7 @@
 //! take, are kept with the connection.
 
 use crate::clients::Client;
+use crate::core::leaving::Leaving;
 use crate::core::partial::{Partial, Used};
 use crate::core::replies::Replies;
 use crate::core::session::{Cx, Session, Step};
@@ -73,8 +74,8 @@ pub struct Connection {
 pub enum End {
     /// The connection is over.
     Closed,
-    /// It is to go on with another thread.
-    Moves(Box<Connection>),
+    /// It is to go on with the thread of this number.
+    Moves(Box<Connection>, usize),
 }
 
 /// What the connections of one thread are served with.
@@ -87,7 +88,7 @@ pub struct Served {
     /// The clocks.
     pub clock: Clock,
     /// Connections that the thread is asked to give away.
-    pub leaving: Arc<std::sync::atomic::AtomicUsize>,
+    pub leaving: Arc<Leaving>,
 }
 
 /// What one run over decoded requests came to.
@@ -125,8 +126,8 @@ impl Connection {
         let heard = pin!(stop.requested_later());
         let mut stopping = Stopping { stop, heard, turns: None };
         loop {
-            if served.leaving.load(Relaxed) > 0 && leave(&served.leaving) {
-                return End::Moves(self);
+            if let Some(thread) = served.leaving.take() {
+                return End::Moves(self, thread);
             }
             let read = if self.partial.is_wanted() {
                 self.read_into_partial(socket, served, &mut stopping).await
@@ -460,9 +461,4 @@ impl Stopping<'_, '_> {
         stop.requested()
             && SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]).is_err_and(nothing)
     }
-}
-
-/// Takes one of the leaves that are asked for.
-fn leave(leaving: &std::sync::atomic::AtomicUsize) -> bool {
-    leaving.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok()
 }

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod client_commands;
 pub mod group;
+pub mod leaving;
 pub mod packing;
 pub mod partial;
 pub mod replies;
