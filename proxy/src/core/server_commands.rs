@@ -4,10 +4,10 @@ use super::client_commands::help;
 use super::session::{Cx, Session};
 use crate::info;
 use crate::stop::Cause;
-use kinring_common::command::introspect::{self, Tree};
+use kinring_common::command::introspect;
 use kinring_common::command::{Command, CommandError, Row, glob};
 use kinring_common::keyspace::Locks;
-use kinring_common::resp::{Frame, Protocol, ReplyBuf};
+use kinring_common::resp::{Protocol, ReplyBuf};
 
 const CONFIG_HELP: &[&str] = &[
     "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -94,7 +94,7 @@ impl Session {
                 self.client_command(command, words, cx, out)?;
             }
             command if row.name.starts_with("command") => {
-                out.frame(&frame(introspect::execute(command, words)?));
+                introspect::execute(command, words, out)?;
             }
             other => unreachable!("{other:?} is not of the session"),
         }
@@ -153,21 +153,6 @@ fn ping(words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
 }
 
 /// A reply of COMMAND as a frame.
-fn frame(tree: Tree) -> Frame {
-    let all = |trees: Vec<Tree>| trees.into_iter().map(frame).collect();
-    match tree {
-        Tree::Simple(text) => Frame::Simple(text),
-        Tree::Bulk(bytes) => Frame::Bulk(bytes.into_owned().into()),
-        Tree::Int(n) => Frame::Integer(n),
-        Tree::Array(trees) => Frame::Array(all(trees)),
-        Tree::Set(trees) => Frame::Set(all(trees)),
-        Tree::Map(pairs) => {
-            Frame::Map(pairs.into_iter().map(|(key, value)| (frame(key), frame(value))).collect())
-        }
-        Tree::Null => Frame::Null,
-    }
-}
-
 /// The number of a protocol, as HELLO and CLIENT LIST write it.
 pub fn number(protocol: Protocol) -> u8 {
     match protocol {
