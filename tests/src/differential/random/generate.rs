@@ -267,10 +267,11 @@ impl Generator {
             words.push(w.rng.pick(&["NX", "XX", "GT", "LT", "CH", "ch", "INCR"]).into());
         }
         for _ in 0..=w.rng.below(3) {
-            // The sign of -0 is kept by Redis where a set is too large for a listpack, and only there.
-            let score = w.float();
+            // Redis keeps the sign of -0, and walks BYLEX over mixed scores in another way, where a
+            // member is too long for a listpack, and only there.
+            let (score, name) = (w.float(), w.name());
             words.push(if score == b"-0" { b"0".to_vec() } else { score });
-            words.push(w.name());
+            words.push(if name.len() > 64 { b"m1".to_vec() } else { name });
         }
         words
     }
