@@ -61,7 +61,8 @@ pub static TABLE: &[Param] = &[
         live: true,
         noun: "a list of 'class hard soft seconds'",
         help: "Close a client whose unread output is above HARD, or above SOFT for SECONDS; per \
-               class normal, replica, pubsub; 0 is no limit",
+               class normal, replica, pubsub (this version has clients of class normal only); 0 is \
+               no limit",
         kind: Kind::Other {
             form: Form::Words,
             get: |c| c.client_output_buffer_limit.to_string(),
