@@ -6,7 +6,7 @@
 
 use super::position::Position;
 use super::record::{Kind, Path, Record};
-use super::register::{Base, Register, Sibling};
+use super::register::{Base, NEVER, Register, Sibling};
 use crate::id::Dot;
 use bytes::Bytes;
 
@@ -43,9 +43,9 @@ impl Value {
 }
 
 impl Sibling {
-    /// The base with its increments added. A base that is no number counts as 0: INCR refuses such
-    /// a value before it gets here.
-    pub fn value(&self) -> Value {
+    /// The base with its unexpired increments added. A base that is no number counts as 0: INCR
+    /// refuses such a value before it gets here.
+    pub fn value(&self, now_ms: u64) -> Value {
         if self.increments.is_empty() {
             return Value::Bytes(self.base.value());
         }
@@ -53,7 +53,7 @@ impl Sibling {
             Base::Bottom => 0,
             Base::Value { value, .. } => parse_i64(value).unwrap_or(0),
         };
-        let sums = self.increments.iter().map(|(_, entry)| entry.sum);
+        let sums = self.unexpired(now_ms).map(|(_, entry)| entry.sum);
         let total = sums.fold(i128::from(start), i128::saturating_add);
         Value::Integer(total.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
     }
@@ -77,7 +77,7 @@ impl Record {
         }
         let shown = self.cells.iter().filter_map(|(path, register)| {
             let kind = path.kind().filter(|&kind| kind == Kind::Text || collections)?;
-            Some((register.shown(now_ms)?.clock()?, kind))
+            Some((register.shown(now_ms)?.clock(now_ms)?, kind))
         });
         shown.max().map(|(_, kind)| kind)
     }
@@ -98,7 +98,7 @@ impl Record {
         let register = self.cells.get(&Path::Text)?;
         let shown = register.shown(now_ms)?;
         Some(TextView {
-            value: shown.value(),
+            value: shown.value(now_ms),
             deadline_ms: shown.deadline_ms(),
             siblings: register.visible(now_ms).count(),
         })
@@ -114,8 +114,8 @@ impl Record {
 
     /// The fields of the hash that shows, by name; none if another type does.
     pub fn fields(&self, now_ms: u64) -> impl Iterator<Item = (&Bytes, Value)> {
-        self.shown_cells(Kind::Hash, now_ms).filter_map(|(path, shown)| match path {
-            Path::Field(field) => Some((field, shown.value())),
+        self.shown_cells(Kind::Hash, now_ms).filter_map(move |(path, shown)| match path {
+            Path::Field(field) => Some((field, shown.value(now_ms))),
             _ => None,
         })
     }
@@ -125,7 +125,7 @@ impl Record {
         if self.kind(now_ms) != Some(Kind::Hash) {
             return None;
         }
-        Some(self.cells.get(&Path::Field(field.clone()))?.shown(now_ms)?.value())
+        Some(self.cells.get(&Path::Field(field.clone()))?.shown(now_ms)?.value(now_ms))
     }
 
     /// The members of the set that shows, by name.
@@ -153,12 +153,12 @@ impl Record {
     }
 
     /// How many elements the collection has that shows; 0 if another type does. A walk only where
-    /// elements can be there that do not show: fields with deadlines, several types in one key.
+    /// elements can be there that do not show: expired fields, several types in one key.
     pub fn len(&self, kind: Kind, now_ms: u64) -> usize {
         match self.kind(now_ms) {
             Some(shown) if shown != kind => 0,
             None => 0,
-            Some(_) if kind != Kind::Hash && self.only_kind() == Some(kind) => {
+            Some(_) if self.only_kind() == Some(kind) && !self.has_hidden(now_ms) => {
                 self.cells.len() - usize::from(self.cells.contains_key(&Path::Deadline))
             }
             Some(_) => self.shown_cells(kind, now_ms).count(),
@@ -166,23 +166,23 @@ impl Record {
     }
 
     /// The earliest time at which something in it expires: when the sweep should look again.
+    /// Deadlines of nothing are due at their time, and at 0 if that never comes.
     pub fn min_deadline_ms(&self) -> Option<u64> {
-        // Strings and fields have deadlines of their own, elements of other types have not.
-        let texts_and_fields = self.cells.range(..Path::Member(Bytes::new()));
-        let collections = self.cells.get(&Path::Deadline);
-        let registers = texts_and_fields.map(|(_, register)| register).chain(collections);
-        let siblings = registers.flat_map(|register| &register.siblings);
-        siblings.filter_map(Sibling::deadline_ms).min()
+        self.cells.due_ms()
     }
 
-    /// The deadline of the collections in it.
+    /// The deadline of the collections in it; `None` if it never comes.
     pub(super) fn collection_deadline_ms(&self) -> Option<u64> {
-        let register = self.cells.get(&Path::Deadline)?;
-        register.siblings.iter().filter_map(Sibling::deadline_ms).max()
+        self.cells.get(&Path::Deadline)?.latest_ms().filter(|&at_ms| at_ms != NEVER)
     }
 
     pub(super) fn collection_is_expired(&self, now_ms: u64) -> bool {
         self.collection_deadline_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    /// Whether a field is there that does not show by its own deadline.
+    fn has_hidden(&self, now_ms: u64) -> bool {
+        self.cells.fields_due_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
     fn shown_cells(
@@ -190,7 +190,7 @@ impl Record {
         kind: Kind,
         now_ms: u64,
     ) -> impl DoubleEndedIterator<Item = (&Path, &Sibling)> {
-        let cells: Option<_> = (self.kind(now_ms) == Some(kind)).then_some(&self.cells);
+        let cells: Option<_> = (self.kind(now_ms) == Some(kind)).then(|| self.cells.iter());
         cells.into_iter().flatten().filter(move |(path, _)| path.kind() == Some(kind)).filter_map(
             move |(path, register): (&Path, &Register)| Some((path, register.shown(now_ms)?)),
         )

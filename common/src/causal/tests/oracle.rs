@@ -4,7 +4,7 @@
 //! facts; what lives for someone who knows a set of events is what one of them added and none of
 //! them killed. No contexts, no registers, no joins: a join here is the union of two sets.
 
-use crate::causal::{Base, BaseId, Change, Element, Kind, Part, Path, Record, Value};
+use crate::causal::{Base, BaseId, Change, Element, Kind, NEVER, Part, Path, Record, Value};
 use crate::clock::Hlc;
 use crate::id::Dot;
 use bytes::Bytes;
@@ -29,6 +29,8 @@ pub struct Fact {
     pub element: Element,
     pub what: What,
     pub by: usize,
+    /// The events that its issuer had seen, its own among them.
+    pub saw: Set,
     pub killers: Set,
 }
 
@@ -73,6 +75,7 @@ impl History {
             element: Element { path, base, part: what.part(), dot },
             what,
             by: id,
+            saw: known | 1 << id,
             killers: 0,
         }));
         self.events.push(Event { dot, seen: known });
@@ -97,12 +100,61 @@ impl What {
 }
 
 /// A sibling: the facts that share a path and a base.
+///
+/// A deadline speaks of what its issuer had seen. It counts as long as any of that lives; the latest
+/// that counts is the sibling's time. A value's identity is its event, so whoever gave it a deadline
+/// meant all of it; ⊥ is everybody's, so there only those increments go that some deadline's issuer
+/// had seen.
 pub struct Group<'a> {
     pub path: &'a Path,
     pub base: BaseId,
+    /// Of the values that have not expired.
     pub clock: Option<Dot>,
-    pub deadline_ms: Option<u64>,
+    /// Bases and sums that have not expired.
     pub facts: Vec<&'a Fact>,
+    /// Those that have.
+    pub expired: Vec<&'a Fact>,
+    pub deadlines: Vec<&'a Fact>,
+    /// The latest deadline that counts.
+    pub time: Option<u64>,
+    /// Whether that is the end of all that lives here.
+    pub whole: bool,
+}
+
+impl Fact {
+    /// Whether this fact's issuer had seen the event of that one.
+    pub fn saw(&self, other: &Fact) -> bool {
+        self.saw >> other.by & 1 == 1
+    }
+}
+
+impl<'a> Group<'a> {
+    fn new(path: &'a Path, base: BaseId, all: &[&'a Fact], now_ms: u64) -> Group<'a> {
+        let of_group = |fact: &&&Fact| fact.element.path == *path && fact.element.base == base;
+        let all: Vec<&Fact> = all.iter().filter(of_group).copied().collect();
+        let (deadlines, values): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|fact| deadline_in(fact).is_some());
+        let counts = |deadline: &&&Fact| values.iter().any(|value| deadline.saw(value));
+        let time = deadlines.iter().filter(counts).filter_map(|fact| deadline_in(fact)).max();
+        let reached = |value: &&Fact| {
+            base != BaseId::Bottom || deadlines.iter().any(|deadline| deadline.saw(value))
+        };
+        let whole = values.iter().all(reached);
+        let passed = time.is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms);
+        let (expired, facts): (Vec<_>, Vec<_>) =
+            values.into_iter().partition(|value| passed && reached(value));
+        let clock = facts.iter().map(|fact| fact.element.dot).max();
+        Group { path, base, clock, facts, expired, deadlines, time, whole }
+    }
+
+    pub fn deadline_ms(&self) -> Option<u64> {
+        self.time.filter(|&at_ms| at_ms != NEVER && self.whole)
+    }
+
+    /// What goes when this sibling gets other deadlines: the old ones, and what they had ended.
+    fn given_up(&self) -> impl Iterator<Item = Element> {
+        self.deadlines.iter().chain(&self.expired).map(|fact| fact.element.clone())
+    }
 }
 
 impl Group<'_> {
@@ -134,32 +186,24 @@ fn sum_of(fact: &Fact) -> Option<i128> {
     }
 }
 
-/// The siblings that show or stand behind what shows: with a value, not expired.
+/// The siblings that show or stand behind what shows: with a value that has not expired.
 pub fn presented<'a>(live: &[&'a Fact], now_ms: u64) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group> = Vec::new();
+    let mut named: Vec<(&Path, BaseId)> = Vec::new();
     for &fact in live {
-        let (path, base) = (&fact.element.path, fact.element.base);
-        let at = groups.iter().position(|group| group.path == path && group.base == base);
-        let at = at.unwrap_or_else(|| {
-            let facts = Vec::new();
-            groups.push(Group { path, base, clock: None, deadline_ms: None, facts });
-            groups.len() - 1
-        });
-        let group = &mut groups[at];
-        match fact.what {
-            What::Deadline(at_ms) => group.deadline_ms = group.deadline_ms.max(Some(at_ms)),
-            _ => group.clock = group.clock.max(Some(fact.element.dot)),
+        let name = (&fact.element.path, fact.element.base);
+        if !named.contains(&name) {
+            named.push(name);
         }
-        group.facts.push(fact);
     }
-    let of_collections = groups.iter().find(|group| *group.path == Path::Deadline);
-    let of_collections = of_collections.and_then(|group| group.deadline_ms);
-    groups.retain(|group| {
-        let inherited = of_collections.filter(|_| *group.path != Path::Text);
-        let passed = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= now_ms);
-        group.clock.is_some() && !passed(group.deadline_ms) && !passed(inherited)
-    });
-    groups
+    let passed = collection_time(live).is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms);
+    let groups = named.into_iter().map(|(path, base)| Group::new(path, base, live, now_ms));
+    groups.filter(|group| group.clock.is_some() && (*group.path == Path::Text || !passed)).collect()
+}
+
+/// The latest deadline given to the collections.
+fn collection_time(live: &[&Fact]) -> Option<u64> {
+    let deadlines = live.iter().filter(|fact| fact.element.path == Path::Deadline);
+    deadlines.filter_map(|fact| deadline_in(fact)).max()
 }
 
 pub fn kind(presented: &[Group]) -> Option<Kind> {
@@ -172,13 +216,12 @@ pub fn shown<'a, 'b>(presented: &'b [Group<'a>], path: &Path) -> Option<&'b Grou
 
 fn deadline_of_key(live: &[&Fact], presented: &[Group]) -> Option<u64> {
     if kind(presented)? == Kind::Text {
-        return shown(presented, &Path::Text)?.deadline_ms;
+        return shown(presented, &Path::Text)?.deadline_ms();
     }
-    let deadlines = live.iter().filter(|fact| fact.element.path == Path::Deadline);
-    deadlines.filter_map(|fact| deadline_in(fact)).max()
+    collection_time(live).filter(|&at_ms| at_ms != NEVER)
 }
 
-fn deadline_in(fact: &Fact) -> Option<u64> {
+pub fn deadline_in(fact: &Fact) -> Option<u64> {
     match fact.what {
         What::Deadline(at_ms) => Some(at_ms),
         _ => None,
@@ -198,14 +241,13 @@ fn effect(live: &[&Fact], change: &Change, dot: Dot, now_ms: u64) -> Effect {
         Change::Keep { value } => set(value, deadline_of_key(live, &presented)),
         Change::Clear => (None, Vec::new()),
         Change::Expire => expire(live, &presented),
-        Change::Increment { path, by } => increment(live, &presented, path, *by, dot),
+        Change::Increment { path, by } => increment(live, &presented, path, *by, dot, now_ms),
         Change::Deadline(at_ms) => {
             let reached = |group: &Group| *group.path == Path::Text;
             let (mut kills, mut adds) = set_deadlines(&presented, reached, *at_ms);
             if presented.iter().any(|group| *group.path != Path::Text) {
-                kills.extend(elements(live, |path| *path == Path::Deadline));
-                let what = at_ms.map(What::Deadline);
-                adds.extend(what.map(|what| (Path::Deadline, BaseId::Bottom, what)));
+                let time = at_ms.or(persisted(collection_time(live)));
+                collection_deadline(live, time, &mut kills, &mut adds);
             }
             (Some(kills), adds)
         }
@@ -234,16 +276,26 @@ fn expire(live: &[&Fact], presented: &[Group]) -> Effect {
         return (None, Vec::new());
     }
     let collection = presented.iter().any(|group| *group.path != Path::Text);
-    let stays = |fact: &Fact| {
-        let Element { path, base, .. } = &fact.element;
-        presented.iter().any(|group| group.path == path && group.base == *base)
-            || *path == Path::Deadline && collection
+    let stays = |fact: &&&Fact| {
+        let same = |kept: &&Fact| kept.element == fact.element;
+        presented.iter().any(|group| {
+            // Once a deadline has ended something it has no more to end.
+            let in_force = group.expired.is_empty() && group.deadlines.iter().any(same);
+            group.facts.iter().any(same) || in_force
+        }) || fact.element.path == Path::Deadline && collection
     };
     let gone = live.iter().filter(|fact| !stays(fact));
     (Some(gone.map(|fact| fact.element.clone()).collect()), Vec::new())
 }
 
-fn increment(live: &[&Fact], presented: &[Group], path: &Path, by: i64, dot: Dot) -> Effect {
+fn increment(
+    live: &[&Fact],
+    presented: &[Group],
+    path: &Path,
+    by: i64,
+    dot: Dot,
+    now_ms: u64,
+) -> Effect {
     let own =
         |fact: &Fact| fact.element.part == Part::Increment && fact.element.dot.actor == dot.actor;
     let first = What::Sum { payload: Bytes::new(), sum: by.into() };
@@ -251,10 +303,14 @@ fn increment(live: &[&Fact], presented: &[Group], path: &Path, by: i64, dot: Dot
         return (None, vec![(path.clone(), BaseId::Bottom, first)]);
     }
     let other = |at: &Path| foreign(at, path.kind().expect("text or field"));
-    let mut kills = elements(live, other);
+    let (mut kills, mut adds) = (elements(live, other), Vec::new());
+    if *path != Path::Text {
+        collection_deadline(live, collection_time(live), &mut kills, &mut adds);
+    }
     let Some(shown) = shown(presented, path) else {
         kills.extend(elements(live, |at| at == path));
-        return (Some(kills), vec![(path.clone(), BaseId::Bottom, first)]);
+        adds.push((path.clone(), BaseId::Bottom, first));
+        return (Some(kills), adds);
     };
     let here = live.iter().filter(|fact| fact.element.path == *path);
     let gone = here.filter(|fact| fact.element.base != shown.base || own(fact));
@@ -265,7 +321,33 @@ fn increment(live: &[&Fact], presented: &[Group], path: &Path, by: i64, dot: Dot
         BaseId::Bottom => Bytes::new(),
         BaseId::Value(_) => shown.payload(),
     };
-    (Some(kills), vec![(path.clone(), shown.base, What::Sum { payload, sum })])
+    adds.push((path.clone(), shown.base, What::Sum { payload, sum }));
+    // The deadline of all that was seen is the deadline of what is added to it.
+    let ahead = shown.time.filter(|&at_ms| at_ms == NEVER || at_ms > now_ms);
+    if shown.whole || ahead.is_none() {
+        kills.extend(shown.given_up());
+    }
+    let kept = ahead.filter(|_| shown.whole).map(What::Deadline);
+    adds.extend(kept.map(|what| (path.clone(), shown.base, what)));
+    (Some(kills), adds)
+}
+
+/// What PERSIST says where there is a deadline that comes.
+fn persisted(time: Option<u64>) -> Option<u64> {
+    time.filter(|&at_ms| at_ms != NEVER).map(|_| NEVER)
+}
+
+/// The collections' deadlines give way to this one, if there is one.
+fn collection_deadline(
+    live: &[&Fact],
+    time: Option<u64>,
+    kills: &mut Vec<Element>,
+    adds: &mut Vec<(Path, BaseId, What)>,
+) {
+    if let Some(at_ms) = time {
+        kills.extend(elements(live, |path| *path == Path::Deadline));
+        adds.push((Path::Deadline, BaseId::Bottom, What::Deadline(at_ms)));
+    }
 }
 
 fn set_deadlines(
@@ -275,10 +357,10 @@ fn set_deadlines(
 ) -> (Vec<Element>, Vec<(Path, BaseId, What)>) {
     let (mut kills, mut adds) = (Vec::new(), Vec::new());
     for group in presented.iter().filter(|group| reached(group)) {
-        let old = group.facts.iter().filter(|fact| deadline_in(fact).is_some());
-        kills.extend(old.map(|fact| fact.element.clone()));
-        let what = at_ms.map(What::Deadline);
-        adds.extend(what.map(|what| (group.path.clone(), group.base, what)));
+        if let Some(at_ms) = at_ms.or(persisted(group.time)) {
+            kills.extend(group.given_up());
+            adds.push((group.path.clone(), group.base, What::Deadline(at_ms)));
+        }
     }
     (kills, adds)
 }
@@ -304,7 +386,11 @@ fn cells(
     if kind(presented) != Some(of) || nothing_left {
         return (None, adds);
     }
-    (Some(elements(live, |path| touched(path) || foreign(path, of))), adds)
+    let mut kills = elements(live, |path| touched(path) || foreign(path, of));
+    if !put.is_empty() {
+        collection_deadline(live, collection_time(live), &mut kills, &mut adds);
+    }
+    (Some(kills), adds)
 }
 
 /// What a record holds, element by element, in the order of the elements.
@@ -319,8 +405,8 @@ pub fn flat(record: &Record) -> Vec<(Element, What)> {
             }
             Part::Deadline => {
                 let mut deadlines = sibling.deadlines.iter();
-                let found = deadlines.find(|(dot, _)| *dot == element.dot);
-                What::Deadline(found.expect("its own element").1)
+                let found = deadlines.find(|deadline| deadline.dot == element.dot);
+                What::Deadline(found.expect("its own element").at_ms)
             }
         };
         (element, what)
@@ -338,7 +424,7 @@ pub fn assert_canonical(record: &Record) {
         for sibling in &register.siblings {
             assert!(sibling.has_value() || !sibling.deadlines.is_empty(), "no empty sibling");
             assert!(sibling.increments.is_sorted_by(|a, b| a.0 < b.0));
-            assert!(sibling.deadlines.is_sorted_by(|a, b| a.0 < b.0));
+            assert!(sibling.deadlines.is_sorted_by(|a, b| a.dot < b.dot));
             if let Base::Value { value, .. } = &sibling.base {
                 assert!(sibling.has_value() || value.is_empty(), "an orphan has no payload");
             }

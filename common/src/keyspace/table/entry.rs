@@ -20,7 +20,7 @@ use super::payload::{
     Counter, Draft, ENCODING_COUNTER, ENCODING_GRAVE, ENCODING_INLINE, ENCODING_RECORD,
     ENCODING_SHARED, ENCODING_TOMBSTONE, INLINE_BYTES_MAX, NewPayload, POINTER_BYTES, Payload,
 };
-use crate::causal::Record;
+use crate::causal::{NEVER, Record};
 use crate::clock::Hlc;
 use bytes::Bytes;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -255,9 +255,20 @@ impl Entry {
         matches!(self.kind() & ENCODING_MASK, ENCODING_RECORD | ENCODING_GRAVE)
     }
 
-    /// The deadline in milliseconds since the Unix epoch; of a `Record`, the earliest in it.
+    /// The deadline in milliseconds since the Unix epoch; of a `Record`, the earliest in it. `None`
+    /// also for one that never comes.
     #[inline]
     pub fn deadline_ms(&self) -> Option<u64> {
+        self.stored_deadline_ms().filter(|&at_ms| at_ms != NEVER)
+    }
+
+    /// The deadline with the clock of its dot, one that never comes too. Not of a `Record`.
+    pub fn deadline(&self) -> Option<(u64, Hlc)> {
+        self.stored_deadline_ms().zip(self.dots().1)
+    }
+
+    #[inline]
+    fn stored_deadline_ms(&self) -> Option<u64> {
         let kind = self.kind();
         if kind & FLAG_DEADLINE == 0 {
             return None;

@@ -1,0 +1,109 @@
+//! The registers of a record by path, and which of the fields is due first.
+//!
+//! Strings and collections have one deadline, found at once; a hash may have one a field besides,
+//! and the sweep asks every changed key when it is due. So the fields that will be due stand in an
+//! order of their own, and the answer costs no walk over a large hash.
+//!
+//! Invariant: `due` holds (time, path) of exactly the fields with a due time. Every change of a
+//! register goes through here, which keeps it so.
+
+use super::record::Path;
+use super::register::{NEVER, Register};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+
+/// See the module. Reads as the map that it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cells {
+    map: BTreeMap<Path, Register>,
+    due: BTreeSet<(u64, Path)>,
+}
+
+impl Cells {
+    /// The earliest time at which something here is due to be removed.
+    pub fn due_ms(&self) -> Option<u64> {
+        let text = self.map.get(&Path::Text).and_then(Register::due_ms);
+        let deadlines = self.map.get(&Path::Deadline);
+        let collections = deadlines.and_then(|deadlines| match self.has_collection() {
+            true => deadlines.latest_ms().filter(|&at_ms| at_ms != NEVER),
+            false => deadlines.due_ms(),
+        });
+        [text, self.fields_due_ms(), collections].into_iter().flatten().min()
+    }
+
+    /// The same for the fields' own deadlines alone.
+    pub fn fields_due_ms(&self) -> Option<u64> {
+        self.due.first().map(|&(at_ms, _)| at_ms)
+    }
+
+    /// Whether there is a cell of a collection, shown or not.
+    fn has_collection(&self) -> bool {
+        self.map.range(Path::Field(Bytes::new())..Path::Deadline).next().is_some()
+    }
+
+    /// Changes the register at `path`, made if absent, dropped if nothing is left in it.
+    pub(super) fn change(&mut self, path: &Path, change: impl FnOnce(&mut Register)) {
+        let (before, after) = match self.map.get_mut(path) {
+            Some(register) => {
+                let before = due(path, register);
+                change(register);
+                let after = due(path, register);
+                if register.siblings.is_empty() {
+                    self.map.remove(path);
+                }
+                (before, after)
+            }
+            None => {
+                let mut register = Register::default();
+                change(&mut register);
+                let after = due(path, &register);
+                if !register.siblings.is_empty() {
+                    self.map.insert(path.clone(), register);
+                }
+                (None, after)
+            }
+        };
+        if before != after {
+            before.map(|at_ms| self.due.remove(&(at_ms, path.clone())));
+            after.map(|at_ms| self.due.insert((at_ms, path.clone())));
+        }
+    }
+
+    /// Changes every register, and drops those in which nothing is left.
+    pub(super) fn change_all(&mut self, mut change: impl FnMut(&Path, &mut Register)) {
+        let fields = &mut self.due;
+        fields.clear();
+        self.map.retain(|path, register| {
+            change(path, register);
+            fields.extend(due(path, register).map(|at_ms| (at_ms, path.clone())));
+            !register.siblings.is_empty()
+        });
+    }
+
+    /// Sets a register; an empty one is none.
+    pub(super) fn insert(&mut self, path: Path, register: Register) {
+        self.change(&path, |place| *place = register);
+    }
+}
+
+/// When a field is due; other registers are asked themselves.
+fn due(path: &Path, register: &Register) -> Option<u64> {
+    if matches!(path, Path::Field(_)) { register.due_ms() } else { None }
+}
+
+impl Deref for Cells {
+    type Target = BTreeMap<Path, Register>;
+
+    fn deref(&self) -> &BTreeMap<Path, Register> {
+        &self.map
+    }
+}
+
+impl FromIterator<(Path, Register)> for Cells {
+    fn from_iter<I: IntoIterator<Item = (Path, Register)>>(cells: I) -> Cells {
+        let mut all = Cells::default();
+        cells.into_iter().for_each(|(path, register)| all.insert(path, register));
+        all
+    }
+}
