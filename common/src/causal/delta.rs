@@ -113,6 +113,8 @@ pub enum Added {
         value: Bytes,
         /// The actor's running sum.
         sum: i128,
+        /// Since when: see [`Increment::since`].
+        since: Hlc,
     },
     /// A deadline on a sibling.
     Deadline {
@@ -181,11 +183,12 @@ impl Record {
                 Added::Base { value, .. } => {
                     sibling.base = Base::Value { dot, live: true, value: value.clone() };
                 }
-                Added::Increment { value, sum, .. } => {
+                Added::Increment { value, sum, since, .. } => {
                     if let Base::Value { value: payload, live: false, .. } = &mut sibling.base {
                         *payload = value.clone();
                     }
-                    sibling.set_increment(dot.actor, Increment { sum: *sum, last: dot.hlc });
+                    let (sum, since, last) = (*sum, *since, dot.hlc);
+                    sibling.set_increment(dot.actor, Increment { sum, since, last });
                 }
                 Added::Deadline { at_ms, covers, .. } => {
                     let (at_ms, covers) = (*at_ms, covers.clone());

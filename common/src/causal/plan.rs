@@ -10,6 +10,7 @@ use super::context::{Context, Horizon};
 use super::delta::{Added, Change, Delta, Removed};
 use super::record::{Element, Kind, Part, Path, Record, elements_at};
 use super::register::{BaseId, NEVER, Register, Sibling};
+use crate::clock::Hlc;
 use crate::id::Dot;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,69 +59,73 @@ impl Draft<'_> {
     }
 
     fn expire(&self) -> Effect {
-        let collections = !self.record.collection_is_expired(self.now_ms);
         // All of it, without a walk.
-        let only = self.record.only_kind();
-        if !collections && only.is_some_and(|kind| kind != Kind::Text) {
+        if self.record.only_kind().is_some() && self.record.kind(self.now_ms).is_none() {
             return (Removed::AllCovered, Vec::new());
         }
-        let keeps_path = |path: &Path| path.kind() == Some(Kind::Text) || collections;
+        let since = self.record.collections_since(self.now_ms);
         let mut gone = Vec::new();
         let mut kept = BTreeSet::new();
-        for (path, register) in self.record.cells.iter() {
-            if *path == Path::Deadline {
-                continue;
-            }
+        for (path, register) in self.record.cells.iter().filter(|(path, _)| path.kind().is_some()) {
             for sibling in &register.siblings {
-                if keeps_path(path) && sibling.is_visible(self.now_ms) {
-                    kept.insert(path.kind());
-                    if sibling.due_ms().is_some_and(|at_ms| at_ms <= self.now_ms) {
-                        gone.extend(self.outlived(path, sibling));
-                    }
-                } else {
+                if !self.shows(path, sibling, since) {
                     gone.extend(elements_at(path, sibling));
+                    continue;
+                }
+                kept.insert(path.kind());
+                if sibling.due_ms().is_some_and(|at_ms| at_ms <= self.now_ms) {
+                    gone.extend(self.outlived(path, sibling));
                 }
             }
         }
         if kept.is_empty() {
             return (Removed::AllCovered, Vec::new());
         }
-        if kept.iter().all(|&kind| kind == Some(Kind::Text)) {
+        if since != Hlc::ZERO || kept.iter().all(|&kind| kind == Some(Kind::Text)) {
             gone.extend(self.record.elements_of(&Path::Deadline));
         }
         (Removed::Elements(gone), Vec::new())
+    }
+
+    fn shows(&self, path: &Path, sibling: &Sibling, collections_since: Hlc) -> bool {
+        sibling.is_visible(self.now_ms)
+            && (*path == Path::Text || sibling.is_since(collections_since, self.now_ms))
     }
 
     fn increment(&self, path: Path, by: i64) -> Effect {
         let kind = path.kind();
         debug_assert!(matches!(kind, Some(Kind::Text | Kind::Hash)), "only these hold numbers");
         if self.record.kind(self.now_ms) != kind {
-            let (base, value, sum) = (BaseId::Bottom, Bytes::new(), by.into());
-            return (Removed::AllCovered, vec![Added::Increment { path, base, value, sum }]);
+            return (Removed::AllCovered, vec![self.first_increment(path, by)]);
         }
         let mut effect = (self.others_than(kind), Vec::new());
         if kind == Some(Kind::Hash) {
             self.keep_collection_deadline(&mut effect);
         }
         let (mut removed, mut added) = effect;
-        let shown = self.record.cells.get(&path).and_then(|register| register.shown(self.now_ms));
-        let Some(shown) = shown else {
+        let Some(shown) = self.record.shown(&path, self.now_ms) else {
             removed.extend(self.record.elements_of(&path));
-            let (base, value, sum) = (BaseId::Bottom, Bytes::new(), by.into());
-            added.push(Added::Increment { path, base, value, sum });
+            added.push(self.first_increment(path, by));
             return (Removed::Elements(removed), added);
         };
         let (base, value) = (shown.base.id(), shown.base.value());
         let mut unexpired = shown.unexpired(self.now_ms);
         let own = unexpired.find(|(actor, _)| *actor == self.dot.actor);
-        let sum = own.map_or(0, |(_, own)| own.sum).saturating_add(by.into());
+        let begins = if base == BaseId::Bottom { self.dot.hlc } else { Hlc::ZERO };
+        let (sum, since) = own.map_or((0, begins), |(_, own)| (own.sum, own.since));
+        let sum = sum.saturating_add(by.into());
         let is_own = |e: &Element| e.part == Part::Increment && e.dot.actor == self.dot.actor;
         let gone = self.record.elements_of(&path).filter(|e| e.base != base || is_own(e));
         removed.extend(gone);
         let deadline = self.carried(&path, shown, &mut removed);
-        added.push(Added::Increment { path, base, value, sum });
+        added.push(Added::Increment { path, base, value, sum, since });
         added.extend(deadline);
         (Removed::Elements(removed), added)
+    }
+
+    fn first_increment(&self, path: Path, by: i64) -> Added {
+        let (base, value, since) = (BaseId::Bottom, Bytes::new(), self.dot.hlc);
+        Added::Increment { path, base, value, sum: by.into(), since }
     }
 
     /// The deadline of a sibling that the event counts up, under the event's dot: whoever removes
@@ -147,8 +152,7 @@ impl Draft<'_> {
         let mut effect = (Vec::new(), Vec::new());
         self.deadline_on(&Path::Text, at_ms, &mut effect);
         if self.shows_collection() {
-            let comes = self.record.collection_deadline_ms().is_some();
-            let at_ms = at_ms.or(comes.then_some(NEVER));
+            let at_ms = at_ms.or(self.coming_collection_deadline().map(|_| NEVER));
             self.set_collection_deadline(at_ms, &mut effect);
         }
         (Removed::Elements(effect.0), effect.1)
@@ -185,10 +189,13 @@ impl Draft<'_> {
         (if all { Removed::AllCovered } else { Removed::Elements(gone) }, added)
     }
 
-    /// The deadline of the collections, under the event's own dot: see [`Draft::carried`].
+    /// The deadline of the collections, under the event's own dot: see [`Draft::carried`]. One that
+    /// has passed stays with what it ended.
     fn keep_collection_deadline(&self, effect: &mut (Vec<Element>, Vec<Added>)) {
-        let deadlines = self.record.cells.get(&Path::Deadline);
-        self.set_collection_deadline(deadlines.and_then(Register::latest_ms), effect);
+        if self.record.collections_since(self.now_ms) == Hlc::ZERO {
+            let deadlines = self.record.cells.get(&Path::Deadline);
+            self.set_collection_deadline(deadlines.and_then(Register::latest_ms), effect);
+        }
     }
 
     fn set_collection_deadline(
@@ -196,10 +203,18 @@ impl Draft<'_> {
         at_ms: Option<u64>,
         (removed, added): &mut (Vec<Element>, Vec<Added>),
     ) {
-        if let Some(at_ms) = at_ms {
-            removed.extend(self.record.elements_of(&Path::Deadline));
-            added.push(added_deadline(&Path::Deadline, BaseId::Bottom, at_ms));
+        let Some(at_ms) = at_ms else { return };
+        let since = self.record.collections_since(self.now_ms);
+        if since != Hlc::ZERO {
+            // What the old deadline ended would be back without it.
+            let cells = self.record.cells.iter().filter(|(path, _)| path.kind().is_some());
+            for (path, register) in cells.filter(|(path, _)| **path != Path::Text) {
+                let ended = register.siblings.iter().filter(|s| !self.shows(path, s, since));
+                removed.extend(ended.flat_map(|sibling| elements_at(path, sibling)));
+            }
         }
+        removed.extend(self.record.elements_of(&Path::Deadline));
+        added.push(added_deadline(&Path::Deadline, BaseId::Bottom, at_ms));
     }
 
     /// Replaces the deadlines of the visible siblings at `path`.
@@ -258,20 +273,24 @@ impl Draft<'_> {
         siblings.flat_map(|(path, sibling)| elements_at(path, sibling)).collect()
     }
 
+    fn coming_collection_deadline(&self) -> Option<u64> {
+        self.record.collection_deadline_ms().filter(|&at_ms| at_ms > self.now_ms)
+    }
+
     fn shows_collection(&self) -> bool {
-        !self.record.collection_is_expired(self.now_ms)
-            && self.record.cells.iter().any(|(path, register)| {
-                !matches!(path, Path::Text | Path::Deadline)
-                    && register.shown(self.now_ms).is_some()
-            })
+        let mut paths = self.record.cells.keys();
+        paths.any(|path| {
+            !matches!(path, Path::Text | Path::Deadline)
+                && self.record.shown(path, self.now_ms).is_some()
+        })
     }
 
     /// Whether a cell of the shown collection is left when those at `touched` go.
     fn shows_beside(&self, kind: Kind, touched: &BTreeSet<&Path>) -> bool {
-        self.record.cells.iter().any(|(path, register)| {
+        self.record.cells.keys().any(|path| {
             path.kind() == Some(kind)
                 && !touched.contains(path)
-                && register.shown(self.now_ms).is_some()
+                && self.record.shown(path, self.now_ms).is_some()
         })
     }
 }

@@ -81,6 +81,8 @@ pub enum BaseId {
 pub struct Increment {
     /// The sum of the actor's increments since its entry began.
     pub sum: i128,
+    /// The clock of the first of them on ⊥, where an entry may begin again; zero on a value.
+    pub since: Hlc,
     /// The clock of the last of them: with the actor, the element's dot.
     pub last: Hlc,
 }
@@ -99,6 +101,12 @@ impl Register {
     /// The siblings that have a value and have not expired.
     pub fn visible(&self, now_ms: u64) -> impl Iterator<Item = &Sibling> {
         self.siblings.iter().filter(move |sibling| sibling.is_visible(now_ms))
+    }
+
+    /// The same of the siblings that were written at or after `since`.
+    pub(super) fn shown_since(&self, since: Hlc, now_ms: u64) -> Option<&Sibling> {
+        let visible = self.visible(now_ms).filter(|sibling| sibling.is_since(since, now_ms));
+        visible.max_by_key(|sibling| sibling.clock(now_ms))
     }
 
     /// The sibling with this base, made if absent; its base is dead and empty then.
@@ -190,11 +198,14 @@ impl Sibling {
         self.has_passed(now_ms) && self.reaches(increment)
     }
 
-    /// Whether something that its issuer saw lives.
+    /// Whether something that its issuer saw lives, if only as the beginning of a sum.
     fn holds(&self, deadline: &Deadline) -> bool {
         let mut increments = self.increments.iter();
         self.base.live_dot().is_some()
-            || increments.any(|&(actor, entry)| deadline.covers.covers(entry.dot(actor)))
+            || increments.any(|&(actor, entry)| {
+                let seen = deadline.covers.get(actor);
+                seen != Hlc::ZERO && seen >= entry.since
+            })
     }
 
     /// Whether its deadlines, such as hold, reach this increment.
@@ -222,6 +233,11 @@ impl Sibling {
     /// Whether it has a value that has not expired. Deadlines without a value are orphans.
     pub fn is_visible(&self, now_ms: u64) -> bool {
         self.has_value() && !self.is_expired(now_ms)
+    }
+
+    /// Whether something of what shows was written at or after `since`.
+    pub(super) fn is_since(&self, since: Hlc, now_ms: u64) -> bool {
+        self.clock(now_ms).is_some_and(|dot| dot.hlc >= since)
     }
 
     /// Whether a base or an increment lives here.

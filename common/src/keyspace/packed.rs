@@ -80,7 +80,7 @@ pub fn unpack(entry: &Entry, actors: &Actors) -> Record {
         Payload::Shared(bytes) => value(bytes.clone()),
         Payload::Counter(counter) => {
             let sum = i128::from(counter.sum);
-            increments.push((actor, Increment { sum, last: counter.last }));
+            increments.push((actor, Increment { sum, since: counter.since, last: counter.last }));
             counter.base.map_or(Base::Bottom, |base| value(Bytes::from(base.to_string())))
         }
         Payload::Tombstone | Payload::Record(_) => {
@@ -157,16 +157,18 @@ fn small(record: &Record, actors: &Actors) -> Option<Small> {
         (Base::Value { dot, live: true, value }, []) if dot.actor == actor => {
             (dot.hlc, text_payload(value))
         }
-        (base, [(by, Increment { sum, last })]) if *by == actor => {
+        (base, [(by, Increment { sum, since, last })]) if *by == actor => {
             let sum = i64::try_from(*sum).ok()?;
             let (base, base_hlc) = match base {
                 Base::Bottom => (None, *last),
-                Base::Value { dot, live: true, value } if dot.actor == actor => {
+                Base::Value { dot, live: true, value }
+                    if dot.actor == actor && *since == Hlc::ZERO =>
+                {
                     (Some(parse_i64(value)?), dot.hlc)
                 }
                 Base::Value { .. } => return None,
             };
-            (base_hlc, NewPayload::Counter(Counter { base, sum, last: *last }))
+            (base_hlc, NewPayload::Counter(Counter { base, sum, since: *since, last: *last }))
         }
         _ => return None,
     };

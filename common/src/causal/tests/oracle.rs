@@ -31,6 +31,10 @@ pub struct Fact {
     pub by: usize,
     /// The events that its issuer had seen, its own among them.
     pub saw: Set,
+    /// Of a deadline, the values of its sibling that showed to its issuer.
+    pub meant: Set,
+    /// Of a sum, the events that it adds up.
+    pub parts: Set,
     pub killers: Set,
 }
 
@@ -64,18 +68,35 @@ impl History {
     pub fn mint(&mut self, known: Set, cut: Hlc, change: &Change, dot: Dot, now_ms: u64) -> usize {
         let id = self.events.len();
         assert!(id < Set::BITS as usize, "the world is too long for its sets");
-        let (kills, adds) = effect(&self.live(known, cut), change, dot, now_ms);
+        let live = self.live(known, cut);
+        let (kills, adds) = effect(&live, change, dot, now_ms);
+        let presented = presented(&live, now_ms);
+        let before: Vec<(Set, Set)> = adds
+            .iter()
+            .map(|(path, base, _)| {
+                let here = |group: &&Group| group.path == path && group.base == *base;
+                let group = presented.iter().find(here);
+                let values = || group.into_iter().flat_map(|group| &group.facts);
+                let own = values().find(|fact| is_own_sum(fact, dot));
+                let meant = values().fold(0, |meant, fact| meant | 1 << fact.by);
+                (meant, own.map_or(0, |own| own.parts))
+            })
+            .collect();
+        let id_bit: Set = 1 << id;
         for fact in &mut self.facts {
             let seen = known >> fact.by & 1 == 1;
             if seen && kills.as_ref().is_none_or(|kills| kills.contains(&fact.element)) {
                 fact.killers |= 1 << id;
             }
         }
-        self.facts.extend(adds.into_iter().map(|(path, base, what)| Fact {
+        let adds = adds.into_iter().zip(before);
+        self.facts.extend(adds.map(|((path, base, what), (meant, parts))| Fact {
             element: Element { path, base, part: what.part(), dot },
             what,
             by: id,
-            saw: known | 1 << id,
+            saw: known | id_bit,
+            meant: meant | id_bit,
+            parts: parts | id_bit,
             killers: 0,
         }));
         self.events.push(Event { dot, seen: known });
@@ -117,6 +138,8 @@ pub struct Group<'a> {
     pub deadlines: Vec<&'a Fact>,
     /// The latest deadline that counts.
     pub time: Option<u64>,
+    /// Whether it has come.
+    pub passed: bool,
     /// Whether that is the end of all that lives here.
     pub whole: bool,
 }
@@ -129,12 +152,15 @@ impl Fact {
 }
 
 impl<'a> Group<'a> {
-    fn new(path: &'a Path, base: BaseId, all: &[&'a Fact], now_ms: u64) -> Group<'a> {
+    pub fn new(path: &'a Path, base: BaseId, all: &[&'a Fact], now_ms: u64) -> Group<'a> {
         let of_group = |fact: &&&Fact| fact.element.path == *path && fact.element.base == base;
         let all: Vec<&Fact> = all.iter().filter(of_group).copied().collect();
         let (deadlines, values): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|fact| deadline_in(fact).is_some());
-        let counts = |deadline: &&&Fact| values.iter().any(|value| deadline.saw(value));
+        let counts = |deadline: &&&Fact| {
+            // A sum goes on with what was seen of it.
+            values.iter().any(|value| deadline.meant & value.parts != 0)
+        };
         let time = deadlines.iter().filter(counts).filter_map(|fact| deadline_in(fact)).max();
         let reached = |value: &&Fact| {
             base != BaseId::Bottom || deadlines.iter().any(|deadline| deadline.saw(value))
@@ -144,11 +170,15 @@ impl<'a> Group<'a> {
         let (expired, facts): (Vec<_>, Vec<_>) =
             values.into_iter().partition(|value| passed && reached(value));
         let clock = facts.iter().map(|fact| fact.element.dot).max();
-        Group { path, base, clock, facts, expired, deadlines, time, whole }
+        Group { path, base, clock, facts, expired, deadlines, time, passed, whole }
     }
 
     pub fn deadline_ms(&self) -> Option<u64> {
         self.time.filter(|&at_ms| at_ms != NEVER && self.whole)
+    }
+
+    fn holds(&self, fact: &Fact) -> bool {
+        *self.path == fact.element.path && self.base == fact.element.base
     }
 
     /// What goes when this sibling gets other deadlines: the old ones, and what they had ended.
@@ -179,6 +209,10 @@ impl Group<'_> {
     }
 }
 
+fn is_own_sum(fact: &Fact, dot: Dot) -> bool {
+    fact.element.part == Part::Increment && fact.element.dot.actor == dot.actor
+}
+
 fn sum_of(fact: &Fact) -> Option<i128> {
     match fact.what {
         What::Sum { sum, .. } => Some(sum),
@@ -195,9 +229,24 @@ pub fn presented<'a>(live: &[&'a Fact], now_ms: u64) -> Vec<Group<'a>> {
             named.push(name);
         }
     }
-    let passed = collection_time(live).is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms);
     let groups = named.into_iter().map(|(path, base)| Group::new(path, base, live, now_ms));
-    groups.filter(|group| group.clock.is_some() && (*group.path == Path::Text || !passed)).collect()
+    let shows = |group: &Group| *group.path == Path::Text || !is_ended(live, group.clock, now_ms);
+    groups.filter(|group| group.clock.is_some() && shows(group)).collect()
+}
+
+/// Whether what was last written at `clock` ended with the collections' deadline: it was written
+/// before that time, or before somebody gave the collections a time that was past.
+fn is_ended(live: &[&Fact], clock: Option<Dot>, now_ms: u64) -> bool {
+    let time = collection_time(live).filter(|&at_ms| at_ms != NEVER && at_ms <= now_ms);
+    let given = live.iter().filter(|fact| fact.element.path == Path::Deadline);
+    let given = given.map(|fact| fact.element.dot.hlc).max();
+    let clock = clock.map(|dot| dot.hlc);
+    time.is_some_and(|at_ms| clock < given || clock.is_none_or(|hlc| hlc.wall_ms() < at_ms))
+}
+
+/// Whether the collections' deadline has passed.
+fn has_passed(time: Option<u64>, now_ms: u64) -> bool {
+    time.is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms)
 }
 
 /// The latest deadline given to the collections.
@@ -214,11 +263,11 @@ pub fn shown<'a, 'b>(presented: &'b [Group<'a>], path: &Path) -> Option<&'b Grou
     presented.iter().filter(|group| group.path == path).max_by_key(|group| group.clock)
 }
 
-fn deadline_of_key(live: &[&Fact], presented: &[Group]) -> Option<u64> {
+fn deadline_of_key(live: &[&Fact], presented: &[Group], now_ms: u64) -> Option<u64> {
     if kind(presented)? == Kind::Text {
         return shown(presented, &Path::Text)?.deadline_ms();
     }
-    collection_time(live).filter(|&at_ms| at_ms != NEVER)
+    collection_time(live).filter(|&at_ms| at_ms != NEVER && at_ms > now_ms)
 }
 
 pub fn deadline_in(fact: &Fact) -> Option<u64> {
@@ -238,16 +287,27 @@ fn effect(live: &[&Fact], change: &Change, dot: Dot, now_ms: u64) -> Effect {
     };
     match change {
         Change::Replace { value, deadline_ms } => set(value, *deadline_ms),
-        Change::Keep { value } => set(value, deadline_of_key(live, &presented)),
+        Change::Keep { value } => set(value, deadline_of_key(live, &presented, now_ms)),
         Change::Clear => (None, Vec::new()),
-        Change::Expire => expire(live, &presented),
+        Change::Expire => expire(live, &presented, now_ms),
         Change::Increment { path, by } => increment(live, &presented, path, *by, dot, now_ms),
         Change::Deadline(at_ms) => {
             let reached = |group: &Group| *group.path == Path::Text;
             let (mut kills, mut adds) = set_deadlines(&presented, reached, *at_ms);
             if presented.iter().any(|group| *group.path != Path::Text) {
-                let time = at_ms.or(persisted(collection_time(live)));
-                collection_deadline(live, time, &mut kills, &mut adds);
+                let time = collection_time(live);
+                let passed = has_passed(time, now_ms);
+                let given = at_ms.or(persisted(time.filter(|_| !passed)));
+                if given.is_some() && passed {
+                    // What has ended goes, or it would be back.
+                    let shows = |fact: &&&Fact| {
+                        presented.iter().any(|group| group.holds(fact))
+                            || fact.element.path == Path::Text
+                    };
+                    let ended = live.iter().filter(|fact| !shows(fact));
+                    kills.extend(ended.map(|fact| fact.element.clone()));
+                }
+                collection_deadline(live, given, &mut kills, &mut adds);
             }
             (Some(kills), adds)
         }
@@ -257,7 +317,9 @@ fn effect(live: &[&Fact], change: &Change, dot: Dot, now_ms: u64) -> Effect {
             let (kills, adds) = set_deadlines(&presented, reached, *deadline_ms);
             (Some(kills), adds)
         }
-        Change::Cells { kind, put, remove } => cells(live, &presented, *kind, put, remove, dot),
+        Change::Cells { kind, put, remove } => {
+            cells(live, &presented, (*kind, put, remove), dot, now_ms)
+        }
     }
 }
 
@@ -271,16 +333,17 @@ fn foreign(path: &Path, kind: Kind) -> bool {
     path.kind().map_or(kind == Kind::Text, |other| other != kind)
 }
 
-fn expire(live: &[&Fact], presented: &[Group]) -> Effect {
+fn expire(live: &[&Fact], presented: &[Group], now_ms: u64) -> Effect {
     if presented.is_empty() {
         return (None, Vec::new());
     }
-    let collection = presented.iter().any(|group| *group.path != Path::Text);
+    let collection = presented.iter().any(|group| *group.path != Path::Text)
+        && !has_passed(collection_time(live), now_ms);
     let stays = |fact: &&&Fact| {
         let same = |kept: &&Fact| kept.element == fact.element;
         presented.iter().any(|group| {
-            // Once a deadline has ended something it has no more to end.
-            let in_force = group.expired.is_empty() && group.deadlines.iter().any(same);
+            // Once their time has come they have no more to end.
+            let in_force = !group.passed && group.deadlines.iter().any(same);
             group.facts.iter().any(same) || in_force
         }) || fact.element.path == Path::Deadline && collection
     };
@@ -296,15 +359,14 @@ fn increment(
     dot: Dot,
     now_ms: u64,
 ) -> Effect {
-    let own =
-        |fact: &Fact| fact.element.part == Part::Increment && fact.element.dot.actor == dot.actor;
+    let own = |fact: &Fact| is_own_sum(fact, dot);
     let first = What::Sum { payload: Bytes::new(), sum: by.into() };
     if kind(presented) != path.kind() {
         return (None, vec![(path.clone(), BaseId::Bottom, first)]);
     }
     let other = |at: &Path| foreign(at, path.kind().expect("text or field"));
     let (mut kills, mut adds) = (elements(live, other), Vec::new());
-    if *path != Path::Text {
+    if *path != Path::Text && !has_passed(collection_time(live), now_ms) {
         collection_deadline(live, collection_time(live), &mut kills, &mut adds);
     }
     let Some(shown) = shown(presented, path) else {
@@ -368,10 +430,9 @@ fn set_deadlines(
 fn cells(
     live: &[&Fact],
     presented: &[Group],
-    of: Kind,
-    put: &[(Path, Bytes)],
-    remove: &[Path],
+    (of, put, remove): (Kind, &[(Path, Bytes)], &[Path]),
     dot: Dot,
+    now_ms: u64,
 ) -> Effect {
     let is_put = |path: &Path| put.iter().any(|(at, _)| at == path);
     let mut adds: Vec<(Path, BaseId, What)> = Vec::new();
@@ -387,7 +448,7 @@ fn cells(
         return (None, adds);
     }
     let mut kills = elements(live, |path| touched(path) || foreign(path, of));
-    if !put.is_empty() {
+    if !put.is_empty() && !has_passed(collection_time(live), now_ms) {
         collection_deadline(live, collection_time(live), &mut kills, &mut adds);
     }
     (Some(kills), adds)

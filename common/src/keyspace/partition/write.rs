@@ -150,7 +150,10 @@ impl Partition {
             return None;
         }
         let counter = match entry.payload() {
-            Payload::Inline(bytes) => Counter { base: Some(parse_i64(bytes)?), sum: by, last: hlc },
+            Payload::Inline(bytes) => {
+                let base = Some(parse_i64(bytes)?);
+                Counter { base, sum: by, since: Hlc::ZERO, last: hlc }
+            }
             Payload::Counter(c) => Counter { sum: c.sum.checked_add(by)?, last: hlc, ..c },
             _ => return None,
         };

@@ -183,7 +183,9 @@ impl Entry {
             NewPayload::Shared(bytes) => out.pointer(Box::into_raw(Box::new(bytes))),
             NewPayload::Counter(counter) => {
                 out.bytes(&[u8::from(counter.base.is_some())]);
-                out.bytes(&counter.base.unwrap_or(0).to_le_bytes());
+                // An integer, or on ⊥ since when it is counted there.
+                let on = counter.base.map_or(counter.since.0, |base| base as u64);
+                out.bytes(&on.to_le_bytes());
                 out.bytes(&counter.sum.to_le_bytes());
                 out.bytes(&counter.last.0.to_le_bytes());
             }
@@ -348,8 +350,12 @@ impl Entry {
 
     fn counter(&self, shape: &Shape) -> Counter {
         let at = shape.value_at();
-        let base = (self.bytes(at, 1)[0] == 1).then(|| self.u64_at(at + 1) as i64);
-        Counter { base, sum: self.u64_at(at + 9) as i64, last: Hlc(self.u64_at(at + 17)) }
+        let on = self.u64_at(at + 1);
+        let (base, since) = match self.bytes(at, 1)[0] {
+            1 => (Some(on as i64), Hlc::ZERO),
+            _ => (None, Hlc(on)),
+        };
+        Counter { base, since, sum: self.u64_at(at + 9) as i64, last: Hlc(self.u64_at(at + 17)) }
     }
 
     #[inline]

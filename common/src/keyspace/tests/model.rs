@@ -144,7 +144,7 @@ impl Looks {
     pub fn of(record: &Record, view: u64) -> Looks {
         let kind = record.kind(view);
         let cells = record.cells.iter().filter(|(path, _)| path.kind() == kind);
-        let shown = cells.filter_map(|(path, register)| Some((path, register.shown(view)?)));
+        let shown = cells.filter_map(|(path, _)| Some((path, record.shown(path, view)?)));
         let named = shown.filter(|(path, _)| !matches!(path, Path::Item(..)));
         let fields = named.map(|(path, sibling)| {
             (path.clone(), sibling.value(view).to_bytes(), sibling.deadline_ms())

@@ -27,7 +27,8 @@ fn sibling(random: &mut Random, actors: usize) -> Sibling {
         .map(|_| {
             let dot = dot(random, actors);
             let sum = random.pick(&[0, 7, -9, i64::MAX.into(), i128::from(i64::MAX) + 1]);
-            (dot.actor, Increment { sum, last: dot.hlc })
+            let since = random.pick(&[Hlc::ZERO, dot.hlc]);
+            (dot.actor, Increment { sum, since, last: dot.hlc })
         })
         .collect();
     increments.sort_by_key(|(actor, _)| *actor);
@@ -126,8 +127,10 @@ fn every_flag_of_the_ordinary_record_packs() {
                 let value = Bytes::from_static(b"41");
                 let base = Base::Value { dot: dot(3), live: true, value };
                 let last = Hlc(4);
-                let increments: Vec<_> =
-                    counter.then_some((Actor(2), Increment { sum: 1, last })).into_iter().collect();
+                let increments: Vec<_> = counter
+                    .then_some((Actor(2), Increment { sum: 1, since: Hlc::ZERO, last }))
+                    .into_iter()
+                    .collect();
                 let deadlines = deadline.map(|hlc| Deadline {
                     dot: dot(hlc),
                     at_ms: 99,
