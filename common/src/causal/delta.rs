@@ -8,7 +8,7 @@
 
 use super::context::{Context, Floor, Horizon};
 use super::record::{Element, Kind, Path, Record};
-use super::register::{Base, BaseId, Increment};
+use super::register::{Base, BaseId, Deadline, Increment, NEVER};
 use crate::clock::Hlc;
 use crate::id::Dot;
 use bytes::Bytes;
@@ -32,24 +32,31 @@ pub enum Change {
     Clear,
     /// The expire event: removes what has expired (and deadlines of nothing), and no more. A
     /// sibling that has not expired then shows.
+    ///
+    /// **What promise 1 asks of the issuer:** a PERSIST or a longer EXPIRE that it has not seen is
+    /// lost, since the value that they were given to goes. So only a settled home may mint it (it
+    /// has seen every acknowledged write), or anybody once the slot's floor has passed the deadline.
     Expire,
-    /// INCRBY and HINCRBY.
+    /// INCRBY and HINCRBY: the deadline of what is counted stays, under the event's own dot.
     Increment {
         /// `Text` or a `Field`.
         path: Path,
         /// By how much.
         by: i64,
     },
-    /// EXPIRE, PERSIST: on every visible sibling and on the visible collection.
+    /// EXPIRE, PERSIST: on every visible sibling and on the visible collection. PERSIST leaves a
+    /// deadline of [`NEVER`] where it removes one that comes, or an INCR that is concurrent with it,
+    /// and keeps the deadline, would undo it.
     Deadline(Option<u64>),
-    /// HEXPIRE, HPERSIST: on every visible sibling of these fields.
+    /// HEXPIRE, HPERSIST: the same on every visible sibling of these fields.
     FieldDeadline {
         /// The fields.
         paths: Vec<Path>,
         /// When they expire, in milliseconds since the Unix epoch.
         deadline_ms: Option<u64>,
     },
-    /// HSET HDEL SADD SREM ZADD ZREM LPUSH LPOP LSET …: one event for all.
+    /// HSET HDEL SADD SREM ZADD ZREM LPUSH LPOP LSET …: one event for all. What puts something
+    /// keeps the collection's deadline, under the event's own dot.
     Cells {
         /// The type of all these paths.
         kind: Kind,
@@ -106,6 +113,8 @@ pub enum Added {
         value: Bytes,
         /// The actor's running sum.
         sum: i128,
+        /// Since when: see [`Increment::since`].
+        since: Hlc,
     },
     /// A deadline on a sibling.
     Deadline {
@@ -113,8 +122,10 @@ pub enum Added {
         path: Path,
         /// The sibling.
         base: BaseId,
-        /// Milliseconds since the Unix epoch.
+        /// Milliseconds since the Unix epoch; or [`NEVER`].
         at_ms: u64,
+        /// The increments that the coordinator saw on it, its new one included.
+        covers: Context,
     },
 }
 
@@ -166,24 +177,37 @@ impl Record {
                 (path, *base)
             }
         };
-        let register = self.cells.entry(path.clone()).or_default();
-        let sibling = register.sibling_mut(base);
-        match added {
-            Added::Base { value, .. } => {
-                sibling.base = Base::Value { dot, live: true, value: value.clone() };
-            }
-            Added::Increment { value, sum, .. } => {
-                if let Base::Value { value: payload, live: false, .. } = &mut sibling.base {
-                    *payload = value.clone();
+        self.cells.change(path, |register| {
+            let sibling = register.sibling_mut(base);
+            match added {
+                Added::Base { value, .. } => {
+                    sibling.base = Base::Value { dot, live: true, value: value.clone() };
                 }
-                sibling.set_increment(dot.actor, Increment { sum: *sum, last: dot.hlc });
+                Added::Increment { value, sum, since, .. } => {
+                    if let Base::Value { value: payload, live: false, .. } = &mut sibling.base {
+                        *payload = value.clone();
+                    }
+                    let (sum, since, last) = (*sum, *since, dot.hlc);
+                    sibling.set_increment(dot.actor, Increment { sum, since, last });
+                }
+                Added::Deadline { at_ms, covers, .. } => {
+                    let (at_ms, covers) = (*at_ms, covers.clone());
+                    sibling.set_deadline(Deadline { dot, at_ms, covers });
+                }
             }
-            Added::Deadline { at_ms, .. } => sibling.set_deadline(dot, *at_ms),
-        }
+        });
     }
 }
 
 impl Delta {
+    /// The same without deadlines of [`NEVER`], for a record that nobody else can have written:
+    /// they would only be in the way of what is concurrent.
+    pub fn of_lone_owner(mut self) -> Delta {
+        let never = |added: &Added| matches!(added, Added::Deadline { at_ms: NEVER, .. });
+        self.added.retain(|added| !never(added));
+        self
+    }
+
     /// Whether this event is in the past that the coordinator had seen.
     pub fn had_seen(&self, dot: Dot) -> bool {
         dot.hlc <= self.cut || self.base.covers(dot) || self.floor.covers(dot)

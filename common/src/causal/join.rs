@@ -8,10 +8,9 @@
 
 use super::context::Horizon;
 use super::record::Record;
-use super::register::{Base, BaseId, Register, Sibling};
+use super::register::{Base, BaseId, Deadline, Register, Sibling};
 use crate::id::Dot;
 use bytes::Bytes;
-use std::collections::btree_map::Entry;
 
 impl Record {
     /// Joins another copy of the key into this one.
@@ -27,18 +26,13 @@ impl Record {
             cut: &|dot: Dot| dot.hlc <= cut,
         };
         let mut cells = std::mem::take(&mut self.cells);
-        cells.retain(|path, register| {
+        cells.change_all(|path, register| {
             let there = other.cells.get(path).map_or(&[][..], |there| &there.siblings);
             rule.join(register, there);
-            !register.siblings.is_empty()
         });
-        for (path, there) in &other.cells {
-            if let Entry::Vacant(place) = cells.entry(path.clone()) {
-                let mut register = Register::default();
-                rule.join(&mut register, &there.siblings);
-                if !register.siblings.is_empty() {
-                    place.insert(register);
-                }
+        for (path, there) in other.cells.iter() {
+            if !cells.contains_key(path) {
+                cells.change(path, |register| rule.join(register, &there.siblings));
             }
         }
         self.cells = cells;
@@ -101,13 +95,14 @@ impl Rule<'_> {
             let both = there.increment(actor).is_some_and(|theirs| theirs.last == entry.last);
             both && !(self.cut)(entry.dot(actor)) || self.keeps(entry.dot(actor), true, false)
         });
-        let ours: Vec<(Dot, u64)> = std::mem::take(&mut here.deadlines);
-        let holds = |deadlines: &[(Dot, u64)], dot| {
-            deadlines.binary_search_by_key(&dot, |&(dot, _)| dot).is_ok()
+        let ours: Vec<Deadline> = std::mem::take(&mut here.deadlines);
+        let has = |deadlines: &[Deadline], dot| {
+            deadlines.binary_search_by_key(&dot, |deadline| deadline.dot).is_ok()
         };
-        for &(dot, at_ms) in ours.iter().chain(&there.deadlines) {
-            if self.keeps(dot, holds(&ours, dot), holds(&there.deadlines, dot)) {
-                here.set_deadline(dot, at_ms);
+        for deadline in ours.iter().chain(&there.deadlines) {
+            let dot = deadline.dot;
+            if self.keeps(dot, has(&ours, dot), has(&there.deadlines, dot)) {
+                here.set_deadline(deadline.clone());
             }
         }
     }

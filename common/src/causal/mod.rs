@@ -18,12 +18,14 @@
 //! | [`context`] | which events have been seen: context, floor, cut |
 //! | [`position`] | where an item of a list lies |
 //! | [`register`] | concurrent siblings of one value |
+//! | [`cells`] | the registers of a key, and which is due first |
 //! | [`record`] | the elements of a key |
 //! | [`view`] | what of a record shows |
 //! | [`delta`] | changes and their effects; applying one |
 //! | [`plan`] | what a change does to the record that its coordinator holds |
 //! | [`join`] | what two copies make together |
 
+pub mod cells;
 pub mod context;
 pub mod delta;
 pub mod join;
@@ -36,9 +38,10 @@ pub mod view;
 #[cfg(test)]
 mod tests;
 
+pub use cells::Cells;
 pub use context::{Context, Floor, Horizon};
 pub use delta::{Added, Applied, Change, Delta, Removed};
 pub use position::Position;
 pub use record::{Element, Kind, Part, Path, Record};
-pub use register::{Base, BaseId, Increment, Register, Sibling};
+pub use register::{Base, BaseId, Deadline, Increment, NEVER, Register, Sibling};
 pub use view::{TextView, Value};

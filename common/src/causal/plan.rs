@@ -6,10 +6,11 @@
 //! Invariant: every element that the delta adds has the delta's dot, and none that it removes is
 //! unknown to the record.
 
-use super::context::Horizon;
+use super::context::{Context, Horizon};
 use super::delta::{Added, Change, Delta, Removed};
 use super::record::{Element, Kind, Part, Path, Record, elements_at};
-use super::register::BaseId;
+use super::register::{BaseId, NEVER, Register, Sibling};
+use crate::clock::Hlc;
 use crate::id::Dot;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,76 +54,106 @@ impl Draft<'_> {
     fn replace(&self, value: Bytes, deadline_ms: Option<u64>) -> Effect {
         let base = Added::Base { path: Path::Text, value };
         let at = BaseId::Value(self.dot);
-        let deadline =
-            deadline_ms.map(|at_ms| Added::Deadline { path: Path::Text, base: at, at_ms });
+        let deadline = deadline_ms.map(|at_ms| added_deadline(&Path::Text, at, at_ms));
         (Removed::AllCovered, [base].into_iter().chain(deadline).collect())
     }
 
     fn expire(&self) -> Effect {
-        let collections = !self.record.collection_is_expired(self.now_ms);
         // All of it, without a walk.
-        let only = self.record.only_kind();
-        if !collections && only.is_some_and(|kind| kind != Kind::Text) {
+        if self.record.only_kind().is_some() && self.record.kind(self.now_ms).is_none() {
             return (Removed::AllCovered, Vec::new());
         }
-        let keeps_path = |path: &Path| path.kind() == Some(Kind::Text) || collections;
+        let since = self.record.collections_since(self.now_ms);
         let mut gone = Vec::new();
         let mut kept = BTreeSet::new();
-        for (path, register) in &self.record.cells {
-            if *path == Path::Deadline {
-                continue;
-            }
+        for (path, register) in self.record.cells.iter().filter(|(path, _)| path.kind().is_some()) {
             for sibling in &register.siblings {
-                if keeps_path(path) && sibling.is_visible(self.now_ms) {
-                    kept.insert(path.kind());
-                } else {
+                if !self.shows(path, sibling, since) {
                     gone.extend(elements_at(path, sibling));
+                    continue;
+                }
+                kept.insert(path.kind());
+                if sibling.due_ms().is_some_and(|at_ms| at_ms <= self.now_ms) {
+                    gone.extend(self.outlived(path, sibling));
                 }
             }
         }
         if kept.is_empty() {
             return (Removed::AllCovered, Vec::new());
         }
-        if kept.iter().all(|&kind| kind == Some(Kind::Text)) {
+        if since != Hlc::ZERO || kept.iter().all(|&kind| kind == Some(Kind::Text)) {
             gone.extend(self.record.elements_of(&Path::Deadline));
         }
         (Removed::Elements(gone), Vec::new())
     }
 
+    fn shows(&self, path: &Path, sibling: &Sibling, collections_since: Hlc) -> bool {
+        sibling.is_visible(self.now_ms)
+            && (*path == Path::Text || sibling.is_since(collections_since, self.now_ms))
+    }
+
     fn increment(&self, path: Path, by: i64) -> Effect {
         let kind = path.kind();
         debug_assert!(matches!(kind, Some(Kind::Text | Kind::Hash)), "only these hold numbers");
-        let fresh = self.record.kind(self.now_ms) != kind;
-        let shown = self.record.cells.get(&path).and_then(|register| register.shown(self.now_ms));
-        let shown = shown.filter(|_| !fresh);
-        let (base, value, sum) = match shown {
-            None => (BaseId::Bottom, Bytes::new(), 0),
-            Some(shown) => {
-                let own = shown.increment(self.dot.actor);
-                (shown.base.id(), shown.base.value(), own.map_or(0, |own| own.sum))
-            }
+        if self.record.kind(self.now_ms) != kind {
+            return (Removed::AllCovered, vec![self.first_increment(path, by)]);
+        }
+        let mut effect = (self.others_than(kind), Vec::new());
+        if kind == Some(Kind::Hash) {
+            self.keep_collection_deadline(&mut effect);
+        }
+        let (mut removed, mut added) = effect;
+        let Some(shown) = self.record.shown(&path, self.now_ms) else {
+            removed.extend(self.record.elements_of(&path));
+            added.push(self.first_increment(path, by));
+            return (Removed::Elements(removed), added);
         };
-        let removed = if fresh {
-            Removed::AllCovered
-        } else {
-            let mut gone = self.others_than(kind);
-            gone.extend(self.record.elements_of(&path).filter(|element| {
-                let own = element.part == Part::Increment && element.dot.actor == self.dot.actor;
-                shown.is_none() || element.base != base || own
-            }));
-            Removed::Elements(gone)
-        };
+        let (base, value) = (shown.base.id(), shown.base.value());
+        let mut unexpired = shown.unexpired(self.now_ms);
+        let own = unexpired.find(|(actor, _)| *actor == self.dot.actor);
+        let begins = if base == BaseId::Bottom { self.dot.hlc } else { Hlc::ZERO };
+        let (sum, since) = own.map_or((0, begins), |(_, own)| (own.sum, own.since));
         let sum = sum.saturating_add(by.into());
-        (removed, vec![Added::Increment { path, base, value, sum }])
+        let is_own = |e: &Element| e.part == Part::Increment && e.dot.actor == self.dot.actor;
+        let gone = self.record.elements_of(&path).filter(|e| e.base != base || is_own(e));
+        removed.extend(gone);
+        let deadline = self.carried(&path, shown, &mut removed);
+        added.push(Added::Increment { path, base, value, sum, since });
+        added.extend(deadline);
+        (Removed::Elements(removed), added)
+    }
+
+    fn first_increment(&self, path: Path, by: i64) -> Added {
+        let (base, value, since) = (BaseId::Bottom, Bytes::new(), self.dot.hlc);
+        Added::Increment { path, base, value, sum: by.into(), since }
+    }
+
+    /// The deadline of a sibling that the event counts up, under the event's dot: whoever removes
+    /// the old one does not take this one, so what survives still expires.
+    ///
+    /// One that reaches only a part of the sibling stays with that part.
+    fn carried(&self, path: &Path, shown: &Sibling, removed: &mut Vec<Element>) -> Option<Added> {
+        let at_ms = shown.time_ms();
+        let whole = shown.is_reached_whole();
+        if at_ms.is_some_and(|at_ms| at_ms > self.now_ms) && !whole {
+            return None;
+        }
+        let is_own = |element: &Element| element.dot.actor == self.dot.actor;
+        let outlived = self.outlived(path, shown);
+        removed.extend(outlived.filter(|e| e.part == Part::Deadline || !is_own(e)));
+        let mut covers = self.seen_on(shown);
+        covers.insert(self.dot);
+        let (path, base) = (path.clone(), shown.base.id());
+        let at_ms = at_ms.filter(|_| whole)?;
+        Some(Added::Deadline { path, base, at_ms, covers })
     }
 
     fn deadline(&self, at_ms: Option<u64>) -> Effect {
         let mut effect = (Vec::new(), Vec::new());
         self.deadline_on(&Path::Text, at_ms, &mut effect);
         if self.shows_collection() {
-            effect.0.extend(self.record.elements_of(&Path::Deadline));
-            let (path, base) = (Path::Deadline, BaseId::Bottom);
-            effect.1.extend(at_ms.map(|at_ms| Added::Deadline { path, base, at_ms }));
+            let at_ms = at_ms.or(self.coming_collection_deadline().map(|_| NEVER));
+            self.set_collection_deadline(at_ms, &mut effect);
         }
         (Removed::Elements(effect.0), effect.1)
     }
@@ -144,15 +175,46 @@ impl Draft<'_> {
         debug_assert!(put.keys().chain(remove).all(of_kind), "all paths are of the command's type");
         let touched: BTreeSet<&Path> = put.keys().chain(remove).collect();
         let fresh = self.record.kind(self.now_ms) != Some(kind);
-        let removed = if fresh || put.is_empty() && !self.shows_beside(kind, &touched) {
-            Removed::AllCovered
-        } else {
-            let mut gone = self.others_than(Some(kind));
-            gone.extend(touched.iter().flat_map(|path| self.record.elements_of(path)));
-            Removed::Elements(gone)
-        };
-        let added = put.into_iter().map(|(path, value)| Added::Base { path, value });
-        (removed, added.collect())
+        let mut effect = (Vec::new(), Vec::new());
+        let all = fresh || put.is_empty() && !self.shows_beside(kind, &touched);
+        if !all {
+            effect.0 = self.others_than(Some(kind));
+            effect.0.extend(touched.iter().flat_map(|path| self.record.elements_of(path)));
+            if !put.is_empty() {
+                self.keep_collection_deadline(&mut effect);
+            }
+        }
+        let (gone, mut added) = effect;
+        added.extend(put.into_iter().map(|(path, value)| Added::Base { path, value }));
+        (if all { Removed::AllCovered } else { Removed::Elements(gone) }, added)
+    }
+
+    /// The deadline of the collections, under the event's own dot: see [`Draft::carried`]. One that
+    /// has passed stays with what it ended.
+    fn keep_collection_deadline(&self, effect: &mut (Vec<Element>, Vec<Added>)) {
+        if self.record.collections_since(self.now_ms) == Hlc::ZERO {
+            let deadlines = self.record.cells.get(&Path::Deadline);
+            self.set_collection_deadline(deadlines.and_then(Register::latest_ms), effect);
+        }
+    }
+
+    fn set_collection_deadline(
+        &self,
+        at_ms: Option<u64>,
+        (removed, added): &mut (Vec<Element>, Vec<Added>),
+    ) {
+        let Some(at_ms) = at_ms else { return };
+        let since = self.record.collections_since(self.now_ms);
+        if since != Hlc::ZERO {
+            // What the old deadline ended would be back without it.
+            let cells = self.record.cells.iter().filter(|(path, _)| path.kind().is_some());
+            for (path, register) in cells.filter(|(path, _)| **path != Path::Text) {
+                let ended = register.siblings.iter().filter(|s| !self.shows(path, s, since));
+                removed.extend(ended.flat_map(|sibling| elements_at(path, sibling)));
+            }
+        }
+        removed.extend(self.record.elements_of(&Path::Deadline));
+        added.push(added_deadline(&Path::Deadline, BaseId::Bottom, at_ms));
     }
 
     /// Replaces the deadlines of the visible siblings at `path`.
@@ -164,11 +226,33 @@ impl Draft<'_> {
     ) {
         let Some(register) = self.record.cells.get(path) else { return };
         for sibling in register.visible(self.now_ms) {
-            let base = sibling.base.id();
-            let is_deadline = |element: &Element| element.part == Part::Deadline;
-            removed.extend(elements_at(path, sibling).filter(is_deadline));
-            added.extend(at_ms.map(|at_ms| Added::Deadline { path: path.clone(), base, at_ms }));
+            let comes = sibling.time_ms().is_some_and(|at_ms| at_ms != NEVER);
+            if let Some(at_ms) = at_ms.or(comes.then_some(NEVER)) {
+                removed.extend(self.outlived(path, sibling));
+                let (path, base, covers) = (path.clone(), sibling.base.id(), self.seen_on(sibling));
+                added.push(Added::Deadline { path, base, at_ms, covers });
+            }
         }
+    }
+
+    /// What a deadline that is given now names of a sibling.
+    fn seen_on(&self, sibling: &Sibling) -> Context {
+        sibling.unexpired(self.now_ms).map(|(actor, entry)| entry.dot(actor)).collect()
+    }
+
+    /// The deadlines of a visible sibling, with the part of it that expired: without them it would
+    /// be back.
+    fn outlived<'a>(
+        &self,
+        path: &'a Path,
+        sibling: &'a Sibling,
+    ) -> impl Iterator<Item = Element> + use<'a> {
+        let now_ms = self.now_ms;
+        elements_at(path, sibling).filter(move |element| match element.part {
+            Part::Base => false,
+            Part::Increment => sibling.has_expired(element.dot, now_ms),
+            Part::Deadline => true,
+        })
     }
 
     /// The elements of every type but `kind`; the deadline of collections belongs to all of those.
@@ -189,20 +273,28 @@ impl Draft<'_> {
         siblings.flat_map(|(path, sibling)| elements_at(path, sibling)).collect()
     }
 
+    fn coming_collection_deadline(&self) -> Option<u64> {
+        self.record.collection_deadline_ms().filter(|&at_ms| at_ms > self.now_ms)
+    }
+
     fn shows_collection(&self) -> bool {
-        !self.record.collection_is_expired(self.now_ms)
-            && self.record.cells.iter().any(|(path, register)| {
-                !matches!(path, Path::Text | Path::Deadline)
-                    && register.shown(self.now_ms).is_some()
-            })
+        let mut paths = self.record.cells.keys();
+        paths.any(|path| {
+            !matches!(path, Path::Text | Path::Deadline)
+                && self.record.shown(path, self.now_ms).is_some()
+        })
     }
 
     /// Whether a cell of the shown collection is left when those at `touched` go.
     fn shows_beside(&self, kind: Kind, touched: &BTreeSet<&Path>) -> bool {
-        self.record.cells.iter().any(|(path, register)| {
+        self.record.cells.keys().any(|path| {
             path.kind() == Some(kind)
                 && !touched.contains(path)
-                && register.shown(self.now_ms).is_some()
+                && self.record.shown(path, self.now_ms).is_some()
         })
     }
+}
+
+fn added_deadline(path: &Path, base: BaseId, at_ms: u64) -> Added {
+    Added::Deadline { path: path.clone(), base, at_ms, covers: Context::new() }
 }

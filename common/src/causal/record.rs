@@ -6,12 +6,12 @@
 //! Invariant: no empty register; every element's dot is covered by the record's context or by the
 //! horizon of its slot.
 
+use super::cells::Cells;
 use super::context::{Context, Horizon};
 use super::position::Position;
 use super::register::{Base, BaseId, Register, Sibling};
 use crate::id::Dot;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// One copy of a key: what it has seen and what of that lives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Record {
     /// The events seen. With the horizon of the slot it is the *effective* context.
     pub context: Context,
     /// The elements, by path.
-    pub cells: BTreeMap<Path, Register>,
+    pub cells: Cells,
 }
 
 /// A Redis type.
@@ -124,19 +124,15 @@ impl Record {
 
     /// Keeps the elements whose dots `keep` says.
     pub(super) fn retain(&mut self, keep: impl Fn(Dot) -> bool) {
-        self.cells.retain(|_, register| {
-            register.retain(&keep);
-            !register.siblings.is_empty()
-        });
+        self.cells.change_all(|_, register| register.retain(&keep));
     }
 
     /// Removes one element; nothing happens if it is not there.
     pub(super) fn remove(&mut self, element: &Element) {
-        let Some(register) = self.cells.get_mut(&element.path) else { return };
-        register.remove(element.base, element.part, element.dot);
-        if register.siblings.is_empty() {
-            self.cells.remove(&element.path);
-        }
+        let gone = |register: &mut Register| {
+            register.remove(element.base, element.part, element.dot);
+        };
+        self.cells.change(&element.path, gone);
     }
 }
 
@@ -149,7 +145,7 @@ pub(super) fn elements_at<'a>(
     let live = sibling.base.live_dot().map(|dot| (Part::Base, dot));
     let increments = sibling.increments.iter();
     let increments = increments.map(|&(actor, entry)| (Part::Increment, entry.dot(actor)));
-    let deadlines = sibling.deadlines.iter().map(|&(dot, _)| (Part::Deadline, dot));
+    let deadlines = sibling.deadlines.iter().map(|deadline| (Part::Deadline, deadline.dot));
     let parts = live.into_iter().chain(increments).chain(deadlines);
     parts.map(move |(part, dot)| Element { path: path.clone(), base, part, dot })
 }
@@ -161,7 +157,7 @@ impl Register {
                 *live = *live && keep(*dot);
             }
             sibling.increments.retain(|&(actor, entry)| keep(entry.dot(actor)));
-            sibling.deadlines.retain(|&(dot, _)| keep(dot));
+            sibling.deadlines.retain(|deadline| keep(deadline.dot));
         }
         self.tidy();
     }
@@ -180,7 +176,7 @@ impl Register {
             Part::Increment => {
                 sibling.increments.retain(|&(actor, entry)| entry.dot(actor) != gone);
             }
-            Part::Deadline => sibling.deadlines.retain(|&(dot, _)| dot != gone),
+            Part::Deadline => sibling.deadlines.retain(|deadline| deadline.dot != gone),
         }
         self.tidy();
     }

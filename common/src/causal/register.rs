@@ -2,15 +2,24 @@
 //!
 //! A sibling is identified by its base: the event that set the value, or ⊥, the 0 that every absent
 //! key has, so that two first INCRs add up. Increments hang on a base, one running sum an actor;
-//! deadlines hang on the base that their issuer saw.
+//! deadlines hang on the base that their issuer saw, and name the increments that he saw on it.
+//!
+//! A sibling has one time at which it expires: the latest of its deadlines, of those that hold for
+//! something that lives (a deadline whose issuer saw nothing of what is left says nothing). On a
+//! value it takes the whole sibling. ⊥ is the same for a counter and for the next one after a DEL,
+//! so there it takes the increments that some deadline names, and the others stay.
 //!
 //! Invariant (canonical form, so that `Eq` is equality of the elements): siblings are sorted by
 //! base, increments by actor, deadlines by dot; a sibling without elements is not there; a dead
 //! base keeps its value only while an increment needs it as payload.
 
+use super::context::Context;
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
 use bytes::Bytes;
+
+/// The time of a deadline that never comes: PERSIST, as far as a concurrent deadline is concerned.
+pub const NEVER: u64 = u64::MAX;
 
 /// The concurrent siblings at one path of a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,8 +35,20 @@ pub struct Sibling {
     pub base: Base,
     /// Sorted by actor, one an actor.
     pub increments: Vec<(Actor, Increment)>,
-    /// Milliseconds since the Unix epoch, sorted by dot; among several the latest time counts.
-    pub deadlines: Vec<(Dot, u64)>,
+    /// Sorted by dot. There are several only where they were given concurrently.
+    pub deadlines: Vec<Deadline>,
+}
+
+/// One event's word on when a sibling expires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// The event.
+    pub dot: Dot,
+    /// Milliseconds since the Unix epoch; or [`NEVER`].
+    pub at_ms: u64,
+    /// The increments that its issuer saw here, by actor, each with its last clock. That he saw the
+    /// base is said by the sibling's identity.
+    pub covers: Context,
 }
 
 /// The value that a sibling starts from.
@@ -60,6 +81,8 @@ pub enum BaseId {
 pub struct Increment {
     /// The sum of the actor's increments since its entry began.
     pub sum: i128,
+    /// The clock of the first of them on ⊥, where an entry may begin again; zero on a value.
+    pub since: Hlc,
     /// The clock of the last of them: with the actor, the element's dot.
     pub last: Hlc,
 }
@@ -72,12 +95,18 @@ impl Register {
 
     /// The unexpired sibling with the highest clock: what a plain read shows.
     pub fn shown(&self, now_ms: u64) -> Option<&Sibling> {
-        self.visible(now_ms).max_by_key(|sibling| sibling.clock())
+        self.visible(now_ms).max_by_key(|sibling| sibling.clock(now_ms))
     }
 
     /// The siblings that have a value and have not expired.
     pub fn visible(&self, now_ms: u64) -> impl Iterator<Item = &Sibling> {
         self.siblings.iter().filter(move |sibling| sibling.is_visible(now_ms))
+    }
+
+    /// The same of the siblings that were written at or after `since`.
+    pub(super) fn shown_since(&self, since: Hlc, now_ms: u64) -> Option<&Sibling> {
+        let visible = self.visible(now_ms).filter(|sibling| sibling.is_since(since, now_ms));
+        visible.max_by_key(|sibling| sibling.clock(now_ms))
     }
 
     /// The sibling with this base, made if absent; its base is dead and empty then.
@@ -100,6 +129,17 @@ impl Register {
         });
     }
 
+    /// When something here is due to be removed.
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        self.siblings.iter().filter_map(Sibling::due_ms).min()
+    }
+
+    /// The latest deadline anywhere in it, [`NEVER`] if one never comes.
+    pub(super) fn latest_ms(&self) -> Option<u64> {
+        let deadlines = self.siblings.iter().flat_map(|sibling| &sibling.deadlines);
+        deadlines.map(|deadline| deadline.at_ms).max()
+    }
+
     fn find(&self, base: BaseId) -> Result<usize, usize> {
         self.siblings.binary_search_by_key(&base, |sibling| sibling.base.id())
     }
@@ -115,25 +155,89 @@ impl Sibling {
         Sibling { base, increments: Vec::new(), deadlines: Vec::new() }
     }
 
-    /// Its highest live dot, deadlines aside; `None` if it has no value to show.
-    pub fn clock(&self) -> Option<Dot> {
+    /// The highest live dot of what shows, deadlines aside; `None` if nothing does.
+    pub fn clock(&self, now_ms: u64) -> Option<Dot> {
+        let base = self.base.live_dot().filter(|_| !self.has_passed(now_ms));
+        self.unexpired(now_ms).map(|(actor, entry)| entry.dot(actor)).chain(base).max()
+    }
+
+    /// The same whether it has expired or not.
+    pub fn highest(&self) -> Option<Dot> {
         let increments = self.increments.iter().map(|&(actor, entry)| entry.dot(actor));
         increments.chain(self.base.live_dot()).max()
     }
 
-    /// When it expires: the latest of its deadlines.
+    /// When it expires, as Redis shows it: `None` if it never does, or only a part of it.
     pub fn deadline_ms(&self) -> Option<u64> {
-        self.deadlines.iter().map(|&(_, at_ms)| at_ms).max()
+        let at_ms = self.time_ms()?;
+        (at_ms != NEVER && self.is_reached_whole()).then_some(at_ms)
     }
 
-    /// Whether its deadline has passed.
+    /// When something here is due to be removed. Deadlines of nothing are due too.
+    pub fn due_ms(&self) -> Option<u64> {
+        if self.has_value() {
+            return self.time_ms().filter(|&at_ms| at_ms != NEVER);
+        }
+        let at_ms = self.deadlines.iter().map(|deadline| deadline.at_ms).max()?;
+        Some(if at_ms == NEVER { 0 } else { at_ms })
+    }
+
+    /// When what its deadlines reach expires: the latest of those that hold.
+    pub(super) fn time_ms(&self) -> Option<u64> {
+        let holding = self.deadlines.iter().filter(|deadline| self.holds(deadline));
+        holding.map(|deadline| deadline.at_ms).max()
+    }
+
+    /// Whether its deadlines reach all that lives in it.
+    pub(super) fn is_reached_whole(&self) -> bool {
+        self.increments.iter().all(|&(actor, entry)| self.reaches(entry.dot(actor)))
+    }
+
+    /// Whether an increment has expired. On a value none does but with the whole.
+    pub(super) fn has_expired(&self, increment: Dot, now_ms: u64) -> bool {
+        self.has_passed(now_ms) && self.reaches(increment)
+    }
+
+    /// Whether something that its issuer saw lives, if only as the beginning of a sum.
+    fn holds(&self, deadline: &Deadline) -> bool {
+        let mut increments = self.increments.iter();
+        self.base.live_dot().is_some()
+            || increments.any(|&(actor, entry)| {
+                let seen = deadline.covers.get(actor);
+                seen != Hlc::ZERO && seen >= entry.since
+            })
+    }
+
+    /// Whether its deadlines, such as hold, reach this increment.
+    fn reaches(&self, increment: Dot) -> bool {
+        self.base != Base::Bottom
+            || self.deadlines.iter().any(|deadline| deadline.covers.covers(increment))
+    }
+
+    fn has_passed(&self, now_ms: u64) -> bool {
+        self.time_ms().is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms)
+    }
+
+    /// The increments that have not expired.
+    pub(super) fn unexpired(&self, now_ms: u64) -> impl Iterator<Item = (Actor, Increment)> {
+        let passed = self.has_passed(now_ms);
+        let increments = self.increments.iter().copied();
+        increments.filter(move |&(actor, entry)| !passed || !self.reaches(entry.dot(actor)))
+    }
+
+    /// Whether it has a value, and all of it has expired.
     pub fn is_expired(&self, now_ms: u64) -> bool {
-        self.deadline_ms().is_some_and(|at_ms| at_ms <= now_ms)
+        self.has_passed(now_ms) && self.is_reached_whole()
     }
 
     /// Whether it has a value that has not expired. Deadlines without a value are orphans.
     pub fn is_visible(&self, now_ms: u64) -> bool {
         self.has_value() && !self.is_expired(now_ms)
+    }
+
+    /// Whether something of what shows was written at or after `since`.
+    pub(super) fn is_since(&self, since: Hlc, now_ms: u64) -> bool {
+        self.clock(now_ms).is_some_and(|dot| dot.hlc >= since)
     }
 
     /// Whether a base or an increment lives here.
@@ -156,10 +260,10 @@ impl Sibling {
     }
 
     /// Sets a deadline.
-    pub(super) fn set_deadline(&mut self, dot: Dot, at_ms: u64) {
-        match self.deadlines.binary_search_by_key(&dot, |&(dot, _)| dot) {
-            Ok(at) => self.deadlines[at].1 = at_ms,
-            Err(at) => self.deadlines.insert(at, (dot, at_ms)),
+    pub(super) fn set_deadline(&mut self, deadline: Deadline) {
+        match self.deadlines.binary_search_by_key(&deadline.dot, |known| known.dot) {
+            Ok(at) => self.deadlines[at] = deadline,
+            Err(at) => self.deadlines.insert(at, deadline),
         }
     }
 

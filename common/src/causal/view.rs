@@ -6,7 +6,8 @@
 
 use super::position::Position;
 use super::record::{Kind, Path, Record};
-use super::register::{Base, Register, Sibling};
+use super::register::{Base, NEVER, Register, Sibling};
+use crate::clock::Hlc;
 use crate::id::Dot;
 use bytes::Bytes;
 
@@ -43,9 +44,9 @@ impl Value {
 }
 
 impl Sibling {
-    /// The base with its increments added. A base that is no number counts as 0: INCR refuses such
-    /// a value before it gets here.
-    pub fn value(&self) -> Value {
+    /// The base with its unexpired increments added. A base that is no number counts as 0: INCR
+    /// refuses such a value before it gets here.
+    pub fn value(&self, now_ms: u64) -> Value {
         if self.increments.is_empty() {
             return Value::Bytes(self.base.value());
         }
@@ -53,7 +54,7 @@ impl Sibling {
             Base::Bottom => 0,
             Base::Value { value, .. } => parse_i64(value).unwrap_or(0),
         };
-        let sums = self.increments.iter().map(|(_, entry)| entry.sum);
+        let sums = self.unexpired(now_ms).map(|(_, entry)| entry.sum);
         let total = sums.fold(i128::from(start), i128::saturating_add);
         Value::Integer(total.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
     }
@@ -66,20 +67,28 @@ fn parse_i64(bytes: &[u8]) -> Option<i64> {
 impl Record {
     /// The type that shows; `None` if the key is absent.
     pub fn kind(&self, now_ms: u64) -> Option<Kind> {
-        let collections = !self.collection_is_expired(now_ms);
+        let since = self.collections_since(now_ms);
         if let Some(kind) = self.only_kind() {
-            // The first cell that shows decides: a large collection is not walked.
-            let shows = (kind == Kind::Text || collections)
-                && self.cells.iter().any(|(path, register)| {
-                    path.kind().is_some() && register.shown(now_ms).is_some()
-                });
+            // The first cell that shows decides: a large collection is not walked. Nor is one that
+            // has expired.
+            if kind != Kind::Text && self.cells.newest() < since {
+                return None;
+            }
+            let shows = self.cells.iter().any(|(path, register)| {
+                path.kind().is_some() && shown_in(path, register, since, now_ms).is_some()
+            });
             return shows.then_some(kind);
         }
         let shown = self.cells.iter().filter_map(|(path, register)| {
-            let kind = path.kind().filter(|&kind| kind == Kind::Text || collections)?;
-            Some((register.shown(now_ms)?.clock()?, kind))
+            let shown = shown_in(path, register, since, now_ms)?;
+            Some((shown.clock(now_ms)?, path.kind()?))
         });
         shown.max().map(|(_, kind)| kind)
+    }
+
+    /// What a cell or the string shows, whatever type the key shows.
+    pub fn shown(&self, path: &Path, now_ms: u64) -> Option<&Sibling> {
+        shown_in(path, self.cells.get(path)?, self.collections_since(now_ms), now_ms)
     }
 
     /// The type of all cells, when they are of one: nearly always. Paths are ordered by type, with
@@ -98,7 +107,7 @@ impl Record {
         let register = self.cells.get(&Path::Text)?;
         let shown = register.shown(now_ms)?;
         Some(TextView {
-            value: shown.value(),
+            value: shown.value(now_ms),
             deadline_ms: shown.deadline_ms(),
             siblings: register.visible(now_ms).count(),
         })
@@ -108,14 +117,15 @@ impl Record {
     pub fn deadline_ms(&self, now_ms: u64) -> Option<u64> {
         match self.kind(now_ms)? {
             Kind::Text => self.cells.get(&Path::Text)?.shown(now_ms)?.deadline_ms(),
-            _ => self.collection_deadline_ms(),
+            // What shows after the deadline was written after it.
+            _ => self.collection_deadline_ms().filter(|&at_ms| at_ms > now_ms),
         }
     }
 
     /// The fields of the hash that shows, by name; none if another type does.
     pub fn fields(&self, now_ms: u64) -> impl Iterator<Item = (&Bytes, Value)> {
-        self.shown_cells(Kind::Hash, now_ms).filter_map(|(path, shown)| match path {
-            Path::Field(field) => Some((field, shown.value())),
+        self.shown_cells(Kind::Hash, now_ms).filter_map(move |(path, shown)| match path {
+            Path::Field(field) => Some((field, shown.value(now_ms))),
             _ => None,
         })
     }
@@ -125,7 +135,7 @@ impl Record {
         if self.kind(now_ms) != Some(Kind::Hash) {
             return None;
         }
-        Some(self.cells.get(&Path::Field(field.clone()))?.shown(now_ms)?.value())
+        Some(self.shown(&Path::Field(field.clone()), now_ms)?.value(now_ms))
     }
 
     /// The members of the set that shows, by name.
@@ -153,12 +163,12 @@ impl Record {
     }
 
     /// How many elements the collection has that shows; 0 if another type does. A walk only where
-    /// elements can be there that do not show: fields with deadlines, several types in one key.
+    /// elements can be there that do not show: expired fields, several types in one key.
     pub fn len(&self, kind: Kind, now_ms: u64) -> usize {
         match self.kind(now_ms) {
             Some(shown) if shown != kind => 0,
             None => 0,
-            Some(_) if kind != Kind::Hash && self.only_kind() == Some(kind) => {
+            Some(_) if self.only_kind() == Some(kind) && !self.has_hidden(now_ms) => {
                 self.cells.len() - usize::from(self.cells.contains_key(&Path::Deadline))
             }
             Some(_) => self.shown_cells(kind, now_ms).count(),
@@ -166,23 +176,32 @@ impl Record {
     }
 
     /// The earliest time at which something in it expires: when the sweep should look again.
+    /// Deadlines of nothing are due at their time, and at 0 if that never comes.
     pub fn min_deadline_ms(&self) -> Option<u64> {
-        // Strings and fields have deadlines of their own, elements of other types have not.
-        let texts_and_fields = self.cells.range(..Path::Member(Bytes::new()));
-        let collections = self.cells.get(&Path::Deadline);
-        let registers = texts_and_fields.map(|(_, register)| register).chain(collections);
-        let siblings = registers.flat_map(|register| &register.siblings);
-        siblings.filter_map(Sibling::deadline_ms).min()
+        self.cells.due_ms()
     }
 
-    /// The deadline of the collections in it.
+    /// The deadline of the collections in it; `None` if it never comes.
     pub(super) fn collection_deadline_ms(&self) -> Option<u64> {
-        let register = self.cells.get(&Path::Deadline)?;
-        register.siblings.iter().filter_map(Sibling::deadline_ms).max()
+        self.cells.get(&Path::Deadline)?.latest_ms().filter(|&at_ms| at_ms != NEVER)
     }
 
-    pub(super) fn collection_is_expired(&self, now_ms: u64) -> bool {
-        self.collection_deadline_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    /// The clock that a cell of a collection must have reached to show: zero until the deadline has
+    /// passed. Whoever writes at the deadline's time or later finds nothing there and begins anew, so
+    /// what he writes is not reached. A time that was past when it was given ends what was before.
+    pub(super) fn collections_since(&self, now_ms: u64) -> Hlc {
+        let Some(at_ms) = self.collection_deadline_ms().filter(|&at_ms| at_ms <= now_ms) else {
+            return Hlc::ZERO;
+        };
+        let siblings = self.cells.get(&Path::Deadline).into_iter().flat_map(|r| &r.siblings);
+        let given = siblings.flat_map(|sibling| &sibling.deadlines).map(|d| d.dot.hlc);
+        given.fold(Hlc::new(at_ms, 0), Hlc::max)
+    }
+
+    /// Whether a cell may be there that does not show.
+    fn has_hidden(&self, now_ms: u64) -> bool {
+        self.collections_since(now_ms) != Hlc::ZERO
+            || self.cells.fields_due_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
     fn shown_cells(
@@ -190,10 +209,26 @@ impl Record {
         kind: Kind,
         now_ms: u64,
     ) -> impl DoubleEndedIterator<Item = (&Path, &Sibling)> {
-        let cells: Option<_> = (self.kind(now_ms) == Some(kind)).then_some(&self.cells);
+        let since = self.collections_since(now_ms);
+        let cells: Option<_> = (self.kind(now_ms) == Some(kind)).then(|| self.cells.iter());
         cells.into_iter().flatten().filter(move |(path, _)| path.kind() == Some(kind)).filter_map(
-            move |(path, register): (&Path, &Register)| Some((path, register.shown(now_ms)?)),
+            move |(path, register): (&Path, &Register)| {
+                Some((path, shown_in(path, register, since, now_ms)?))
+            },
         )
+    }
+}
+
+fn shown_in<'a>(
+    path: &Path,
+    register: &'a Register,
+    collections_since: Hlc,
+    now_ms: u64,
+) -> Option<&'a Sibling> {
+    match path {
+        Path::Text => register.shown(now_ms),
+        _ if collections_since == Hlc::ZERO => register.shown(now_ms),
+        _ => register.shown_since(collections_since, now_ms),
     }
 }
 

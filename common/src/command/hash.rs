@@ -50,7 +50,7 @@ fn set(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(), 
 }
 
 fn shows(record: &Record, path: &Path, view_ms: u64) -> bool {
-    record.cells.get(path).is_some_and(|register| register.shown(view_ms).is_some())
+    record.shown(path, view_ms).is_some()
 }
 
 /// `HGET key field`

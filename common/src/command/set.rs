@@ -44,7 +44,7 @@ fn add(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(), 
 }
 
 fn shows(record: &Record, path: &Path, view_ms: u64) -> bool {
-    record.cells.get(path).is_some_and(|register| register.shown(view_ms).is_some())
+    record.shown(path, view_ms).is_some()
 }
 
 /// `SMEMBERS key`

@@ -4,7 +4,7 @@
 //! a boxed record, never approximated.
 
 use super::table::{Counter, Draft, Entry, INLINE_BYTES_MAX, NewPayload, Payload};
-use crate::causal::{Base, Context, Increment, Path, Record, Register, Sibling};
+use crate::causal::{Base, Context, Deadline, Increment, Path, Record, Register, Sibling};
 use crate::clock::Hlc;
 use crate::command::number::parse_i64;
 use crate::id::{Actor, Dot};
@@ -72,7 +72,7 @@ pub fn unpack(entry: &Entry, actors: &Actors) -> Record {
     }
     let actor = actors.get(entry.actor());
     let dot = |hlc: Hlc| Dot { hlc, actor };
-    let (base_hlc, deadline_hlc) = entry.dots();
+    let (base_hlc, _) = entry.dots();
     let value = |value: Bytes| Base::Value { dot: dot(base_hlc), live: true, value };
     let mut increments = Vec::new();
     let base = match entry.payload() {
@@ -80,15 +80,20 @@ pub fn unpack(entry: &Entry, actors: &Actors) -> Record {
         Payload::Shared(bytes) => value(bytes.clone()),
         Payload::Counter(counter) => {
             let sum = i128::from(counter.sum);
-            increments.push((actor, Increment { sum, last: counter.last }));
+            increments.push((actor, Increment { sum, since: counter.since, last: counter.last }));
             counter.base.map_or(Base::Bottom, |base| value(Bytes::from(base.to_string())))
         }
         Payload::Tombstone | Payload::Record(_) => {
             return Record { context: Context::single(dot(entry.hlc())), ..Record::default() };
         }
     };
-    let deadlines =
-        entry.deadline_ms().zip(deadline_hlc).map(|(ms, hlc)| (dot(hlc), ms)).into_iter().collect();
+    // A deadline of one history names all that there is to name.
+    let deadline = entry.deadline().map(|(at_ms, hlc)| Deadline {
+        dot: dot(hlc),
+        at_ms,
+        covers: increments.iter().map(|&(by, entry): &(Actor, Increment)| entry.dot(by)).collect(),
+    });
+    let deadlines = deadline.into_iter().collect();
     let register = Register { siblings: vec![Sibling { base, increments, deadlines }] };
     Record {
         context: Context::single(dot(entry.hlc())),
@@ -135,27 +140,35 @@ fn small(record: &Record, actors: &Actors) -> Option<Small> {
     }
     let register = record.cells.get(&Path::Text).filter(|_| record.cells.len() == 1)?;
     let [sibling] = &register.siblings[..] else { return None };
-    let highest = sibling.clock()?;
+    let highest = sibling.highest()?;
     let actor = seen.unwrap_or(highest).actor;
     let deadline = match &sibling.deadlines[..] {
         [] => None,
-        [(dot, ms)] if dot.actor == actor => Some((*ms, dot.hlc)),
+        [Deadline { dot, at_ms, covers }] if dot.actor == actor => {
+            let named = sibling.increments.iter().map(|&(by, entry)| entry.dot(by));
+            if !covers.iter().eq(named) {
+                return None;
+            }
+            Some((*at_ms, dot.hlc))
+        }
         _ => return None,
     };
     let (base_hlc, payload) = match (&sibling.base, &sibling.increments[..]) {
         (Base::Value { dot, live: true, value }, []) if dot.actor == actor => {
             (dot.hlc, text_payload(value))
         }
-        (base, [(by, Increment { sum, last })]) if *by == actor => {
+        (base, [(by, Increment { sum, since, last })]) if *by == actor => {
             let sum = i64::try_from(*sum).ok()?;
             let (base, base_hlc) = match base {
                 Base::Bottom => (None, *last),
-                Base::Value { dot, live: true, value } if dot.actor == actor => {
+                Base::Value { dot, live: true, value }
+                    if dot.actor == actor && *since == Hlc::ZERO =>
+                {
                     (Some(parse_i64(value)?), dot.hlc)
                 }
                 Base::Value { .. } => return None,
             };
-            (base_hlc, NewPayload::Counter(Counter { base, sum, last: *last }))
+            (base_hlc, NewPayload::Counter(Counter { base, sum, since: *since, last: *last }))
         }
         _ => return None,
     };

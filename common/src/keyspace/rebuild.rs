@@ -55,7 +55,7 @@ pub fn steps(record: &Record, view_ms: u64) -> Vec<Step> {
             steps.push(cells(fields().map(|(f, value)| (path(f), value.to_bytes())).collect()));
             let mut deadlines: BTreeMap<u64, Vec<Path>> = BTreeMap::new();
             for path in fields().map(|(field, _)| path(field)) {
-                let shown = record.cells.get(&path).and_then(|register| register.shown(view_ms));
+                let shown = record.shown(&path, view_ms);
                 if let Some(ms) = shown.and_then(Sibling::deadline_ms) {
                     deadlines.entry(ms).or_default().push(path);
                 }

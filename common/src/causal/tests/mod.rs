@@ -7,14 +7,14 @@
 //! A failing case prints its seed. `KINRING_CASES=1 KINRING_SEED=<seed>` runs it again, and a large
 //! `KINRING_CASES` makes a long run.
 
+mod deadlines;
 mod examples;
-
+mod expiry;
 mod floors;
 mod joins;
 mod oracle;
 mod positions;
 mod rng;
 mod semantics;
-
 mod slot;
 mod world;

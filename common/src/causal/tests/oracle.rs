@@ -4,7 +4,7 @@
 //! facts; what lives for someone who knows a set of events is what one of them added and none of
 //! them killed. No contexts, no registers, no joins: a join here is the union of two sets.
 
-use crate::causal::{Base, BaseId, Change, Element, Kind, Part, Path, Record, Value};
+use crate::causal::{Base, BaseId, Change, Element, Kind, NEVER, Part, Path, Record, Value};
 use crate::clock::Hlc;
 use crate::id::Dot;
 use bytes::Bytes;
@@ -29,6 +29,12 @@ pub struct Fact {
     pub element: Element,
     pub what: What,
     pub by: usize,
+    /// The events that its issuer had seen, its own among them.
+    pub saw: Set,
+    /// Of a deadline, the values of its sibling that showed to its issuer.
+    pub meant: Set,
+    /// Of a sum, the events that it adds up.
+    pub parts: Set,
     pub killers: Set,
 }
 
@@ -62,17 +68,35 @@ impl History {
     pub fn mint(&mut self, known: Set, cut: Hlc, change: &Change, dot: Dot, now_ms: u64) -> usize {
         let id = self.events.len();
         assert!(id < Set::BITS as usize, "the world is too long for its sets");
-        let (kills, adds) = effect(&self.live(known, cut), change, dot, now_ms);
+        let live = self.live(known, cut);
+        let (kills, adds) = effect(&live, change, dot, now_ms);
+        let presented = presented(&live, now_ms);
+        let before: Vec<(Set, Set)> = adds
+            .iter()
+            .map(|(path, base, _)| {
+                let here = |group: &&Group| group.path == path && group.base == *base;
+                let group = presented.iter().find(here);
+                let values = || group.into_iter().flat_map(|group| &group.facts);
+                let own = values().find(|fact| is_own_sum(fact, dot));
+                let meant = values().fold(0, |meant, fact| meant | 1 << fact.by);
+                (meant, own.map_or(0, |own| own.parts))
+            })
+            .collect();
+        let id_bit: Set = 1 << id;
         for fact in &mut self.facts {
             let seen = known >> fact.by & 1 == 1;
             if seen && kills.as_ref().is_none_or(|kills| kills.contains(&fact.element)) {
                 fact.killers |= 1 << id;
             }
         }
-        self.facts.extend(adds.into_iter().map(|(path, base, what)| Fact {
+        let adds = adds.into_iter().zip(before);
+        self.facts.extend(adds.map(|((path, base, what), (meant, parts))| Fact {
             element: Element { path, base, part: what.part(), dot },
             what,
             by: id,
+            saw: known | id_bit,
+            meant: meant | id_bit,
+            parts: parts | id_bit,
             killers: 0,
         }));
         self.events.push(Event { dot, seen: known });
@@ -97,12 +121,70 @@ impl What {
 }
 
 /// A sibling: the facts that share a path and a base.
+///
+/// A deadline speaks of what its issuer had seen. It counts as long as any of that lives; the latest
+/// that counts is the sibling's time. A value's identity is its event, so whoever gave it a deadline
+/// meant all of it; ⊥ is everybody's, so there only those increments go that some deadline's issuer
+/// had seen.
 pub struct Group<'a> {
     pub path: &'a Path,
     pub base: BaseId,
+    /// Of the values that have not expired.
     pub clock: Option<Dot>,
-    pub deadline_ms: Option<u64>,
+    /// Bases and sums that have not expired.
     pub facts: Vec<&'a Fact>,
+    /// Those that have.
+    pub expired: Vec<&'a Fact>,
+    pub deadlines: Vec<&'a Fact>,
+    /// The latest deadline that counts.
+    pub time: Option<u64>,
+    /// Whether it has come.
+    pub passed: bool,
+    /// Whether that is the end of all that lives here.
+    pub whole: bool,
+}
+
+impl Fact {
+    /// Whether this fact's issuer had seen the event of that one.
+    pub fn saw(&self, other: &Fact) -> bool {
+        self.saw >> other.by & 1 == 1
+    }
+}
+
+impl<'a> Group<'a> {
+    pub fn new(path: &'a Path, base: BaseId, all: &[&'a Fact], now_ms: u64) -> Group<'a> {
+        let of_group = |fact: &&&Fact| fact.element.path == *path && fact.element.base == base;
+        let all: Vec<&Fact> = all.iter().filter(of_group).copied().collect();
+        let (deadlines, values): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|fact| deadline_in(fact).is_some());
+        let counts = |deadline: &&&Fact| {
+            // A sum goes on with what was seen of it.
+            values.iter().any(|value| deadline.meant & value.parts != 0)
+        };
+        let time = deadlines.iter().filter(counts).filter_map(|fact| deadline_in(fact)).max();
+        let reached = |value: &&Fact| {
+            base != BaseId::Bottom || deadlines.iter().any(|deadline| deadline.saw(value))
+        };
+        let whole = values.iter().all(reached);
+        let passed = time.is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms);
+        let (expired, facts): (Vec<_>, Vec<_>) =
+            values.into_iter().partition(|value| passed && reached(value));
+        let clock = facts.iter().map(|fact| fact.element.dot).max();
+        Group { path, base, clock, facts, expired, deadlines, time, passed, whole }
+    }
+
+    pub fn deadline_ms(&self) -> Option<u64> {
+        self.time.filter(|&at_ms| at_ms != NEVER && self.whole)
+    }
+
+    fn holds(&self, fact: &Fact) -> bool {
+        *self.path == fact.element.path && self.base == fact.element.base
+    }
+
+    /// What goes when this sibling gets other deadlines: the old ones, and what they had ended.
+    fn given_up(&self) -> impl Iterator<Item = Element> {
+        self.deadlines.iter().chain(&self.expired).map(|fact| fact.element.clone())
+    }
 }
 
 impl Group<'_> {
@@ -127,6 +209,10 @@ impl Group<'_> {
     }
 }
 
+fn is_own_sum(fact: &Fact, dot: Dot) -> bool {
+    fact.element.part == Part::Increment && fact.element.dot.actor == dot.actor
+}
+
 fn sum_of(fact: &Fact) -> Option<i128> {
     match fact.what {
         What::Sum { sum, .. } => Some(sum),
@@ -134,32 +220,39 @@ fn sum_of(fact: &Fact) -> Option<i128> {
     }
 }
 
-/// The siblings that show or stand behind what shows: with a value, not expired.
+/// The siblings that show or stand behind what shows: with a value that has not expired.
 pub fn presented<'a>(live: &[&'a Fact], now_ms: u64) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group> = Vec::new();
+    let mut named: Vec<(&Path, BaseId)> = Vec::new();
     for &fact in live {
-        let (path, base) = (&fact.element.path, fact.element.base);
-        let at = groups.iter().position(|group| group.path == path && group.base == base);
-        let at = at.unwrap_or_else(|| {
-            let facts = Vec::new();
-            groups.push(Group { path, base, clock: None, deadline_ms: None, facts });
-            groups.len() - 1
-        });
-        let group = &mut groups[at];
-        match fact.what {
-            What::Deadline(at_ms) => group.deadline_ms = group.deadline_ms.max(Some(at_ms)),
-            _ => group.clock = group.clock.max(Some(fact.element.dot)),
+        let name = (&fact.element.path, fact.element.base);
+        if !named.contains(&name) {
+            named.push(name);
         }
-        group.facts.push(fact);
     }
-    let of_collections = groups.iter().find(|group| *group.path == Path::Deadline);
-    let of_collections = of_collections.and_then(|group| group.deadline_ms);
-    groups.retain(|group| {
-        let inherited = of_collections.filter(|_| *group.path != Path::Text);
-        let passed = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= now_ms);
-        group.clock.is_some() && !passed(group.deadline_ms) && !passed(inherited)
-    });
-    groups
+    let groups = named.into_iter().map(|(path, base)| Group::new(path, base, live, now_ms));
+    let shows = |group: &Group| *group.path == Path::Text || !is_ended(live, group.clock, now_ms);
+    groups.filter(|group| group.clock.is_some() && shows(group)).collect()
+}
+
+/// Whether what was last written at `clock` ended with the collections' deadline: it was written
+/// before that time, or before somebody gave the collections a time that was past.
+fn is_ended(live: &[&Fact], clock: Option<Dot>, now_ms: u64) -> bool {
+    let time = collection_time(live).filter(|&at_ms| at_ms != NEVER && at_ms <= now_ms);
+    let given = live.iter().filter(|fact| fact.element.path == Path::Deadline);
+    let given = given.map(|fact| fact.element.dot.hlc).max();
+    let clock = clock.map(|dot| dot.hlc);
+    time.is_some_and(|at_ms| clock < given || clock.is_none_or(|hlc| hlc.wall_ms() < at_ms))
+}
+
+/// Whether the collections' deadline has passed.
+fn has_passed(time: Option<u64>, now_ms: u64) -> bool {
+    time.is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms)
+}
+
+/// The latest deadline given to the collections.
+fn collection_time(live: &[&Fact]) -> Option<u64> {
+    let deadlines = live.iter().filter(|fact| fact.element.path == Path::Deadline);
+    deadlines.filter_map(|fact| deadline_in(fact)).max()
 }
 
 pub fn kind(presented: &[Group]) -> Option<Kind> {
@@ -170,15 +263,14 @@ pub fn shown<'a, 'b>(presented: &'b [Group<'a>], path: &Path) -> Option<&'b Grou
     presented.iter().filter(|group| group.path == path).max_by_key(|group| group.clock)
 }
 
-fn deadline_of_key(live: &[&Fact], presented: &[Group]) -> Option<u64> {
+fn deadline_of_key(live: &[&Fact], presented: &[Group], now_ms: u64) -> Option<u64> {
     if kind(presented)? == Kind::Text {
-        return shown(presented, &Path::Text)?.deadline_ms;
+        return shown(presented, &Path::Text)?.deadline_ms();
     }
-    let deadlines = live.iter().filter(|fact| fact.element.path == Path::Deadline);
-    deadlines.filter_map(|fact| deadline_in(fact)).max()
+    collection_time(live).filter(|&at_ms| at_ms != NEVER && at_ms > now_ms)
 }
 
-fn deadline_in(fact: &Fact) -> Option<u64> {
+pub fn deadline_in(fact: &Fact) -> Option<u64> {
     match fact.what {
         What::Deadline(at_ms) => Some(at_ms),
         _ => None,
@@ -195,17 +287,27 @@ fn effect(live: &[&Fact], change: &Change, dot: Dot, now_ms: u64) -> Effect {
     };
     match change {
         Change::Replace { value, deadline_ms } => set(value, *deadline_ms),
-        Change::Keep { value } => set(value, deadline_of_key(live, &presented)),
+        Change::Keep { value } => set(value, deadline_of_key(live, &presented, now_ms)),
         Change::Clear => (None, Vec::new()),
-        Change::Expire => expire(live, &presented),
-        Change::Increment { path, by } => increment(live, &presented, path, *by, dot),
+        Change::Expire => expire(live, &presented, now_ms),
+        Change::Increment { path, by } => increment(live, &presented, path, *by, dot, now_ms),
         Change::Deadline(at_ms) => {
             let reached = |group: &Group| *group.path == Path::Text;
             let (mut kills, mut adds) = set_deadlines(&presented, reached, *at_ms);
             if presented.iter().any(|group| *group.path != Path::Text) {
-                kills.extend(elements(live, |path| *path == Path::Deadline));
-                let what = at_ms.map(What::Deadline);
-                adds.extend(what.map(|what| (Path::Deadline, BaseId::Bottom, what)));
+                let time = collection_time(live);
+                let passed = has_passed(time, now_ms);
+                let given = at_ms.or(persisted(time.filter(|_| !passed)));
+                if given.is_some() && passed {
+                    // What has ended goes, or it would be back.
+                    let shows = |fact: &&&Fact| {
+                        presented.iter().any(|group| group.holds(fact))
+                            || fact.element.path == Path::Text
+                    };
+                    let ended = live.iter().filter(|fact| !shows(fact));
+                    kills.extend(ended.map(|fact| fact.element.clone()));
+                }
+                collection_deadline(live, given, &mut kills, &mut adds);
             }
             (Some(kills), adds)
         }
@@ -215,7 +317,9 @@ fn effect(live: &[&Fact], change: &Change, dot: Dot, now_ms: u64) -> Effect {
             let (kills, adds) = set_deadlines(&presented, reached, *deadline_ms);
             (Some(kills), adds)
         }
-        Change::Cells { kind, put, remove } => cells(live, &presented, *kind, put, remove, dot),
+        Change::Cells { kind, put, remove } => {
+            cells(live, &presented, (*kind, put, remove), dot, now_ms)
+        }
     }
 }
 
@@ -229,32 +333,46 @@ fn foreign(path: &Path, kind: Kind) -> bool {
     path.kind().map_or(kind == Kind::Text, |other| other != kind)
 }
 
-fn expire(live: &[&Fact], presented: &[Group]) -> Effect {
+fn expire(live: &[&Fact], presented: &[Group], now_ms: u64) -> Effect {
     if presented.is_empty() {
         return (None, Vec::new());
     }
-    let collection = presented.iter().any(|group| *group.path != Path::Text);
-    let stays = |fact: &Fact| {
-        let Element { path, base, .. } = &fact.element;
-        presented.iter().any(|group| group.path == path && group.base == *base)
-            || *path == Path::Deadline && collection
+    let collection = presented.iter().any(|group| *group.path != Path::Text)
+        && !has_passed(collection_time(live), now_ms);
+    let stays = |fact: &&&Fact| {
+        let same = |kept: &&Fact| kept.element == fact.element;
+        presented.iter().any(|group| {
+            // Once their time has come they have no more to end.
+            let in_force = !group.passed && group.deadlines.iter().any(same);
+            group.facts.iter().any(same) || in_force
+        }) || fact.element.path == Path::Deadline && collection
     };
     let gone = live.iter().filter(|fact| !stays(fact));
     (Some(gone.map(|fact| fact.element.clone()).collect()), Vec::new())
 }
 
-fn increment(live: &[&Fact], presented: &[Group], path: &Path, by: i64, dot: Dot) -> Effect {
-    let own =
-        |fact: &Fact| fact.element.part == Part::Increment && fact.element.dot.actor == dot.actor;
+fn increment(
+    live: &[&Fact],
+    presented: &[Group],
+    path: &Path,
+    by: i64,
+    dot: Dot,
+    now_ms: u64,
+) -> Effect {
+    let own = |fact: &Fact| is_own_sum(fact, dot);
     let first = What::Sum { payload: Bytes::new(), sum: by.into() };
     if kind(presented) != path.kind() {
         return (None, vec![(path.clone(), BaseId::Bottom, first)]);
     }
     let other = |at: &Path| foreign(at, path.kind().expect("text or field"));
-    let mut kills = elements(live, other);
+    let (mut kills, mut adds) = (elements(live, other), Vec::new());
+    if *path != Path::Text && !has_passed(collection_time(live), now_ms) {
+        collection_deadline(live, collection_time(live), &mut kills, &mut adds);
+    }
     let Some(shown) = shown(presented, path) else {
         kills.extend(elements(live, |at| at == path));
-        return (Some(kills), vec![(path.clone(), BaseId::Bottom, first)]);
+        adds.push((path.clone(), BaseId::Bottom, first));
+        return (Some(kills), adds);
     };
     let here = live.iter().filter(|fact| fact.element.path == *path);
     let gone = here.filter(|fact| fact.element.base != shown.base || own(fact));
@@ -265,7 +383,33 @@ fn increment(live: &[&Fact], presented: &[Group], path: &Path, by: i64, dot: Dot
         BaseId::Bottom => Bytes::new(),
         BaseId::Value(_) => shown.payload(),
     };
-    (Some(kills), vec![(path.clone(), shown.base, What::Sum { payload, sum })])
+    adds.push((path.clone(), shown.base, What::Sum { payload, sum }));
+    // The deadline of all that was seen is the deadline of what is added to it.
+    let ahead = shown.time.filter(|&at_ms| at_ms == NEVER || at_ms > now_ms);
+    if shown.whole || ahead.is_none() {
+        kills.extend(shown.given_up());
+    }
+    let kept = ahead.filter(|_| shown.whole).map(What::Deadline);
+    adds.extend(kept.map(|what| (path.clone(), shown.base, what)));
+    (Some(kills), adds)
+}
+
+/// What PERSIST says where there is a deadline that comes.
+fn persisted(time: Option<u64>) -> Option<u64> {
+    time.filter(|&at_ms| at_ms != NEVER).map(|_| NEVER)
+}
+
+/// The collections' deadlines give way to this one, if there is one.
+fn collection_deadline(
+    live: &[&Fact],
+    time: Option<u64>,
+    kills: &mut Vec<Element>,
+    adds: &mut Vec<(Path, BaseId, What)>,
+) {
+    if let Some(at_ms) = time {
+        kills.extend(elements(live, |path| *path == Path::Deadline));
+        adds.push((Path::Deadline, BaseId::Bottom, What::Deadline(at_ms)));
+    }
 }
 
 fn set_deadlines(
@@ -275,10 +419,10 @@ fn set_deadlines(
 ) -> (Vec<Element>, Vec<(Path, BaseId, What)>) {
     let (mut kills, mut adds) = (Vec::new(), Vec::new());
     for group in presented.iter().filter(|group| reached(group)) {
-        let old = group.facts.iter().filter(|fact| deadline_in(fact).is_some());
-        kills.extend(old.map(|fact| fact.element.clone()));
-        let what = at_ms.map(What::Deadline);
-        adds.extend(what.map(|what| (group.path.clone(), group.base, what)));
+        if let Some(at_ms) = at_ms.or(persisted(group.time)) {
+            kills.extend(group.given_up());
+            adds.push((group.path.clone(), group.base, What::Deadline(at_ms)));
+        }
     }
     (kills, adds)
 }
@@ -286,10 +430,9 @@ fn set_deadlines(
 fn cells(
     live: &[&Fact],
     presented: &[Group],
-    of: Kind,
-    put: &[(Path, Bytes)],
-    remove: &[Path],
+    (of, put, remove): (Kind, &[(Path, Bytes)], &[Path]),
     dot: Dot,
+    now_ms: u64,
 ) -> Effect {
     let is_put = |path: &Path| put.iter().any(|(at, _)| at == path);
     let mut adds: Vec<(Path, BaseId, What)> = Vec::new();
@@ -304,7 +447,11 @@ fn cells(
     if kind(presented) != Some(of) || nothing_left {
         return (None, adds);
     }
-    (Some(elements(live, |path| touched(path) || foreign(path, of))), adds)
+    let mut kills = elements(live, |path| touched(path) || foreign(path, of));
+    if !put.is_empty() && !has_passed(collection_time(live), now_ms) {
+        collection_deadline(live, collection_time(live), &mut kills, &mut adds);
+    }
+    (Some(kills), adds)
 }
 
 /// What a record holds, element by element, in the order of the elements.
@@ -319,8 +466,8 @@ pub fn flat(record: &Record) -> Vec<(Element, What)> {
             }
             Part::Deadline => {
                 let mut deadlines = sibling.deadlines.iter();
-                let found = deadlines.find(|(dot, _)| *dot == element.dot);
-                What::Deadline(found.expect("its own element").1)
+                let found = deadlines.find(|deadline| deadline.dot == element.dot);
+                What::Deadline(found.expect("its own element").at_ms)
             }
         };
         (element, what)
@@ -338,7 +485,7 @@ pub fn assert_canonical(record: &Record) {
         for sibling in &register.siblings {
             assert!(sibling.has_value() || !sibling.deadlines.is_empty(), "no empty sibling");
             assert!(sibling.increments.is_sorted_by(|a, b| a.0 < b.0));
-            assert!(sibling.deadlines.is_sorted_by(|a, b| a.0 < b.0));
+            assert!(sibling.deadlines.is_sorted_by(|a, b| a.dot < b.dot));
             if let Base::Value { value, .. } = &sibling.base {
                 assert!(sibling.has_value() || value.is_empty(), "an orphan has no payload");
             }

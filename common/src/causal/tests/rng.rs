@@ -49,7 +49,7 @@ fn mix(mut z: u64) -> u64 {
 
 /// Checks a law for every seed of this run.
 pub fn for_all(law: impl Fn(&mut Rng)) {
-    let cases = setting("KINRING_CASES").unwrap_or(5_000);
+    let cases = cases();
     let first = setting("KINRING_SEED").unwrap_or(0);
     for seed in first..first + cases {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| law(&mut Rng::new(seed)))) {
@@ -57,6 +57,11 @@ pub fn for_all(law: impl Fn(&mut Rng)) {
             resume_unwind(panic);
         }
     }
+}
+
+/// How many cases a law runs.
+pub fn cases() -> u64 {
+    setting("KINRING_CASES").unwrap_or(5_000)
 }
 
 fn setting(name: &str) -> Option<u64> {

@@ -32,7 +32,7 @@ pub struct Slot {
     pub nodes: Vec<Holder>,
     pub histories: [History; KEYS],
     actors: Vec<Actor>,
-    now_ms: u64,
+    pub now_ms: u64,
     net: Vec<(usize, Parcel)>,
     round: Option<Round>,
     menu: Menu,
@@ -135,6 +135,7 @@ impl Slot {
         let now_ms = self.now_ms + node.skew_ms;
         node.clock = node.clock.max(node.keys[key].highest()).tick(now_ms);
         let dot = Dot { hlc: node.clock, actor: node.actor };
+        let now_ms = now_ms.max(node.clock.wall_ms());
         let Copy { record, horizon, known, .. } = &mut node.keys[key];
         let change = (self.menu)(rng, record, now_ms, dot);
         let event = self.histories[key].mint(*known, horizon.cut, &change, dot, now_ms);

@@ -154,7 +154,8 @@ impl World {
         let node = &mut self.nodes[at];
         let seen = node.copy.record.context.highest().max(node.copy.horizon.cut);
         node.clock = node.clock.max(seen).tick(now_ms);
-        (Dot { hlc: node.clock, actor: node.actor }, now_ms)
+        // A node that saw a later clock is not younger.
+        (Dot { hlc: node.clock, actor: node.actor }, now_ms.max(node.clock.wall_ms()))
     }
 
     fn commit(&mut self, at: usize, change: Change, dot: Dot, now_ms: u64) -> usize {
@@ -314,4 +315,22 @@ pub fn deadline(rng: &mut Rng, now_ms: u64) -> u64 {
 
 fn some_deadline(rng: &mut Rng, now_ms: u64) -> Option<u64> {
     rng.chance(75).then(|| deadline(rng, now_ms))
+}
+
+/// Counters and sets that nearly always have a deadline.
+pub fn expiring(rng: &mut Rng, record: &Record, now_ms: u64, _: Dot) -> Change {
+    match rng.below(20) {
+        0..2 => Change::Replace { value: value(rng), deadline_ms: Some(deadline(rng, now_ms)) },
+        2..8 => Change::Increment { path: Path::Text, by: 1 + rng.below(9) as i64 },
+        8 => Change::Increment { path: field(rng), by: 1 },
+        9..11 if record.kind(now_ms) != Some(Kind::Text) => {
+            let put = vec![(Path::Member(name(rng)), Bytes::new())];
+            Change::Cells { kind: Kind::Set, put, remove: Vec::new() }
+        }
+        11 => cells(rng, Kind::Set, |rng| Path::Member(name(rng))),
+        12 => Change::Clear,
+        13..15 => Change::Expire,
+        15 => Change::Deadline(None),
+        _ => Change::Deadline(Some(deadline(rng, now_ms))),
+    }
 }

@@ -202,10 +202,7 @@ impl Partition {
 
     /// What kind of thing an entry shows now.
     pub fn kind(&self, entry: &Entry, now: Now) -> Option<Kind> {
-        match self.show(entry, now)?.0 {
-            Found::Record(record) => record.kind(self.view_ms(now)),
-            _ => Some(Kind::Text),
-        }
+        kind_at(entry, self.view_ms(now))
     }
 
     /// The highest clock it has seen or minted.
@@ -281,5 +278,14 @@ impl Partition {
                 counts.deadlines = counts.deadlines.wrapping_add_signed(by);
             }
         }
+    }
+}
+
+/// What kind of thing an entry shows at a time.
+fn kind_at(entry: &Entry, view_ms: u64) -> Option<Kind> {
+    match entry.payload() {
+        Payload::Record(record) => record.kind(view_ms),
+        Payload::Tombstone => None,
+        _ => entry.deadline_ms().is_none_or(|at_ms| at_ms > view_ms).then_some(Kind::Text),
     }
 }

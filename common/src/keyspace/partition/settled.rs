@@ -1,7 +1,6 @@
 //! What removes keys in bulk: flushes, floors, and the expiry sweep.
 
-use super::update::Deadlines;
-use super::{Counts, Partition, Pass, SLOTS_EACH};
+use super::{Counts, Partition, Pass, SLOTS_EACH, kind_at};
 use crate::causal::{Change, Floor, Horizon, Kind, Record};
 use crate::clock::Hlc;
 use crate::keyspace::PARTITIONS;
@@ -59,7 +58,7 @@ impl Partition {
             let prune = |record: &mut Record, horizon: &Horizon| {
                 record.prune(horizon);
             };
-            return self.each(0, None, |entry, _| entry.db() == db, Deadlines::Any, prune);
+            return self.each(0, None, |entry, _| entry.db() == db, prune);
         }
         self.counts[usize::from(db)] = Counts::default();
         if self.table.is_all_of(db) {
@@ -111,7 +110,7 @@ impl Partition {
             there && (entry.is_tombstone() || matches!(entry.payload(), Payload::Record(_)))
         };
         // Every change of a record forgets what is settled of its context, this one too.
-        self.each(start, Some(last), which, Deadlines::Same, |_, _| {});
+        self.each(start, Some(last), which, |_, _| {});
     }
 
     /// Changes the records that `which` says, from the segment of `start` to that of `last`.
@@ -120,7 +119,6 @@ impl Partition {
         start: u64,
         last: Option<u64>,
         which: impl Fn(&Entry, &Located) -> bool,
-        deadlines: Deadlines,
         change: impl Fn(&mut Record, &Horizon),
     ) {
         let seed = self.shared.seed;
@@ -135,7 +133,7 @@ impl Partition {
             for (at, db, key) in chosen {
                 let horizon = self.horizon(&at, db);
                 let change = |record: &mut Record| change(record, &horizon);
-                self.update(&at, &key, (db, None), &horizon, deadlines, change);
+                self.update(&at, &key, (db, None), &horizon, change);
             }
             next = after;
         }
@@ -174,18 +172,19 @@ impl Partition {
         let db = pass.db;
         for (db, key) in &due {
             pass.db = *db;
-            self.expire(key, pass);
+            self.expire(key, due_ms, pass);
         }
         pass.db = db;
         (due.len(), next)
     }
 
-    /// The expire event: removes what expired, keeps what did not.
-    fn expire(&mut self, key: &[u8], pass: &mut Pass<'_>) {
+    /// The expire event: removes what expired at or before `due_ms`, keeps what did not. What is not
+    /// due yet may be hidden by the view already, and still be given a longer deadline elsewhere.
+    fn expire(&mut self, key: &[u8], due_ms: u64, pass: &mut Pass<'_>) {
         let at = self.shared.seed.locate(pass.db, key);
         let Some(spot) = self.table.find(&at, pass.db, key) else { return };
         let entry = self.table.get(spot);
-        let shown = self.kind(entry, pass.now);
+        let shown = kind_at(entry, due_ms);
         let name = match shown {
             None => Some((EventClass::Expired, "expired")),
             Some(Kind::Hash) => Some((EventClass::Hash, "hexpired")),
@@ -197,7 +196,7 @@ impl Partition {
         if shown.is_none() && self.shared.lone && !pass.effects.interest.deltas {
             self.take(spot, pass.effects);
         } else {
-            self.change_at(&at, key, Change::Expire, hlc, pass);
+            self.change_as_of(&at, key, Change::Expire, (hlc, due_ms), pass);
         }
         if pass.effects.interest.events {
             pass.effects.extend(name.map(|(class, name)| Effect::Event {

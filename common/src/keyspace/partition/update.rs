@@ -2,7 +2,7 @@
 //! that a record takes in the table afterwards.
 
 use super::{Partition, Pass};
-use crate::causal::{Added, Applied, Change, Delta, Horizon, Part, Record, Removed};
+use crate::causal::{Applied, Change, Delta, Horizon, Record};
 use crate::clock::Hlc;
 use crate::id::Dot;
 use crate::keyspace::effect::Effect;
@@ -48,7 +48,20 @@ impl Partition {
         hlc: Hlc,
         pass: &mut Pass<'_>,
     ) {
-        let delta = self.plan(at, key, change, hlc, pass);
+        let view = self.view_ms(pass.now);
+        self.change_as_of(at, key, change, (hlc, view), pass);
+    }
+
+    /// The same by the view of some time: of an expire event, that up to which it is due.
+    pub(super) fn change_as_of(
+        &mut self,
+        at: &Located,
+        key: &[u8],
+        change: Change,
+        when: (Hlc, u64),
+        pass: &mut Pass<'_>,
+    ) {
+        let delta = self.plan_as_of(at, key, change, when, pass);
         let applied = self.apply_at(at, key, &delta, pass);
         assert!(applied == Applied::Applied, "a coordinator's own delta has no gap: {applied:?}");
         if pass.effects.interest.deltas {
@@ -64,11 +77,21 @@ impl Partition {
         hlc: Hlc,
         pass: &Pass<'_>,
     ) -> Delta {
+        self.plan_as_of(at, key, change, (hlc, self.view_ms(pass.now)), pass)
+    }
+
+    fn plan_as_of(
+        &self,
+        at: &Located,
+        key: &[u8],
+        change: Change,
+        (hlc, view): (Hlc, u64),
+        pass: &Pass<'_>,
+    ) -> Delta {
         let dot = Dot { hlc, actor: self.shared.actors.own() };
         let horizon = self.horizon(at, pass.db);
-        let view = self.view_ms(pass.now);
         let spot = self.table.find(at, pass.db, key);
-        match spot.map(|spot| self.table.get(spot)) {
+        let delta = match spot.map(|spot| self.table.get(spot)) {
             None => Record::default().plan(change, dot, &horizon, view),
             Some(entry) => match entry.payload() {
                 Payload::Record(record) => record.plan(change, dot, &horizon, view),
@@ -79,7 +102,8 @@ impl Partition {
                 }
                 _ => self.unpack(entry, &horizon).plan(change, dot, &horizon, view),
             },
-        }
+        };
+        if self.shared.lone { delta.of_lone_owner() } else { delta }
     }
 
     /// Applies another owner's delta.
@@ -106,9 +130,8 @@ impl Partition {
         pass: &mut Pass<'_>,
     ) -> Applied {
         let horizon = self.horizon(at, pass.db);
-        let deadlines = Deadlines::after(delta);
         let change = |record: &mut Record| record.apply(delta, &horizon);
-        self.update(at, key, (pass.db, Some(pass.lru)), &horizon, deadlines, change)
+        self.update(at, key, (pass.db, Some(pass.lru)), &horizon, change)
     }
 
     /// Joins another owner's record into this one's. Their cut is taken over first, or it would be
@@ -128,7 +151,7 @@ impl Partition {
         pass.effects.touched(pass.db, key);
         let horizon = self.horizon(at, pass.db);
         let change = |record: &mut Record| record.join(&horizon, other, theirs);
-        self.update(at, key, (pass.db, None), &horizon, Deadlines::Any, change);
+        self.update(at, key, (pass.db, None), &horizon, change);
     }
 
     /// Changes a record in place and keeps the entry's form, header and counts true to it. `lru` is
@@ -139,7 +162,6 @@ impl Partition {
         key: &[u8],
         (db, lru): (u8, Option<u32>),
         horizon: &Horizon,
-        deadlines: Deadlines,
         change: impl FnOnce(&mut Record) -> T,
     ) -> T {
         let spot = self.table.find(at, db, key);
@@ -151,7 +173,7 @@ impl Partition {
             if let Some(record) = entry.record_mut() {
                 let out = change(record);
                 record.context.remove_where(|dot| horizon.covers(dot));
-                self.settle(at, spot, deadlines);
+                self.settle(at, spot);
                 return out;
             }
         }
@@ -178,12 +200,12 @@ impl Partition {
 
     /// After a boxed record changed: drops it when nothing is left, packs it when it can be, and
     /// makes a new header when that would not be true any more. The cost does not grow with the
-    /// record unless its deadlines may have moved.
-    fn settle(&mut self, at: &Located, spot: Spot, deadlines: Deadlines) {
+    /// record: it knows when it is due.
+    fn settle(&mut self, at: &Located, spot: Spot) {
         let entry = self.table.get_mut(spot);
         let (was_dead, header) = (entry.is_tombstone(), entry.deadline_ms());
         let Some(record) = entry.record_mut() else { return };
-        let moved = deadlines.may_move(header) && record.min_deadline_ms() != header;
+        let moved = record.min_deadline_ms() != header;
         let (dead, highest) = (record.cells.is_empty(), record.context.highest());
         let packs = record.cells.len() <= 1 && is_small(record, &self.shared.actors);
         if dead && (self.shared.lone || record.context.is_empty()) {
@@ -195,40 +217,6 @@ impl Partition {
             self.store(at, Some(spot), Entry::new(draft, lru));
         } else {
             entry.set_hlc(highest);
-        }
-    }
-}
-
-/// What a change may have done to the deadlines in a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deadlines {
-    /// Nothing.
-    Same,
-    /// Removed some.
-    Fewer,
-    /// Anything.
-    Any,
-}
-
-impl Deadlines {
-    fn after(delta: &Delta) -> Deadlines {
-        if delta.added.iter().any(|added| matches!(added, Added::Deadline { .. })) {
-            return Deadlines::Any;
-        }
-        match &delta.removed {
-            Removed::AllCovered => Deadlines::Fewer,
-            Removed::Elements(gone) if gone.iter().any(|e| e.part == Part::Deadline) => {
-                Deadlines::Fewer
-            }
-            Removed::Elements(_) => Deadlines::Same,
-        }
-    }
-
-    fn may_move(self, header: Option<u64>) -> bool {
-        match self {
-            Deadlines::Same => false,
-            Deadlines::Fewer => header.is_some(),
-            Deadlines::Any => true,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! else goes the long way, by [`Partition::change`].
 
 use super::{Found, Partition, Pass, Ttl};
-use crate::causal::{Change, Value};
+use crate::causal::{Change, NEVER, Value};
 use crate::clock::Hlc;
 use crate::command::number::parse_i64;
 use crate::keyspace::effect::Effect;
@@ -150,13 +150,16 @@ impl Partition {
             return None;
         }
         let counter = match entry.payload() {
-            Payload::Inline(bytes) => Counter { base: Some(parse_i64(bytes)?), sum: by, last: hlc },
+            Payload::Inline(bytes) => {
+                let base = Some(parse_i64(bytes)?);
+                Counter { base, sum: by, since: Hlc::ZERO, last: hlc }
+            }
             Payload::Counter(c) => Counter { sum: c.sum.checked_add(by)?, last: hlc, ..c },
             _ => return None,
         };
-        let (base_hlc, deadline_hlc) = entry.dots();
-        let base_hlc = if counter.base.is_none() { hlc } else { base_hlc };
-        let deadline = entry.deadline_ms().zip(deadline_hlc);
+        let base_hlc = if counter.base.is_none() { hlc } else { entry.dots().0 };
+        // What is counted up keeps its deadline, under the new dot.
+        let deadline = entry.deadline().map(|(at_ms, _)| (at_ms, hlc));
         let payload = NewPayload::Counter(counter);
         let key = entry.key();
         let draft = Draft { db: pass.db, key, actor: OWN, hlc, base_hlc, deadline, payload };
@@ -188,7 +191,13 @@ impl Partition {
                 }
             };
             let (base_hlc, _) = entry.dots();
-            let deadline = deadline.map(|ms| (ms, hlc));
+            let deadline = match (deadline, entry.deadline()) {
+                (Some(at_ms), _) => Some((at_ms, hlc)),
+                (None, Some((at_ms, _))) if at_ms != NEVER => {
+                    (!self.shared.lone).then_some((NEVER, hlc))
+                }
+                (None, old) => old,
+            };
             let draft = Draft { db: pass.db, key, actor: OWN, hlc, base_hlc, deadline, payload };
             let entry = Entry::new(draft, pass.lru);
             self.store(at, Some(spot), entry);

@@ -20,7 +20,7 @@ use super::payload::{
     Counter, Draft, ENCODING_COUNTER, ENCODING_GRAVE, ENCODING_INLINE, ENCODING_RECORD,
     ENCODING_SHARED, ENCODING_TOMBSTONE, INLINE_BYTES_MAX, NewPayload, POINTER_BYTES, Payload,
 };
-use crate::causal::Record;
+use crate::causal::{NEVER, Record};
 use crate::clock::Hlc;
 use bytes::Bytes;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -183,7 +183,9 @@ impl Entry {
             NewPayload::Shared(bytes) => out.pointer(Box::into_raw(Box::new(bytes))),
             NewPayload::Counter(counter) => {
                 out.bytes(&[u8::from(counter.base.is_some())]);
-                out.bytes(&counter.base.unwrap_or(0).to_le_bytes());
+                // An integer, or on ⊥ since when it is counted there.
+                let on = counter.base.map_or(counter.since.0, |base| base as u64);
+                out.bytes(&on.to_le_bytes());
                 out.bytes(&counter.sum.to_le_bytes());
                 out.bytes(&counter.last.0.to_le_bytes());
             }
@@ -255,9 +257,20 @@ impl Entry {
         matches!(self.kind() & ENCODING_MASK, ENCODING_RECORD | ENCODING_GRAVE)
     }
 
-    /// The deadline in milliseconds since the Unix epoch; of a `Record`, the earliest in it.
+    /// The deadline in milliseconds since the Unix epoch; of a `Record`, the earliest in it. `None`
+    /// also for one that never comes.
     #[inline]
     pub fn deadline_ms(&self) -> Option<u64> {
+        self.stored_deadline_ms().filter(|&at_ms| at_ms != NEVER)
+    }
+
+    /// The deadline with the clock of its dot, one that never comes too. Not of a `Record`.
+    pub fn deadline(&self) -> Option<(u64, Hlc)> {
+        self.stored_deadline_ms().zip(self.dots().1)
+    }
+
+    #[inline]
+    fn stored_deadline_ms(&self) -> Option<u64> {
         let kind = self.kind();
         if kind & FLAG_DEADLINE == 0 {
             return None;
@@ -337,8 +350,12 @@ impl Entry {
 
     fn counter(&self, shape: &Shape) -> Counter {
         let at = shape.value_at();
-        let base = (self.bytes(at, 1)[0] == 1).then(|| self.u64_at(at + 1) as i64);
-        Counter { base, sum: self.u64_at(at + 9) as i64, last: Hlc(self.u64_at(at + 17)) }
+        let on = self.u64_at(at + 1);
+        let (base, since) = match self.bytes(at, 1)[0] {
+            1 => (Some(on as i64), Hlc::ZERO),
+            _ => (None, Hlc(on)),
+        };
+        Counter { base, since, sum: self.u64_at(at + 9) as i64, last: Hlc(self.u64_at(at + 17)) }
     }
 
     #[inline]

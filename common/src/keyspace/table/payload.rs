@@ -21,8 +21,10 @@ pub(super) const ENCODING_GRAVE: u8 = 5;
 pub struct Counter {
     /// The integer under the increments; `None` is ⊥, the canonical 0 of an absent key.
     pub base: Option<i64>,
-    /// What the actor added since.
+    /// What the actor added.
     pub sum: i64,
+    /// Since when it adds on ⊥; zero, and not stored, on an integer.
+    pub since: Hlc,
     /// The clock of its last increment.
     pub last: Hlc,
 }

@@ -67,14 +67,29 @@ impl Model {
         now: Now,
         change: impl FnOnce(&Record, Dot, u64) -> Change,
     ) -> Delta {
+        self.change_as_of(name, now, None, change)
+    }
+
+    /// The same by the view of some time.
+    pub fn change_as_of(
+        &mut self,
+        name: &Name,
+        now: Now,
+        view: Option<u64>,
+        change: impl FnOnce(&Record, Dot, u64) -> Change,
+    ) -> Delta {
         let actor = self.actor;
         let clock = self.clock(&name.1);
         *clock = clock.tick(now.wall_ms);
         let dot = Dot { hlc: *clock, actor };
-        let (view, horizon) = (self.view_ms(&name.1, now), self.horizon(name));
+        let view = view.unwrap_or(self.view_ms(&name.1, now));
+        let horizon = self.horizon(name);
         let mut record = self.record(name);
         let change = change(&record, dot, view);
-        let delta = record.plan(change, dot, &horizon, view);
+        let mut delta = record.plan(change, dot, &horizon, view);
+        if self.lone {
+            delta = delta.of_lone_owner();
+        }
         assert_eq!(record.apply(&delta, &horizon), Applied::Applied);
         self.put(name, record);
         delta
@@ -129,10 +144,10 @@ impl Looks {
     pub fn of(record: &Record, view: u64) -> Looks {
         let kind = record.kind(view);
         let cells = record.cells.iter().filter(|(path, _)| path.kind() == kind);
-        let shown = cells.filter_map(|(path, register)| Some((path, register.shown(view)?)));
+        let shown = cells.filter_map(|(path, _)| Some((path, record.shown(path, view)?)));
         let named = shown.filter(|(path, _)| !matches!(path, Path::Item(..)));
         let fields = named.map(|(path, sibling)| {
-            (path.clone(), sibling.value().to_bytes(), sibling.deadline_ms())
+            (path.clone(), sibling.value(view).to_bytes(), sibling.deadline_ms())
         });
         Looks {
             kind,

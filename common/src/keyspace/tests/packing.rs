@@ -2,13 +2,15 @@
 
 use super::random::{Random, for_all};
 use crate::causal::{
-    Base, BaseId, Context, Horizon, Increment, Part, Path, Record, Register, Sibling,
+    Base, BaseId, Cells, Context, Deadline, Horizon, Increment, NEVER, Part, Path, Record,
+    Register, Sibling,
 };
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
 use crate::keyspace::packed::{Actors, is_small, pack, unpack};
 use crate::keyspace::table::Entry;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 fn dot(random: &mut Random, actors: usize) -> Dot {
     let hlc = Hlc::new(1 + random.below(3) as u64, random.below(4) as u16);
@@ -25,16 +27,25 @@ fn sibling(random: &mut Random, actors: usize) -> Sibling {
         .map(|_| {
             let dot = dot(random, actors);
             let sum = random.pick(&[0, 7, -9, i64::MAX.into(), i128::from(i64::MAX) + 1]);
-            (dot.actor, Increment { sum, last: dot.hlc })
+            let since = random.pick(&[Hlc::ZERO, dot.hlc]);
+            (dot.actor, Increment { sum, since, last: dot.hlc })
         })
         .collect();
     increments.sort_by_key(|(actor, _)| *actor);
     increments.dedup_by_key(|(actor, _)| *actor);
-    let mut deadlines: Vec<(Dot, u64)> = (0..random.pick(&[0, 0, 1, 2]))
-        .map(|_| (dot(random, actors), random.next() >> 20))
+    let mut deadlines: Vec<Deadline> = (0..random.pick(&[0, 0, 1, 2]))
+        .map(|_| {
+            let at_ms = if random.chance(20) { NEVER } else { random.next() >> 20 };
+            let named = increments.iter().map(|&(actor, entry)| entry.dot(actor));
+            let covers = match random.below(4) {
+                0 => Context::single(dot(random, actors)),
+                _ => named.collect(),
+            };
+            Deadline { dot: dot(random, actors), at_ms, covers }
+        })
         .collect();
-    deadlines.sort();
-    deadlines.dedup_by_key(|(dot, _)| *dot);
+    deadlines.sort_by_key(|deadline| deadline.dot);
+    deadlines.dedup_by_key(|deadline| deadline.dot);
     let base = match random.below(4) {
         0 => Base::Bottom,
         1 if increments.is_empty() => {
@@ -48,7 +59,7 @@ fn sibling(random: &mut Random, actors: usize) -> Sibling {
 /// Any record in canonical form, whether histories lead to it or not.
 fn record(random: &mut Random) -> Record {
     let actors = random.pick(&[1, 1, 1, 3]);
-    let mut record = Record::default();
+    let mut cells = BTreeMap::new();
     let paths = [Path::Text, Path::Deadline, Path::Field(Bytes::from_static(b"f"))];
     for _ in 0..random.pick(&[0, 1, 1, 1, 1, 2]) {
         let path = if random.chance(80) { Path::Text } else { random.pick(&paths) };
@@ -58,9 +69,11 @@ fn record(random: &mut Random) -> Record {
         siblings.sort_by_key(|s| s.base.id());
         siblings.dedup_by_key(|s| s.base.id());
         if !siblings.is_empty() {
-            record.cells.insert(path, Register { siblings });
+            cells.insert(path, Register { siblings });
         }
     }
+    let cells: Cells = cells.into_iter().collect();
+    let mut record = Record { cells, ..Record::default() };
     let dots: Vec<Dot> = record.elements().map(|element| element.dot).collect();
     record.context = dots.into_iter().collect();
     if record.cells.is_empty() || random.chance(50) {
@@ -114,9 +127,16 @@ fn every_flag_of_the_ordinary_record_packs() {
                 let value = Bytes::from_static(b"41");
                 let base = Base::Value { dot: dot(3), live: true, value };
                 let last = Hlc(4);
-                let increments =
-                    counter.then_some((Actor(2), Increment { sum: 1, last })).into_iter().collect();
-                let deadlines = deadline.map(|hlc| (dot(hlc), 99)).into_iter().collect();
+                let increments: Vec<_> = counter
+                    .then_some((Actor(2), Increment { sum: 1, since: Hlc::ZERO, last }))
+                    .into_iter()
+                    .collect();
+                let deadlines = deadline.map(|hlc| Deadline {
+                    dot: dot(hlc),
+                    at_ms: 99,
+                    covers: increments.iter().map(|_| dot(4)).collect(),
+                });
+                let deadlines = deadlines.into_iter().collect();
                 let siblings = vec![Sibling { base, increments, deadlines }];
                 let cells = [(Path::Text, Register { siblings })].into_iter().collect();
                 let record = Record { context: Context::single(dot(seen)), cells };

@@ -145,7 +145,8 @@ impl Twin {
         let order: Vec<Name> = effects.iter().filter_map(touched).collect();
         let mut wanted = Vec::new();
         for name in &order {
-            let delta = self.model.change(name, self.now, |_, _, _| Change::Expire);
+            let expire = |_: &Record, _, _| Change::Expire;
+            let delta = self.model.change_as_of(name, self.now, Some(due_ms), expire);
             wanted.push((name.clone(), delta));
         }
         self.check_deltas(&effects, &wanted);

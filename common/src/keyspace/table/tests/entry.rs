@@ -42,11 +42,12 @@ impl Wanted {
             0 => Value::Inline(value),
             1 => Value::Owned(value),
             2 => Value::Shared(Bytes::from(value)),
-            3 => Value::Counter(Counter {
-                base: (random.below(2) == 0).then(|| random.next() as i64),
-                sum: random.next() as i64,
-                last: hlc,
-            }),
+            3 => {
+                let base = (random.below(2) == 0).then(|| random.next() as i64);
+                let since = if base.is_none() { Hlc(random.next()) } else { Hlc::ZERO };
+                let sum = random.next() as i64;
+                Value::Counter(Counter { base, sum, since, last: hlc })
+            }
             4 => Value::Tombstone,
             n => Value::Record(record(random, if n == 5 { 0 } else { 3 })),
         };

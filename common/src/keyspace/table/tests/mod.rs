@@ -237,7 +237,7 @@ fn owned_payloads_are_dropped_once() {
     let reader = inside.clone();
     drop(entry);
     assert_eq!(reader, shared, "a reader keeps the value past the entry");
-    let counter = Counter { base: Some(-5), sum: i64::MAX, last: Hlc(1) };
+    let counter = Counter { base: Some(-5), sum: i64::MAX, since: Hlc::ZERO, last: Hlc(1) };
     let entry = Entry::new(draft(NewPayload::Counter(counter)), 0);
     assert!(matches!(entry.payload(), Payload::Counter(c) if c == counter));
     let record = Box::new(crate::causal::Record::default());

@@ -1,0 +1,145 @@
+//! The registers of a record by path, and which of the fields is due first.
+//!
+//! Strings and collections have one deadline, found at once; a hash may have one a field besides,
+//! and the sweep asks every changed key when it is due. So the fields that will be due stand in an
+//! order of their own, and the answer costs no walk over a large hash.
+//!
+//! A collection whose deadline has passed is absent, and that too is seen without a walk: nothing in
+//! it is newer than `newest`, so nothing in it was written since.
+//!
+//! Invariant: `due` holds (time, path) of exactly the fields with a due time. Every change of a
+//! register goes through here, which keeps it so. No cell of a collection has a dot above `newest`.
+
+use super::record::Path;
+use super::register::{NEVER, Register, Sibling};
+use crate::clock::Hlc;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+
+/// See the module. Reads as the map that it is.
+#[derive(Clone, Debug, Default)]
+pub struct Cells {
+    map: BTreeMap<Path, Register>,
+    due: BTreeSet<(u64, Path)>,
+    newest: Hlc,
+}
+
+/// The rest follows from the map, or bounds it.
+impl PartialEq for Cells {
+    fn eq(&self, other: &Cells) -> bool {
+        self.map == other.map
+    }
+}
+
+impl Eq for Cells {}
+
+impl Cells {
+    /// The earliest time at which something here is due to be removed.
+    pub fn due_ms(&self) -> Option<u64> {
+        let text = self.map.get(&Path::Text).and_then(Register::due_ms);
+        let deadlines = self.map.get(&Path::Deadline);
+        let collections = deadlines.and_then(|deadlines| match self.has_collection() {
+            true => deadlines.latest_ms().filter(|&at_ms| at_ms != NEVER),
+            false => deadlines.due_ms(),
+        });
+        [text, self.fields_due_ms(), collections].into_iter().flatten().min()
+    }
+
+    /// The same for the fields' own deadlines alone.
+    pub fn fields_due_ms(&self) -> Option<u64> {
+        self.due.first().map(|&(at_ms, _)| at_ms)
+    }
+
+    /// At or above every clock in the cells of collections.
+    pub(super) fn newest(&self) -> Hlc {
+        self.newest
+    }
+
+    /// Whether there is a cell of a collection, shown or not.
+    fn has_collection(&self) -> bool {
+        self.map.range(Path::Field(Bytes::new())..Path::Deadline).next().is_some()
+    }
+
+    /// Changes the register at `path`, made if absent, dropped if nothing is left in it.
+    pub(super) fn change(&mut self, path: &Path, change: impl FnOnce(&mut Register)) {
+        let newest = &mut self.newest;
+        let change = |register: &mut Register| {
+            change(register);
+            *newest = (*newest).max(highest(path, register));
+        };
+        let (before, after) = match self.map.get_mut(path) {
+            Some(register) => {
+                let before = due(path, register);
+                change(register);
+                let after = due(path, register);
+                if register.siblings.is_empty() {
+                    self.map.remove(path);
+                }
+                (before, after)
+            }
+            None => {
+                let mut register = Register::default();
+                change(&mut register);
+                let after = due(path, &register);
+                if !register.siblings.is_empty() {
+                    self.map.insert(path.clone(), register);
+                }
+                (None, after)
+            }
+        };
+        if before != after {
+            before.map(|at_ms| self.due.remove(&(at_ms, path.clone())));
+            after.map(|at_ms| self.due.insert((at_ms, path.clone())));
+        }
+    }
+
+    /// Changes every register, and drops those in which nothing is left.
+    pub(super) fn change_all(&mut self, mut change: impl FnMut(&Path, &mut Register)) {
+        let fields = &mut self.due;
+        fields.clear();
+        let newest = &mut self.newest;
+        *newest = Hlc::ZERO;
+        self.map.retain(|path, register| {
+            change(path, register);
+            *newest = (*newest).max(highest(path, register));
+            fields.extend(due(path, register).map(|at_ms| (at_ms, path.clone())));
+            !register.siblings.is_empty()
+        });
+    }
+
+    /// Sets a register; an empty one is none.
+    pub(super) fn insert(&mut self, path: Path, register: Register) {
+        self.change(&path, |place| *place = register);
+    }
+}
+
+/// When a field is due; other registers are asked themselves.
+fn due(path: &Path, register: &Register) -> Option<u64> {
+    if matches!(path, Path::Field(_)) { register.due_ms() } else { None }
+}
+
+/// The highest clock in a cell of a collection.
+fn highest(path: &Path, register: &Register) -> Hlc {
+    if matches!(path, Path::Text | Path::Deadline) {
+        return Hlc::ZERO;
+    }
+    let dots = register.siblings.iter().filter_map(Sibling::highest);
+    dots.map(|dot| dot.hlc).max().unwrap_or_default()
+}
+
+impl Deref for Cells {
+    type Target = BTreeMap<Path, Register>;
+
+    fn deref(&self) -> &BTreeMap<Path, Register> {
+        &self.map
+    }
+}
+
+impl FromIterator<(Path, Register)> for Cells {
+    fn from_iter<I: IntoIterator<Item = (Path, Register)>>(cells: I) -> Cells {
+        let mut all = Cells::default();
+        cells.into_iter().for_each(|(path, register)| all.insert(path, register));
+        all
+    }
+}
