@@ -8,7 +8,7 @@ pub mod driver;
 mod reaper;
 
 use kinring_common::id::Actor;
-use kinring_common::keyspace::{Doomed, HashSeed, Keyspace, Options};
+use kinring_common::keyspace::{Effects, HashSeed, Keyspace, Options};
 use reaper::Reaper;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,12 +49,19 @@ impl Shard {
         &self.keyspace
     }
 
-    /// Frees what commands took out, elsewhere: millions of keys take a second.
-    pub fn free(&self, doomed: Vec<Doomed>) {
-        self.reaper.free(doomed);
+    /// What is left to do about commands when their locks are gone: counts what expired, and frees
+    /// elsewhere what they took out, as millions of keys take a second.
+    #[inline]
+    pub fn finish(&self, effects: Effects) {
+        if effects.keys_expired > 0 {
+            self.note_expired(effects.keys_expired);
+        }
+        if !effects.doomed.is_empty() {
+            self.reaper.free(effects.doomed);
+        }
     }
 
-    /// Keys that the sweep expired since the start.
+    /// Keys that expired since the start.
     pub fn expired(&self) -> u64 {
         self.expired.load(Ordering::Relaxed)
     }

@@ -43,6 +43,9 @@ pub enum Effect {
         db: u8,
         /// The key.
         key: Vec<u8>,
+        /// It went because its time had passed: who began to watch it after that saw it absent
+        /// already.
+        expired: bool,
     },
     /// A keyspace event in Redis's words.
     Event {
@@ -102,6 +105,8 @@ pub struct Effects {
     list: Vec<Effect>,
     /// Freed when this is dropped, which must be after the locks are.
     pub doomed: Vec<Doomed>,
+    /// Keys that were found to have expired, and removed.
+    pub keys_expired: u64,
 }
 
 impl Effects {
@@ -124,7 +129,14 @@ impl Effects {
     #[inline]
     pub fn touched(&mut self, db: u8, key: &[u8]) {
         if self.interest.touched {
-            self.push(Effect::Touched { db, key: key.to_vec() });
+            self.push(Effect::Touched { db, key: key.to_vec(), expired: false });
+        }
+    }
+
+    /// Notes that a key went whose time had passed.
+    pub fn expired(&mut self, db: u8, key: &[u8]) {
+        if self.interest.touched {
+            self.push(Effect::Touched { db, key: key.to_vec(), expired: true });
         }
     }
 

@@ -188,7 +188,7 @@ impl<'k> Locks<'k> {
             expired += n;
             at = next;
         }
-        self.space.watchers.see_expired(effects);
+        self.space.watchers.see(effects);
         (expired, at.is_none())
     }
 

@@ -180,11 +180,8 @@ impl<'t, 'k> Txn<'t, 'k> {
         let at = self.locate(key);
         let (now, db, lru, touch) = (self.now, self.db, self.lru(), self.touch);
         let partition = self.locks.partition(at.partition);
-        let found = if touch {
-            partition.read_and_touch(&at, db, key, now, lru)
-        } else {
-            partition.read(&at, db, key, now)
-        };
+        let mut pass = Pass { db, now, lru, effects: self.effects, source: None };
+        let found = partition.look(&at, key, touch, &mut pass);
         self.hits += u64::from(found.is_some());
         self.misses += u64::from(found.is_none());
         found

@@ -82,31 +82,23 @@ impl Watchers {
         self.keys.store(map.len(), Ordering::Release);
     }
 
-    /// Marks the watches of touched keys.
+    /// Marks the watches of touched keys. Who began to watch a key when it had expired already is
+    /// spared when it goes for that, this once.
     pub fn see(&self, effects: &Effects) {
-        self.each(effects, |watcher| watcher.watch.mark());
-    }
-
-    /// The same for keys that a sweep took: who began to watch when they had expired already is
-    /// spared, this once.
-    pub fn see_expired(&self, effects: &Effects) {
-        self.each(effects, |watcher| {
-            if !std::mem::take(&mut watcher.expired) {
-                watcher.watch.mark();
-            }
-        });
-    }
-
-    fn each(&self, effects: &Effects, mut see: impl FnMut(&mut Watcher)) {
         if !self.any() || effects.is_empty() {
             return;
         }
         let mut map = self.map.lock();
         for effect in effects.iter() {
-            if let Effect::Touched { db, key } = effect
+            if let Effect::Touched { db, key, expired } = effect
                 && let Some(list) = map.get_mut(&(*db, Box::from(&key[..])))
             {
-                list.iter_mut().for_each(&mut see);
+                for watcher in list {
+                    let spared = *expired && std::mem::take(&mut watcher.expired);
+                    if !spared {
+                        watcher.watch.mark();
+                    }
+                }
             }
         }
     }

@@ -133,7 +133,7 @@ impl<'b> Group<'b> {
         }
         locks.settle(&effects);
         drop(locks);
-        node.shard.free(std::mem::take(&mut effects.doomed));
+        node.shard.finish(effects);
         add(&stats.hits, counts.0);
         add(&stats.misses, counts.1);
         self.clear();

@@ -203,7 +203,7 @@ impl Session {
         }
         locks.settle(&effects);
         drop(locks);
-        cx.node.shard.free(std::mem::take(&mut effects.doomed));
+        cx.node.shard.finish(effects);
         self.unwatch(cx);
         Ok(())
     }

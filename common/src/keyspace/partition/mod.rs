@@ -164,19 +164,25 @@ impl Partition {
         self.show(self.table.get(spot), now)
     }
 
-    /// The same, and stamps the LRU clock.
+    /// The same for a command: removes what is due, and stamps the LRU clock if it is to `touch`.
     #[inline]
-    pub fn read_and_touch(
+    pub fn look(
         &mut self,
         at: &Located,
-        db: u8,
         key: &[u8],
-        now: Now,
-        lru: u32,
+        touch: bool,
+        pass: &mut Pass<'_>,
     ) -> Option<(Found<'_>, Option<u64>)> {
-        let spot = self.table.find(at, db, key)?;
-        self.table.get_mut(spot).touch(lru);
-        self.show(self.table.get(spot), now)
+        let mut spot = self.table.find(at, pass.db, key)?;
+        let due = self.table.get(spot).deadline_ms();
+        if due.is_some_and(|ms| ms <= self.view_ms(pass.now)) {
+            self.drop_found(spot, pass);
+            spot = self.table.find(at, pass.db, key)?;
+        }
+        if touch {
+            self.table.get_mut(spot).touch(pass.lru);
+        }
+        self.show(self.table.get(spot), pass.now)
     }
 
     /// What an entry shows now.

@@ -5,7 +5,7 @@ use crate::causal::{Change, Floor, Horizon, Kind, Record};
 use crate::clock::Hlc;
 use crate::keyspace::PARTITIONS;
 use crate::keyspace::effect::{Doomed, Effect, EventClass};
-use crate::keyspace::table::{Entry, Located, Payload};
+use crate::keyspace::table::{Entry, Located, Payload, Spot};
 use crate::placement::slot::Slot;
 
 /// An order begins with the bits of the slot above the partition's.
@@ -178,6 +178,29 @@ impl Partition {
         (due.len(), next)
     }
 
+    /// Removes a key that a command found due, if nothing of it shows and nobody else has to hear of
+    /// it. That is no event: what is not seen may go. Returns whether it did.
+    pub(super) fn drop_found(&mut self, spot: Spot, pass: &mut Pass<'_>) -> bool {
+        let entry = self.table.get(spot);
+        if !self.shared.lone || pass.effects.interest.deltas || self.show(entry, pass.now).is_some()
+        {
+            return false;
+        }
+        let (db, key) = (pass.db, entry.key().to_vec());
+        pass.effects.keys_expired += 1;
+        pass.effects.expired(db, &key);
+        self.take(spot, pass.effects);
+        if pass.effects.interest.events {
+            pass.effects.push(Effect::Event {
+                class: EventClass::Expired,
+                name: "expired",
+                db,
+                key,
+            });
+        }
+        true
+    }
+
     /// The expire event: removes what expired at or before `due_ms`, keeps what did not. What is not
     /// due yet may be hidden by the view already, and still be given a longer deadline elsewhere.
     fn expire(&mut self, key: &[u8], due_ms: u64, pass: &mut Pass<'_>) {
@@ -192,7 +215,10 @@ impl Partition {
             Some(_) => None,
         };
         let hlc = self.mint(pass.now);
-        pass.effects.touched(pass.db, key);
+        match shown {
+            None => pass.effects.expired(pass.db, key),
+            Some(_) => pass.effects.touched(pass.db, key),
+        }
         if shown.is_none() && self.shared.lone && !pass.effects.interest.deltas {
             self.take(spot, pass.effects);
         } else {

@@ -97,8 +97,15 @@ impl Partition {
         if !shown && self.table.get(spot).is_tombstone() {
             return false;
         }
+        if !shown && self.drop_found(spot, pass) {
+            return false;
+        }
         let hlc = self.mint(pass.now);
-        pass.effects.touched(pass.db, key);
+        if shown {
+            pass.effects.touched(pass.db, key);
+        } else {
+            pass.effects.expired(pass.db, key);
+        }
         if self.shared.lone && !pass.effects.interest.deltas {
             self.take(spot, pass.effects);
         } else {

@@ -54,7 +54,20 @@ impl Twin {
         let mut locks = self.space.lock(&PartitionSet::ALL);
         let mut txn = Txn::new(&mut locks, &mut effects, self.now, db, 1);
         let out = run(&mut txn);
-        (out, effects.drain().collect())
+        drop(locks);
+        let effects: Vec<Effect> = effects.drain().collect();
+        for effect in &effects {
+            // A command that comes across what expired may remove it before the sweep does.
+            if let Effect::Touched { db, key, expired: true } = effect
+                && self.space.options().lone
+                && !self.deltas
+            {
+                let name = (*db, key.clone());
+                assert_eq!(self.model.shown(&name, self.now), None, "{name:?}");
+                self.model.records.remove(&name);
+            }
+        }
+        (out, effects)
     }
 
     /// Does something to one partition of the keyspace alone.
@@ -343,7 +356,7 @@ fn count(entry: &Entry, counts: &mut [Counts]) {
 
 pub fn touched(effect: &Effect) -> Option<Name> {
     match effect {
-        Effect::Touched { db, key } => Some((*db, key.clone())),
+        Effect::Touched { db, key, .. } => Some((*db, key.clone())),
         _ => None,
     }
 }

@@ -133,3 +133,23 @@ fn no_mark_is_lost_among_threads() {
     let sum: i64 = keys.iter().map(|key| run(&twin, NOW, 0, |txn| number(txn, key))).sum();
     assert_eq!(sum, (threads * rounds) as i64);
 }
+
+#[test]
+fn who_watches_what_has_expired_is_spared_when_it_goes_for_that() {
+    let looks: [fn(&mut Txn<'_, '_>); 3] = [
+        |txn| assert!(!txn.exists(b"k")),
+        |txn| assert!(!txn.delete(b"k")),
+        |txn| assert_eq!(txn.increment(b"k", 1), Ok(1)),
+    ];
+    let later = Now { wall_ms: START_MS + 10, ..NOW };
+    for (look, writes) in looks.into_iter().zip([false, false, true]) {
+        let twin = Twin::new(1, true, false);
+        run(&twin, NOW, 0, |txn| txn.set(b"k", b"v", Ttl::At(START_MS + 10)));
+        let (alive, _) = watch(&twin, 0, b"k", NOW);
+        let (expired, was_expired) = watch(&twin, 0, b"k", later);
+        assert!(was_expired);
+        run(&twin, later, 0, look);
+        assert!(alive.is_dirty(), "it saw the key, and the key is gone");
+        assert_eq!(expired.is_dirty(), writes, "to it nothing changed but by a write");
+    }
+}
