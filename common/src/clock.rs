@@ -5,10 +5,30 @@ use std::fmt;
 /// What the shell says the time is, read once a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Milliseconds since the Unix epoch; may jump both ways.
+    /// Milliseconds since the Unix epoch; may jump ahead. A shell keeps it from going back (see
+    /// [`SteadyWall`]): a step back would show keys again that were said to have expired.
     pub wall_ms: u64,
     /// Microseconds since some fixed moment of this process; never goes back.
     pub mono_us: u64,
+}
+
+/// The wall clock as keys see it: it never goes back. While the system's clock is behind it (it was
+/// set back), it runs slower by an eighth until both agree again, so deadlines still pass.
+#[derive(Debug, Default)]
+pub struct SteadyWall {
+    /// The last reading: monotonic time and what was answered.
+    last: Option<(u64, u64)>,
+}
+
+impl SteadyWall {
+    /// The time, in the unit of its arguments, which are what the system's clocks say now.
+    pub fn read(&mut self, wall: u64, mono: u64) -> u64 {
+        let (then, answered) = self.last.unwrap_or((mono, wall));
+        let passed = mono.saturating_sub(then);
+        let answer = wall.max(answered + (passed - passed / 8));
+        self.last = Some((mono.max(then), answer));
+        answer
+    }
 }
 
 /// A hybrid logical clock (Kulkarni et al., 2014): 48 bits of wall milliseconds, 16 bits of a
@@ -52,6 +72,25 @@ impl fmt::Debug for Hlc {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_steady_wall_follows_ahead_and_waits_behind() {
+        let mut steady = SteadyWall::default();
+        assert_eq!(steady.read(1_000, 0), 1_000);
+        assert_eq!(steady.read(1_010, 10), 1_010);
+        assert_eq!(steady.read(9_020, 20), 9_020, "ahead at once");
+        let mut last = 9_020;
+        for step in 1..=300 {
+            // Set back by 2,000; both advance by 80 a step.
+            let (wall, mono) = (7_020 + 80 * step, 20 + 80 * step);
+            let answer = steady.read(wall, mono);
+            assert!(answer >= last + 70, "time goes on");
+            assert_eq!(answer, wall.max(9_020 + 70 * step));
+            last = answer;
+        }
+        assert_eq!(last, 7_020 + 80 * 300, "they agree again");
+        assert_eq!(steady.read(100, 5), last, "an older reading of another thread");
+    }
 
     #[test]
     fn tick_exceeds_itself_and_follows_the_wall() {

@@ -51,11 +51,6 @@ pub fn banner(facts: &Facts<'_>) -> String {
     )
 }
 
-/// Prints on stderr. A reader that went away is no reason to fail, as `eprintln!` would.
-pub fn say(text: std::fmt::Arguments<'_>) {
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr().lock(), text);
-}
-
 /// As many as fit a line.
 fn addresses(listening: &[SocketAddr]) -> String {
     const SHOWN_MAX: usize = 4;

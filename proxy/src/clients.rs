@@ -24,7 +24,7 @@ pub struct Client {
     pub fd: i32,
     /// When it connected, monotonic microseconds.
     pub since_us: u64,
-    /// When it last sent something.
+    /// When it last sent or took bytes.
     pub active_us: AtomicU64,
     /// The selected database.
     pub db: AtomicU8,
@@ -46,8 +46,6 @@ pub struct Client {
     pub no_evict: AtomicBool,
     /// CLIENT NO-TOUCH.
     pub no_touch: AtomicBool,
-    /// It works on a batch now: a stop waits for it.
-    pub working: AtomicBool,
     /// CLIENT KILL, or a limit, ended it.
     pub killed: AtomicBool,
     names: Mutex<Names>,
@@ -56,9 +54,9 @@ pub struct Client {
 
 #[derive(Clone, Debug, Default)]
 struct Names {
-    name: String,
-    lib_name: String,
-    lib_ver: String,
+    name: Vec<u8>,
+    lib_name: Vec<u8>,
+    lib_ver: Vec<u8>,
 }
 
 /// A text that a client sets about itself.
@@ -72,9 +70,14 @@ pub enum Named {
     LibVer,
 }
 
+/// What Redis looks at and shows of a text that a client sets about itself.
+pub fn before_nul(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 impl Client {
     /// Sets one of its texts.
-    pub fn set(&self, what: Named, text: String) {
+    pub fn set(&self, what: Named, text: Vec<u8>) {
         let mut names = self.names.lock();
         match what {
             Named::Name => names.name = text,
@@ -84,7 +87,7 @@ impl Client {
     }
 
     /// Its name, empty if it has none.
-    pub fn name(&self) -> String {
+    pub fn name(&self) -> Vec<u8> {
         self.names.lock().name.clone()
     }
 
@@ -149,14 +152,14 @@ impl Client {
             self.addr,
             self.local,
             self.fd,
-            names.name,
+            String::from_utf8_lossy(before_nul(&names.name)),
             self.flags(),
             self.db.load(Relaxed),
             self.watched.load(Relaxed),
             input + output,
             self.protocol.load(Relaxed),
-            names.lib_name,
-            names.lib_ver,
+            String::from_utf8_lossy(before_nul(&names.lib_name)),
+            String::from_utf8_lossy(before_nul(&names.lib_ver)),
         );
         line
     }
@@ -207,7 +210,6 @@ impl Clients {
             over_soft_us: AtomicU64::new(0),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
-            working: AtomicBool::new(false),
             killed: AtomicBool::new(false),
             names: Mutex::default(),
             task: Mutex::default(),

@@ -6,14 +6,19 @@
 //! take, are kept with the connection.
 
 use crate::clients::Client;
+use crate::core::leaving::Leaving;
+use crate::core::partial::{Partial, Used};
 use crate::core::replies::Replies;
 use crate::core::session::{Cx, Session, Step};
+use crate::listener::log_unread;
+use crate::log;
 use crate::node::{Clock, Node};
 use crate::stats::{ThreadStats, add};
-use bytes::Buf;
-use kinring_common::command::KeysJob;
+use crate::stop::Stop;
+use bytes::{Buf, Bytes};
+use kinring_common::command::{Command, KeysJob};
 use kinring_common::keyspace::{Effects, Txn};
-use kinring_common::resp::{Batch, Decoder, Limits, ProtocolError, ReplyBuf};
+use kinring_common::resp::{Batch, Decoder, Limits, ReplyBuf};
 use socket2::SockRef;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -22,9 +27,10 @@ use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::futures::Notified;
 
 /// Bytes of one read: a pipeline of some hundred small commands.
 const READ_BYTES: usize = 64 * 1024;
@@ -35,8 +41,8 @@ const BATCH_REQUESTS_MAX: usize = 512;
 /// Pieces of one write: a shared value takes two.
 const SLICES_MAX: usize = 64;
 
-/// A partial request's buffer grows by at least this, and by as much as it already holds.
-const GROW_BYTES_MIN: usize = 16 * 1024;
+/// So long a job goes on before others have their turn: about as long as the largest batch takes.
+const SLICE_US_MAX: u64 = 500;
 
 /// What the connections of one thread share between two awaits.
 struct Scratch {
@@ -59,7 +65,7 @@ pub struct Connection {
     session: Session,
     decoder: Decoder,
     /// The start of a request whose rest has not arrived.
-    partial: Vec<u8>,
+    partial: Partial,
     replies: Replies,
     limits: Limits,
 }
@@ -68,8 +74,8 @@ pub struct Connection {
 pub enum End {
     /// The connection is over.
     Closed,
-    /// It is to go on with another thread.
-    Moves(Box<Connection>),
+    /// It is to go on with the thread of this number.
+    Moves(Box<Connection>, usize),
 }
 
 /// What the connections of one thread are served with.
@@ -82,7 +88,7 @@ pub struct Served {
     /// The clocks.
     pub clock: Clock,
     /// Connections that the thread is asked to give away.
-    pub leaving: Arc<std::sync::atomic::AtomicUsize>,
+    pub leaving: Arc<Leaving>,
 }
 
 /// What one run over decoded requests came to.
@@ -91,8 +97,8 @@ enum Ran {
     All,
     /// Replies are to be written before going on.
     Write,
-    /// A job is to be run before going on.
-    Job(KeysJob),
+    /// A job is to be run before going on; `silent`: its reply is lost.
+    Job { job: Box<KeysJob>, silent: bool },
 }
 
 impl Connection {
@@ -103,7 +109,7 @@ impl Connection {
             node: Arc::clone(node),
             session: Session::new(client, authenticated, seed),
             decoder: Decoder::new(),
-            partial: Vec::new(),
+            partial: Partial::default(),
             replies: Replies::default(),
             limits: Limits::default(),
         }
@@ -116,17 +122,17 @@ impl Connection {
 
     /// Serves until the client goes, is ended, or the connection is to move.
     pub async fn serve(mut self: Box<Self>, socket: &mut TcpStream, served: &Served) -> End {
-        // Polled once: a task has one waker, and the read is what looks at the stop.
-        let mut stop = pin!(served.node.stop.requested_later());
-        let _not_yet = poll_fn(|cx| Poll::Ready(stop.as_mut().poll(cx))).await;
+        let stop = &served.node.stop;
+        let heard = pin!(stop.requested_later());
+        let mut stopping = Stopping { stop, heard, turns: None };
         loop {
-            if served.leaving.load(Relaxed) > 0 && leave(&served.leaving) {
-                return End::Moves(self);
+            if let Some(thread) = served.leaving.take() {
+                return End::Moves(self, thread);
             }
-            let read = if self.partial.is_empty() {
-                self.read_into_scratch(socket, served).await
+            let read = if self.partial.is_wanted() {
+                self.read_into_partial(socket, served, &mut stopping).await
             } else {
-                self.read_into_partial(socket, served).await
+                self.read_into_scratch(socket, served, &mut stopping).await
             };
             match read {
                 Ok(true) => {}
@@ -140,6 +146,7 @@ impl Connection {
         &mut self,
         socket: &mut TcpStream,
         served: &Served,
+        stopping: &mut Stopping<'_, '_>,
     ) -> io::Result<bool> {
         let got = poll_fn(|cx| {
             SCRATCH.with_borrow_mut(|scratch| {
@@ -147,7 +154,7 @@ impl Connection {
                 match Pin::new(&mut *socket).poll_read(cx, &mut buf) {
                     Poll::Ready(Ok(())) => Poll::Ready(Ok(buf.filled().len())),
                     Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                    Poll::Pending if drained(socket, served) => Poll::Ready(Ok(0)),
+                    Poll::Pending if stopping.drained(cx, socket) => Poll::Ready(Ok(0)),
                     Poll::Pending => Poll::Pending,
                 }
             })
@@ -161,12 +168,13 @@ impl Connection {
         let whole = SCRATCH.with_borrow_mut(|scratch| {
             let Scratch { input, batch, out } = scratch;
             out.set_protocol(self.session.protocol);
-            let (used, ran) = self.run(served, &input[..got], batch, out);
+            let (used, ran) = self.run(served, (&input[..got], None), batch, out);
             let sent = matches!(ran, Ran::All) && send_at_once(socket, served, out);
-            if sent && used == got {
+            if sent && used.bytes == got {
                 return None;
             }
-            self.partial.extend_from_slice(&input[used..got]);
+            let rest = &input[used.bytes..got];
+            self.partial.keep(rest, self.decoder.missing_bytes(rest.len()));
             let mut own = ReplyBuf::new(self.session.protocol);
             std::mem::swap(out, &mut own);
             Some((own, ran))
@@ -186,24 +194,22 @@ impl Connection {
         &mut self,
         socket: &mut TcpStream,
         served: &Served,
+        stopping: &mut Stopping<'_, '_>,
     ) -> io::Result<bool> {
-        let len = self.partial.len();
-        if self.partial.capacity() - len < GROW_BYTES_MIN {
-            self.partial.reserve(len.max(GROW_BYTES_MIN));
-        }
         let got = loop {
             let ready = poll_fn(|cx| match socket.poll_read_ready(cx) {
                 Poll::Ready(ready) => Poll::Ready(ready.map(|()| true)),
-                Poll::Pending if drained(socket, served) => Poll::Ready(Ok(false)),
+                Poll::Pending if stopping.drained(cx, socket) => Poll::Ready(Ok(false)),
                 Poll::Pending => Poll::Pending,
             });
             if !ready.await? {
                 return Ok(false);
             }
-            match socket.try_read_buf(&mut self.partial) {
+            let missing = self.decoder.missing_bytes(self.partial.len());
+            match socket.try_read_buf(self.partial.room(missing)) {
                 Ok(0) => return Ok(false),
                 Ok(got) => break got,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.partial.rest(),
                 Err(error) => return Err(error),
             }
         };
@@ -220,9 +226,12 @@ impl Connection {
         mut ran: Ran,
     ) -> io::Result<bool> {
         loop {
-            if let Ran::Job(job) = ran {
+            if let Ran::Job { job, silent } = ran {
                 let ticket = self.replies.late();
-                let reply = self.run_job(served, job).await;
+                let mut reply = self.run_job(served, job).await;
+                if silent {
+                    reply = ReplyBuf::new(self.session.protocol);
+                }
                 self.replies.complete(&ticket, reply);
                 self.replies.drain(&mut out);
             }
@@ -230,15 +239,7 @@ impl Connection {
             if self.session.closing {
                 return Ok(false);
             }
-            let mut input = std::mem::take(&mut self.partial);
-            let mut batch = Batch::new();
-            let used;
-            (used, ran) = self.run(served, &input, &mut batch, &mut out);
-            if used > 0 {
-                input.drain(..used);
-                input.shrink_to(input.len().max(READ_BYTES));
-            }
-            self.partial = input;
+            ran = self.run_partial(served, &mut out);
             if matches!(ran, Ran::All) {
                 self.write(socket, served, &mut out).await?;
                 self.note_left();
@@ -247,70 +248,101 @@ impl Connection {
         }
     }
 
-    /// Decodes and runs from the start of `input`; returns how many bytes are done with.
+    /// Runs what the partial buffer has, and keeps what is left of it.
+    fn run_partial(&mut self, served: &Served, out: &mut ReplyBuf) -> Ran {
+        let all = self.decoder.missing_bytes(self.partial.len()) == 0;
+        let arrived = self.partial.take(all);
+        let (input, mut batch) = (arrived.bytes(), Batch::new());
+        let (used, ran) = self.run(served, (input, arrived.source()), &mut batch, out);
+        let missing = self.decoder.missing_bytes(input.len() - used.bytes);
+        self.partial.give_back(arrived, used, missing);
+        ran
+    }
+
+    /// Decodes and runs from the start of `input`, which may be kept if it is given as a source;
+    /// returns what is done with.
     fn run(
         &mut self,
         served: &Served,
-        input: &[u8],
+        (input, source): (&[u8], Option<&Bytes>),
         batch: &mut Batch,
         out: &mut ReplyBuf,
-    ) -> (usize, Ran) {
+    ) -> (Used, Ran) {
         let mut at = 0;
+        let mut requests = 0;
+        let nanos = &|| served.clock.nanos();
         loop {
-            self.renew_limits(served);
+            self.renew_limits(served, out);
             let decoded =
                 self.decoder.decode(&input[at..], &self.limits, batch, BATCH_REQUESTS_MAX);
+            requests += batch.len();
             let moment = served.clock.moment();
-            let cx = Cx { node: &served.node, stats: &served.stats, moment };
+            let cx = Cx { node: &served.node, stats: &served.stats, moment, source, nanos };
             let step = self.session.run(&cx, (batch, &input[at..]), 0, out);
+            if out.is_overflowed() {
+                self.end_for_output(served);
+                self.session.closing = true;
+                out.clear();
+                return (Used { bytes: input.len(), requests }, Ran::All);
+            }
             let next = match (step, &decoded) {
                 (Step::Done, Ok(used)) => *used,
                 (Step::Done, Err(error)) => {
                     if !self.session.closing {
-                        refuse_input(served, *error, out);
+                        let Client { id, addr, .. } = &*self.session.client;
+                        log::verbose(format_args!("client {id} ({addr}): {error}"));
+                        self.session.refuse_input(&served.node, *error, out);
                     }
-                    self.session.closing = true;
-                    return (input.len(), Ran::All);
+                    return (Used { bytes: input.len(), requests }, Ran::All);
                 }
                 (Step::Full(request), _) => {
                     // Decoded again after the write: rare, and the bytes are still there.
                     self.decoder = Decoder::new();
-                    return (at + batch.start_of(request), Ran::Write);
+                    let bytes = at + batch.start_of(request);
+                    return (Used { bytes, requests }, Ran::Write);
                 }
-                (Step::Slices(job, request), _) => {
+                (Step::Slices { job, silent, next }, _) => {
                     self.decoder = Decoder::new();
-                    return (at + batch.start_of(request), Ran::Job(job));
+                    let bytes = at + batch.start_of(next);
+                    return (Used { bytes, requests }, Ran::Job { job, silent });
                 }
             };
             at += next;
             if self.session.closing || batch.is_empty() || at == input.len() {
-                return (at, Ran::All);
+                return (Used { bytes: at, requests }, Ran::All);
             }
         }
     }
 
-    fn renew_limits(&mut self, served: &Served) {
+    fn renew_limits(&mut self, served: &Served, out: &mut ReplyBuf) {
         let config = served.node.settings.now();
+        let output_bytes_max = config.client_output_buffer_limit.normal.hard_bytes as usize;
+        out.set_limit(if output_bytes_max == 0 { usize::MAX } else { output_bytes_max });
         self.limits.bulk_bytes_max = config.proto_max_bulk_len_bytes as usize;
         self.limits.total_bytes_max = config.client_query_buffer_limit_bytes as usize;
         self.limits.authenticated = self.session.authenticated;
     }
 
-    /// KEYS, partition by partition; others run in between.
-    async fn run_job(&mut self, served: &Served, mut job: KeysJob) -> ReplyBuf {
+    /// KEYS in slices; others run in between.
+    async fn run_job(&mut self, served: &Served, mut job: Box<KeysJob>) -> ReplyBuf {
         let space = served.node.shard.keyspace();
+        let mut spent_nanos = 0;
+        let mut since_us = served.clock.nanos() / 1000;
         while let Some(partition) = job.next() {
-            let mut effects = Effects::new(space.interest());
-            {
-                let mut locks = space.lock_one(partition);
-                let now = served.clock.moment().now;
-                let mut txn = Txn::new(&mut locks, &mut effects, now, self.session.db, 0);
-                job.step(&mut txn);
-            }
-            if partition % 8 == 7 {
+            let now = served.clock.moment().now;
+            if now.mono_us.saturating_sub(since_us) > SLICE_US_MAX {
                 tokio::task::yield_now().await;
+                self.renew_active(served);
+                since_us = served.clock.nanos() / 1000;
             }
+            let mut effects = Effects::new(space.interest());
+            let mut locks = space.lock_one(partition);
+            let mut txn = Txn::new(&mut locks, &mut effects, now, self.session.db, 0);
+            let begun = served.clock.nanos();
+            job.step(&mut txn);
+            spent_nanos += served.clock.nanos() - begun;
         }
+        served.stats.commands.took(Command::Keys.row(), spent_nanos, 1);
         let mut reply = ReplyBuf::new(self.session.protocol);
         job.finish(&mut reply);
         reply
@@ -327,6 +359,7 @@ impl Connection {
             self.session.client.output_bytes.store(out.len() as u64, Relaxed);
             self.check_output_limit(served, out.len())?;
             let written = socket.write_buf(out).await?;
+            self.renew_active(served);
             add(&served.stats.writes, 1);
             add(&served.stats.output_bytes, written as u64);
         }
@@ -343,20 +376,28 @@ impl Connection {
             self.session.client.over_soft_us.store(0, Relaxed);
         }
         if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
-            served.node.stats.output_limit_closed.fetch_add(1, Relaxed);
+            self.end_for_output(served);
             return Err(io::Error::other("the client's replies exceed client-output-buffer-limit"));
         }
         Ok(())
     }
 
+    fn end_for_output(&self, served: &Served) {
+        served.node.stats.output_limit_closed.fetch_add(1, Relaxed);
+        log_unread(&self.session.client);
+    }
+
+    /// The client sent or took bytes, or is worked for: `timeout` does not mean it.
+    fn renew_active(&self, served: &Served) {
+        self.session.client.active_us.store(served.clock.nanos() / 1000, Relaxed);
+    }
+
     fn note_read(&self, served: &Served, bytes: usize) {
         add(&served.stats.reads, 1);
         add(&served.stats.input_bytes, bytes as u64);
-        self.session.client.working.store(true, Relaxed);
     }
 
     fn note_left(&self) {
-        self.session.client.working.store(false, Relaxed);
         self.session.client.input_bytes.store(self.partial.len() as u64, Relaxed);
     }
 }
@@ -393,24 +434,31 @@ fn send_at_once(socket: &TcpStream, served: &Served, out: &mut ReplyBuf) -> bool
     false
 }
 
-fn refuse_input(served: &Served, error: ProtocolError, out: &mut ReplyBuf) {
-    if error == ProtocolError::RequestTooLarge {
-        served.node.stats.query_limit_closed.fetch_add(1, Relaxed);
-    }
-    if !error.is_silent() {
-        out.error(&format_args!("ERR {error}"));
-    }
+/// How a connection hears of a stop while it waits for bytes: a task has one waker, and the read is
+/// what looks.
+struct Stopping<'a, 's> {
+    stop: &'s Stop,
+    heard: Pin<&'a mut Notified<'s>>,
+    /// [`Stop::turns`] when the waker was last left there.
+    turns: Option<u64>,
 }
 
-/// Whether the server stops and the client's last byte has been read. The system is asked: the
-/// runtime may not have heard yet of what has arrived, and will tell later.
-fn drained(socket: &TcpStream, served: &Served) -> bool {
-    let nothing = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
-    served.node.stop.requested()
-        && SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]).is_err_and(nothing)
-}
-
-/// Takes one of the leaves that are asked for.
-fn leave(leaving: &std::sync::atomic::AtomicUsize) -> bool {
-    leaving.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok()
+impl Stopping<'_, '_> {
+    /// Whether the server stops and the client's last byte has been read. The system is asked: the
+    /// runtime may not have heard yet of what has arrived, and will tell later.
+    fn drained(&mut self, cx: &mut Context<'_>, socket: &TcpStream) -> bool {
+        let stop = self.stop;
+        // A stop that was aborted used the waker up. It is left first and then looked: a request in
+        // between is seen or heard.
+        while self.turns != Some(stop.turns()) {
+            self.turns = Some(stop.turns());
+            self.heard.set(stop.requested_later());
+            if self.heard.as_mut().poll(cx).is_ready() {
+                self.turns = None;
+            }
+        }
+        let nothing = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        stop.requested()
+            && SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]).is_err_and(nothing)
+    }
 }

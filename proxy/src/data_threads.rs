@@ -2,13 +2,15 @@
 //! and moved when [`crate::core::packing`] says so.
 
 use crate::connection::{Connection, End, Served};
-use crate::core::packing::{Load, Move, Packing};
+use crate::core::leaving::Leaving;
+use crate::core::packing::{Load, Packing};
+use crate::log;
 use crate::node::{Clock, Node};
 use crate::stats::ThreadStats;
 use crossbeam::utils::CachePadded;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
@@ -26,9 +28,7 @@ struct Handover {
 struct DataThread {
     sender: UnboundedSender<Handover>,
     stats: Arc<CachePadded<ThreadStats>>,
-    leaving: Arc<AtomicUsize>,
-    /// Where those that leave go.
-    target: Arc<AtomicUsize>,
+    leaving: Arc<Leaving>,
     runtime: Handle,
 }
 
@@ -47,28 +47,27 @@ impl DataThreads {
     /// When the system gives no thread.
     pub fn start(
         node: &Arc<Node>,
-        clock: Clock,
+        clock: &Clock,
         fixed: bool,
         max: usize,
     ) -> io::Result<DataThreads> {
         let mut threads = Vec::with_capacity(max);
         let mut receivers = Vec::with_capacity(max);
-        for at in 0..max {
+        for _ in 0..max {
             // Ready sockets are all served before the next poll, so that their commands overlap.
             let runtime = Builder::new_current_thread().enable_io().event_interval(256).build()?;
             let (sender, receiver) = unbounded_channel();
             threads.push(DataThread {
                 sender,
                 stats: node.stats.thread(),
-                leaving: Arc::default(),
-                target: Arc::new(AtomicUsize::new(at)),
+                leaving: Arc::new(Leaving::new(max)),
                 runtime: runtime.handle().clone(),
             });
             receivers.push((runtime, receiver));
         }
         let threads = Arc::new(threads);
         for (at, (runtime, receiver)) in receivers.into_iter().enumerate() {
-            let (node, threads) = (Arc::clone(node), Arc::clone(&threads));
+            let (node, clock, threads) = (Arc::clone(node), clock.clone(), Arc::clone(&threads));
             std::thread::Builder::new().name(format!("kinring-data-{at}")).spawn(move || {
                 runtime.block_on(receive(receiver, node, clock, threads, at));
             })?;
@@ -101,9 +100,14 @@ impl DataThreads {
             let connections = thread.stats.connections.load(Relaxed) as usize;
             loads.push(Load { busy_percent: (share * 100.0).min(100.0) as u32, connections });
         }
-        for Move { from, to, connections } in self.packing.judge(self.fixed, &loads) {
-            self.threads[from].target.store(to, Relaxed);
-            self.threads[from].leaving.store(connections, Relaxed);
+        let moves = self.packing.judge(self.fixed, &loads);
+        if moves.is_empty() {
+            return;
+        }
+        for (at, thread) in self.threads.iter().enumerate() {
+            let away = moves.iter().filter(|step| step.from == at);
+            let plan: Vec<(usize, usize)> = away.map(|step| (step.to, step.connections)).collect();
+            thread.leaving.plan(&plan);
         }
     }
 }
@@ -125,17 +129,17 @@ async fn receive(
         let client = Arc::clone(handover.connection.client());
         // Made here, so that it is dropped even if the task is ended before it first runs.
         let here = Here { served: served.clone(), client: Arc::clone(&client), moved: false };
-        let task = tokio::spawn(serve(handover, here, Arc::clone(&threads), at));
+        let task = tokio::spawn(serve(handover, here, Arc::clone(&threads)));
         client.set_task(task.abort_handle());
     }
 }
 
 /// Serves one connection until it ends here.
-async fn serve(handover: Handover, mut here: Here, threads: Arc<Vec<DataThread>>, at: usize) {
+async fn serve(handover: Handover, mut here: Here, threads: Arc<Vec<DataThread>>) {
     let Handover { socket, connection } = handover;
     let Ok(mut socket) = TcpStream::from_std(socket) else { return };
-    if let End::Moves(connection) = connection.serve(&mut socket, &here.served).await {
-        let to = &threads[threads[at].target.load(Relaxed) % threads.len()];
+    if let End::Moves(connection, thread) = connection.serve(&mut socket, &here.served).await {
+        let to = &threads[thread];
         if let Ok(socket) = socket.into_std() {
             to.stats.connections.fetch_add(1, Relaxed);
             here.moved = to.sender.send(Handover { socket, connection }).is_ok();
@@ -156,6 +160,7 @@ impl Drop for Here {
         self.served.stats.connections.fetch_sub(1, Relaxed);
         if !self.moved {
             self.served.node.clients.remove(self.client.id);
+            log::verbose(format_args!("client {} closed", self.client.id));
         }
     }
 }

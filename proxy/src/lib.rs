@@ -16,16 +16,18 @@
 //! | [`server`], [`listener`], [`data_threads`] | what runs, who may connect, who serves whom |
 //! | [`connection`] | bytes in, bytes out |
 //! | [`core`] | what requests do, without sockets and clocks |
-//! | [`node`], [`clients`], [`stats`], [`info`], [`memory`] | what all connections share and show |
+//! | [`node`], [`clients`], [`stats`], [`command_stats`], [`info`], [`memory`], [`log`] | what all connections share and show |
 
 pub mod banner;
 pub mod clients;
+pub mod command_stats;
 pub mod config;
 pub mod connection;
 pub mod core;
 pub mod data_threads;
 pub mod info;
 pub mod listener;
+pub mod log;
 pub mod memory;
 pub mod node;
 pub mod server;

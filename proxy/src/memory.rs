@@ -49,3 +49,18 @@ pub fn cpu() -> Cpu {
     let system: f64 = fields.next().unwrap_or(0.0);
     Cpu { user_s: user / tick, system_s: system / tick }
 }
+
+/// The system as `uname` tells it: name, release, machine.
+pub fn os() -> String {
+    let uname = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    [uname.sysname(), uname.release(), uname.machine()].map(text).join(" ")
+}
+
+/// Physical memory of the machine in bytes; 0 when the system does not tell.
+pub fn of_the_machine() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}

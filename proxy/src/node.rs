@@ -4,8 +4,9 @@ use crate::clients::Clients;
 use crate::config::Settings;
 use crate::stats::Stats;
 use crate::stop::Stop;
-use kinring_common::clock::Now;
+use kinring_common::clock::{Now, SteadyWall};
 use kinring_shard::Shard;
+use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -48,17 +49,23 @@ pub struct Moment {
     pub wall_us: u64,
 }
 
-/// Reads the clocks.
-#[derive(Clone, Copy, Debug)]
+/// Reads the clocks; clones are one clock.
+#[derive(Clone, Debug)]
 pub struct Clock {
     start: Instant,
+    steady: Arc<Mutex<SteadyWall>>,
 }
 
 impl Clock {
     /// A clock whose monotonic time starts now.
     #[expect(clippy::new_without_default, reason = "it reads the time, as a default must not")]
     pub fn new() -> Clock {
-        Clock { start: Instant::now() }
+        Clock { start: Instant::now(), steady: Arc::default() }
+    }
+
+    /// Monotonic nanoseconds.
+    pub fn nanos(&self) -> u64 {
+        self.start.elapsed().as_nanos() as u64
     }
 
     /// The moment. A wall clock before 1970 counts as 1970.
@@ -66,6 +73,7 @@ impl Clock {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall_us = wall.as_micros() as u64;
         let mono_us = self.start.elapsed().as_micros() as u64;
-        Moment { now: Now { wall_ms: wall_us / 1000, mono_us }, wall_us }
+        let steady_us = self.steady.lock().read(wall_us, mono_us);
+        Moment { now: Now { wall_ms: steady_us / 1000, mono_us }, wall_us }
     }
 }

@@ -1,11 +1,13 @@
 //! The process: what is started, in which order, what watches over it, and how it stops.
 
-use crate::banner::{self, banner, say};
+use crate::banner::{self, banner};
 use crate::clients::Clients;
 use crate::config::{self, Config, IoThreads, Launch, LogLevel, Settings};
 use crate::core::packing::JUDGE_EVERY_MS;
 use crate::data_threads::DataThreads;
 use crate::listener::{self, BindError};
+use crate::log::{self, say};
+use crate::memory;
 use crate::node::{Clock, Facts, Node};
 use crate::stats::Stats;
 use crate::stop::{Cause, Stop};
@@ -22,6 +24,9 @@ use std::time::{Duration, Instant};
 
 /// What this version can be.
 const MODE: &str = "proxy with one embedded shard, nothing on disk";
+
+/// SHUTDOWN NOW waits for nobody; replies that are being written have left by then.
+const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// Why the process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -70,9 +75,14 @@ fn launch() -> Result<ExitCode, StartError> {
 }
 
 fn run(mut config: Config) -> Result<ExitCode, StartError> {
+    log::set_level(config.loglevel);
     if let Some(line) = config::fit_at_start(&mut config).map_err(StartError::Limits)? {
-        say(format_args!("kinring: {line}\n"));
+        log::warning(format_args!("{line}"));
     }
+    let system = |what| move |error| StartError::System(what, error);
+    // Before anybody can connect: who is served can rely on a stop that drains.
+    let stop = Stop::default();
+    stop.on_signals().map_err(system("cannot receive signals"))?;
     let listeners = listener::bind(&config)?;
     let listening: Vec<SocketAddr> = listeners.iter().flat_map(|l| l.local_addr()).collect();
     let text = banner(&banner::Facts {
@@ -84,33 +94,27 @@ fn run(mut config: Config) -> Result<ExitCode, StartError> {
     });
     let clock = Clock::new();
     let (fixed, max) = threads_of(config.io_threads);
-    let prints = config.loglevel.prints(LogLevel::Notice);
-    let node = node(config, listening, (fixed, max))?;
-    let system = |what| move |error| StartError::System(what, error);
-    node.stop.on_signals().map_err(system("cannot receive signals"))?;
-    let effort_of = Arc::clone(&node);
+    let node = node(config, stop, listening, (fixed, max))?;
+    let (effort_of, expiry_clock) = (Arc::clone(&node), clock.clone());
     driver::start(
         &node.shard,
-        move || clock.moment().now,
+        move || expiry_clock.moment().now,
         move || effort_of.settings.now().active_expire_effort,
     )
     .map_err(system("cannot start a thread"))?;
-    let threads = DataThreads::start(&node, clock, fixed, max)
+    let threads = DataThreads::start(&node, &clock, fixed, max)
         .map_err(system("cannot start a data thread"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(system("cannot start the control thread"))?;
-    let drained = runtime.block_on(control(listeners, &node, threads, clock, || {
-        if prints {
+    let how = runtime.block_on(control(listeners, &node, threads, clock, || {
+        if log::prints(LogLevel::Notice) {
             say(format_args!("{text}"));
         }
     }));
-    if prints {
-        let cause = node.stop.cause().map_or("", Cause::name);
-        let how = if drained { "all clients drained" } else { "some clients were still busy" };
-        say(format_args!("kinring: stopped on {cause}, {how}\n"));
-    }
+    let cause = node.stop.cause().map_or("", Cause::name);
+    log::notice(format_args!("stopped on {cause}, {how}"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -128,6 +132,7 @@ fn threads_of(setting: IoThreads) -> (bool, usize) {
 
 fn node(
     config: Config,
+    stop: Stop,
     listening: Vec<SocketAddr>,
     threads: (bool, usize),
 ) -> Result<Arc<Node>, StartError> {
@@ -150,7 +155,7 @@ fn node(
         settings: Settings::new(config, config::fit_clients),
         clients: Clients::default(),
         stats: Stats::default(),
-        stop: Stop::default(),
+        stop,
         facts: Facts { run_id, listening, threads, executable: executable.unwrap_or_default() },
     }))
 }
@@ -164,34 +169,57 @@ fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Accepts, watches over threads and idle clients, and drains when asked to stop. Returns whether
-/// every client was done in time.
+/// Accepts, watches over threads and idle clients, and drains when asked to stop. Returns how the
+/// clients fared.
 async fn control(
-    listeners: Vec<std::net::TcpListener>,
+    mut listeners: Vec<std::net::TcpListener>,
     node: &Arc<Node>,
     threads: DataThreads,
     clock: Clock,
     ready: impl FnOnce(),
-) -> bool {
+) -> Drained {
     let threads = Arc::new(Mutex::new(threads));
-    let mut accepting = Vec::new();
-    for listener in listeners {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => {
-                let (node, threads) = (Arc::clone(node), Arc::clone(&threads));
-                accepting.push(tokio::spawn(listener::accept(listener, node, threads, clock)));
+    let _watching = tokio::spawn(watch_over(Arc::clone(node), Arc::clone(&threads), clock.clone()));
+    let mut ready = Some(ready);
+    loop {
+        let mut accepting = Vec::new();
+        for listener in listeners {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    let (node, threads) = (Arc::clone(node), Arc::clone(&threads));
+                    accepting.push(tokio::spawn(listener::accept(
+                        listener,
+                        node,
+                        threads,
+                        clock.clone(),
+                    )));
+                }
+                Err(error) => log::warning(format_args!("a listening socket failed: {error}")),
             }
-            Err(error) => say(format_args!("kinring: a listening socket failed: {error}\n")),
         }
+        if let Some(ready) = ready.take() {
+            ready();
+        }
+        let cause = node.stop.wait().await;
+        log::verbose(format_args!("stopping on {}", cause.name()));
+        for task in accepting {
+            task.abort();
+            // Ended, however: its socket is closed.
+            let _ = task.await;
+        }
+        if let Some(how) = drain(node).await {
+            return how;
+        }
+        log::notice(format_args!("the stop was aborted, serving again"));
+        listeners = match listener::again(&node.facts.listening, &node.settings.now()) {
+            Ok(listeners) => listeners,
+            Err(error) => {
+                log::warning(format_args!("stopping all the same: {error}"));
+                node.stop.request(cause);
+                Vec::new()
+            }
+        };
     }
-    ready();
-    let watching = tokio::spawn(watch_over(Arc::clone(node), threads, clock));
-    node.stop.wait().await;
-    for task in &accepting {
-        task.abort();
-    }
-    watching.abort();
-    drain(node).await
 }
 
 /// Ten times a second: the data threads' load; once a second: rates and idle clients.
@@ -207,13 +235,14 @@ async fn watch_over(node: Arc<Node>, threads: Arc<Mutex<DataThreads>>, clock: Cl
         if turns.is_multiple_of(1000 / JUDGE_EVERY_MS) {
             let now_us = clock.moment().now.mono_us;
             node.stats.sample(now_us);
+            node.stats.memory_peak(memory::read().allocated);
             end_idle(&node, now_us);
             end_unread(&node, now_us);
         }
     }
 }
 
-/// `timeout`: ends clients that sent nothing for so long.
+/// `timeout`: ends clients that neither sent nor took a byte for so long.
 fn end_idle(node: &Node, now_us: u64) {
     let timeout_s = u64::from(node.settings.now().timeout_s);
     if timeout_s == 0 {
@@ -221,7 +250,8 @@ fn end_idle(node: &Node, now_us: u64) {
     }
     for client in node.clients.all() {
         let idle_us = now_us.saturating_sub(client.active_us.load(Relaxed));
-        if idle_us > timeout_s * 1_000_000 && !client.working.load(Relaxed) {
+        if idle_us > timeout_s * 1_000_000 {
+            log::verbose(format_args!("client {} was idle for too long", client.id));
             client.kill();
         }
     }
@@ -233,21 +263,56 @@ fn end_unread(node: &Node, now_us: u64) {
     for client in node.clients.all() {
         if client.exceeds(&limit, now_us) {
             node.stats.output_limit_closed.fetch_add(1, Relaxed);
+            listener::log_unread(&client);
             client.kill();
         }
     }
 }
 
+/// How the clients fared when the server stopped.
+#[derive(Debug, PartialEq, Eq)]
+enum Drained {
+    /// All got the replies to what they had sent.
+    All,
+    /// So many had not: of these, some did not read their replies.
+    Busy { clients: usize, unread: usize, waited_s: u64 },
+}
+
+impl std::fmt::Display for Drained {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Drained::All => f.write_str("all clients drained"),
+            Drained::Busy { clients, unread, waited_s } => write!(
+                f,
+                "{clients} clients were still busy after {waited_s} s: {unread} did not read their \
+                 replies, {} did not stop sending",
+                clients - unread
+            ),
+        }
+    }
+}
+
 /// Waits until every client has got its replies and was closed, at most as long as the setting says.
-async fn drain(node: &Node) -> bool {
+/// `None` when the stop was aborted.
+async fn drain(node: &Node) -> Option<Drained> {
     let limit = Duration::from_secs(u64::from(node.settings.now().shutdown_timeout_s));
     let started = Instant::now();
     loop {
         if node.clients.is_empty() {
-            return true;
+            return Some(Drained::All);
         }
+        if !node.stop.requested() {
+            return None;
+        }
+        let limit = if node.stop.at_once() { AT_ONCE } else { limit };
         if started.elapsed() >= limit {
-            return false;
+            let clients = node.clients.all();
+            let unread = clients.iter().filter(|client| client.output_bytes.load(Relaxed) > 0);
+            return Some(Drained::Busy {
+                clients: clients.len(),
+                unread: unread.count(),
+                waited_s: started.elapsed().as_secs(),
+            });
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -1,5 +1,6 @@
 //! What the server counts. Each data thread has numbers of its own, which it alone writes.
 
+use crate::command_stats::{Calls, CommandStats};
 use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ const ERROR_CODES_MAX: usize = 128;
 #[derive(Debug, Default)]
 pub struct ThreadStats {
     /// Commands that were executed.
-    pub commands: AtomicU64,
+    pub commands: CommandStats,
     /// Bytes read from clients.
     pub input_bytes: AtomicU64,
     /// Bytes written to clients.
@@ -61,11 +62,22 @@ pub struct Stats {
     pub output_limit_closed: AtomicU64,
     /// Connections closed because a request was too long.
     pub query_limit_closed: AtomicU64,
-    /// Errors by their code.
+    /// Error replies.
+    error_replies: AtomicU64,
+    /// The same by their code.
     errors: Mutex<BTreeMap<String, u64>>,
+    /// The most memory that was in use when somebody looked.
+    memory_peak_bytes: AtomicU64,
     /// What CONFIG RESETSTAT subtracts.
-    base: Mutex<Sums>,
+    base: Mutex<Base>,
     rate: Mutex<Rate>,
+}
+
+#[derive(Debug, Default)]
+struct Base {
+    sums: Sums,
+    calls: Vec<Calls>,
+    expired: u64,
 }
 
 #[derive(Debug, Default)]
@@ -97,9 +109,9 @@ impl Stats {
     }
 
     fn total(&self) -> Sums {
-        let mut sums = Sums::default();
+        let commands = self.all_calls().iter().map(|calls| calls.calls).sum();
+        let mut sums = Sums { commands, ..Sums::default() };
         for thread in self.threads.lock().iter() {
-            sums.commands += thread.commands.load(Relaxed);
             sums.input_bytes += thread.input_bytes.load(Relaxed);
             sums.output_bytes += thread.output_bytes.load(Relaxed);
             sums.hits += thread.hits.load(Relaxed);
@@ -113,7 +125,7 @@ impl Stats {
     /// The sums since the start or the last reset.
     pub fn sums(&self) -> Sums {
         // The base first, and no underflow: another thread may reset or correct a number meanwhile.
-        let base = *self.base.lock();
+        let base = self.base.lock().sums;
         let now = self.total();
         Sums {
             commands: now.commands.saturating_sub(base.commands),
@@ -126,9 +138,40 @@ impl Stats {
         }
     }
 
-    /// CONFIG RESETSTAT.
-    pub fn reset(&self) {
-        *self.base.lock() = self.total();
+    fn all_calls(&self) -> Vec<Calls> {
+        let mut sums = Vec::new();
+        self.threads.lock().iter().for_each(|thread| thread.commands.add_to(&mut sums));
+        sums
+    }
+
+    /// Calls since the start or the last reset, in the order of the command table.
+    pub fn calls(&self) -> Vec<Calls> {
+        let base = self.base.lock().calls.clone();
+        let since =
+            |(at, calls): (usize, &Calls)| calls.since(base.get(at).copied().unwrap_or_default());
+        self.all_calls().iter().enumerate().map(since).collect()
+    }
+
+    /// Keys that expired since the last reset, out of all since the start.
+    pub fn expired(&self, all: u64) -> u64 {
+        all.saturating_sub(self.base.lock().expired)
+    }
+
+    /// How many data threads serve somebody.
+    pub fn threads_active(&self) -> usize {
+        let serves = |thread: &&Arc<CachePadded<ThreadStats>>| thread.connections.load(Relaxed) > 0;
+        self.threads.lock().iter().filter(serves).count()
+    }
+
+    /// Notes the memory in use; returns the most so far.
+    pub fn memory_peak(&self, bytes: u64) -> u64 {
+        self.memory_peak_bytes.fetch_max(bytes, Relaxed).max(bytes)
+    }
+
+    /// CONFIG RESETSTAT. `expired`: keys since the start.
+    pub fn reset(&self, expired: u64) {
+        *self.base.lock() = Base { sums: self.total(), calls: self.all_calls(), expired };
+        self.error_replies.store(0, Relaxed);
         for number in
             [&self.accepted, &self.rejected, &self.output_limit_closed, &self.query_limit_closed]
         {
@@ -141,10 +184,16 @@ impl Stats {
     pub fn error(&self, line: &[u8]) {
         let code = line.split(|byte| *byte == b' ').next().unwrap_or(b"ERR");
         let code = String::from_utf8_lossy(&code[..code.len().min(32)]).into_owned();
+        self.error_replies.fetch_add(1, Relaxed);
         let mut errors = self.errors.lock();
         if errors.len() < ERROR_CODES_MAX || errors.contains_key(&code) {
             *errors.entry(code).or_default() += 1;
         }
+    }
+
+    /// Error replies since the start or the last reset.
+    pub fn error_replies(&self) -> u64 {
+        self.error_replies.load(Relaxed)
     }
 
     /// Errors by their code.

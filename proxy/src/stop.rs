@@ -2,12 +2,14 @@
 //!
 //! SIGTERM and SIGINT ask the server to drain; every thread sees it in a [`Stop`]. Signals are
 //! received on a thread of their own, so that a second one ends the process at once however busy or
-//! stuck the others are. Invariant: a stop that was requested stays requested, with its first cause.
+//! stuck the others are. SIGHUP means nothing, as in Redis: a terminal that goes away must not take
+//! the server with it. Invariant: a stop that was requested stays requested, with its first cause,
+//! until SHUTDOWN ABORT takes it back.
 
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::futures::Notified;
@@ -52,8 +54,11 @@ pub struct Stop(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// The same as `cause.is_some()`, without a lock: the request path reads it.
-    requested: AtomicBool,
+    /// How often a stop was requested or taken back. Odd is the same as `cause.is_some()`, without
+    /// a lock: the request path reads it.
+    turns: AtomicU64,
+    /// Not to wait for clients.
+    at_once: AtomicBool,
     cause: watch::Sender<Option<Cause>>,
     /// For those who are many: cheap to wait for, and tells nothing but that it happened.
     notify: Notify,
@@ -62,7 +67,8 @@ struct Inner {
 impl Default for Stop {
     fn default() -> Self {
         Self(Arc::new(Inner {
-            requested: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
+            at_once: AtomicBool::new(false),
             cause: watch::Sender::new(None),
             notify: Notify::new(),
         }))
@@ -74,18 +80,50 @@ impl Stop {
     pub fn request(&self, cause: Cause) -> bool {
         let first = self.0.cause.send_if_modified(|current| {
             let first = current.is_none();
-            current.get_or_insert(cause);
+            if first {
+                *current = Some(cause);
+                self.0.turns.fetch_add(1, Ordering::Release);
+            }
             first
         });
-        self.0.requested.store(true, Ordering::Release);
         self.0.notify.notify_waiters();
         first
+    }
+
+    /// The same, and not to wait for clients: a drain that has begun ends, too.
+    pub fn request_at_once(&self, cause: Cause) {
+        self.0.at_once.store(true, Ordering::Release);
+        self.request(cause);
+    }
+
+    /// Takes the request back. False when there is none.
+    pub fn abort(&self) -> bool {
+        self.0.cause.send_if_modified(|current| {
+            let requested = current.take().is_some();
+            if requested {
+                self.0.at_once.store(false, Ordering::Release);
+                self.0.turns.fetch_add(1, Ordering::Release);
+            }
+            requested
+        })
     }
 
     /// Whether to stop.
     #[must_use]
     pub fn requested(&self) -> bool {
-        self.0.requested.load(Ordering::Acquire)
+        self.turns() % 2 == 1
+    }
+
+    /// Whether to stop without waiting for clients.
+    #[must_use]
+    pub fn at_once(&self) -> bool {
+        self.requested() && self.0.at_once.load(Ordering::Acquire)
+    }
+
+    /// How often a stop was requested or taken back: who saw the same number missed nothing.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.0.turns.load(Ordering::Acquire)
     }
 
     /// Ends when somebody asks after this call; whoever waits looks at [`Stop::requested`], too.
@@ -118,12 +156,14 @@ impl Stop {
     pub fn on_signals(&self) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         // Installed here rather than on the thread: a signal right after this returns is heard.
-        let (interrupt, terminate) = {
+        let (interrupt, terminate, hangup) = {
             let _entered = runtime.enter();
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+            let [interrupt, terminate, hangup] = kinds.map(signal);
+            (interrupt?, terminate?, hangup?)
         };
         let stop = self.clone();
-        let body = move || match runtime.block_on(stop.hear(interrupt, terminate)) {};
+        let body = move || match runtime.block_on(stop.hear(interrupt, terminate, hangup)) {};
         std::thread::Builder::new().name("kinring-signals".into()).spawn(body)?;
         Ok(())
     }
@@ -132,11 +172,14 @@ impl Stop {
         self,
         mut interrupt: tokio::signal::unix::Signal,
         mut terminate: tokio::signal::unix::Signal,
+        mut hangup: tokio::signal::unix::Signal,
     ) -> Infallible {
         loop {
             let cause = tokio::select! {
                 _ = interrupt.recv() => Cause::Interrupt,
                 _ = terminate.recv() => Cause::Terminate,
+                // It is heard, and so does not end the process.
+                _ = hangup.recv() => continue,
             };
             if let Some(code) = self.heard(cause) {
                 std::process::exit(code);
@@ -179,6 +222,18 @@ mod tests {
         assert!(copy.requested() && !other.requested());
         assert_eq!(poll(copy.wait()), Poll::Ready(Cause::Command));
         assert_eq!(poll(copy.wait()), Poll::Ready(Cause::Command));
+    }
+
+    #[test]
+    fn a_request_that_was_taken_back_can_be_made_again() {
+        let stop = Stop::default();
+        assert!(!stop.abort());
+        stop.request_at_once(Cause::Command);
+        assert!(stop.at_once() && stop.abort());
+        assert!(!stop.requested() && !stop.at_once() && stop.cause().is_none());
+        assert_eq!(poll(stop.wait()), Poll::Pending);
+        assert!(stop.request(Cause::Terminate) && stop.requested() && !stop.at_once());
+        assert_eq!(stop.turns(), 3);
     }
 
     #[test]

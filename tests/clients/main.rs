@@ -1,5 +1,8 @@
-//! Clients that people use, on a running Kinring: redis-py, redis-cli, redis-benchmark. A missing
-//! one is said, and is a failure with `CI=true`.
+//! Clients that people use, on a running Kinring: redis-py, redis-rs, redis-cli, redis-benchmark. A
+//! missing one is said, and is a failure with `CI=true`.
+
+mod redis_cli;
+mod redis_rs;
 
 use kinring_tests::Kinring;
 use kinring_tests::process::{need, run};
@@ -36,33 +39,6 @@ fn redis_py_has_an_ordinary_day_in_both_protocols() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/redis_py.py");
     let said = with_kinring("python3", |port| vec![script.to_owned(), port.to_owned()]);
     assert_eq!(said.trim(), "all good");
-}
-
-#[test]
-fn redis_cli_runs_commands_scans_and_finds_big_keys() {
-    if !need("redis-cli") {
-        return;
-    }
-    let said = with_kinring("redis-cli", |port| words(&format!("-3 -p {port} SET a 1")));
-    assert_eq!(said.trim(), "OK");
-    for mode in ["--scan", "--bigkeys", "--latency -i 1 --raw", "INFO"] {
-        let timed = mode.starts_with("--latency");
-        let program = if timed { "timeout" } else { "redis-cli" };
-        let kinring = Kinring::start(&[]);
-        kinring.connect().ask("SET a 1");
-        let port = kinring.addr().port();
-        let mut command = Command::new(program);
-        if timed {
-            command.args(["2", "redis-cli"]);
-        }
-        command.args(["-p", &port.to_string()]).args(mode.split(' '));
-        let ended = run(piped(command));
-        assert!(ended.code == Some(0) || timed, "{mode}: {}{}", ended.stdout, ended.stderr);
-        assert!(!ended.stdout.contains("ERR"), "{mode}: {}", ended.stdout);
-        if mode == "--scan" {
-            assert_eq!(ended.stdout.trim(), "a");
-        }
-    }
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn a_wrong_flag_is_one_line() {
         (&["word"], &["word"]),
         (&["--config", "/nonexistent/kinring.toml"], &["/nonexistent/kinring.toml", "read"]),
         (&["--data-dir", "/nonexistent"], &["--data-dir", "durability is not built"]),
-        (&["--appendonly", "yes"], &["--appendonly", "nothing on disk"]),
+        (&["--appendonly", "yes"], &["--appendonly", "durability is not built"]),
         (&["--bind", "nowhere"], &["--bind", "nowhere"]),
         (&["--io-threads", "0"], &["--io-threads"]),
         (&["--requirepass", "hunter2", "--maxclients", "0"], &["--maxclients", "'0'"]),

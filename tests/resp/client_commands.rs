@@ -110,8 +110,9 @@ fn client_list_shows_what_connections_do() {
     let (id, addr) = (id_of(&mut conn), conn.local_addr());
     conn.hello3();
     for command in [
-        "CLIENT SETNAME me",
-        "CLIENT SETINFO lib-name rust",
+        // Nothing behind a NUL is shown.
+        "CLIENT SETNAME me\0\n",
+        "CLIENT SETINFO lib-name rust\0\n",
         "CLIENT SETINFO lib-ver 1.0",
         "SELECT 3",
         "WATCH a b",
@@ -166,4 +167,21 @@ fn databases_are_apart_and_reset_goes_back_to_the_first() {
     assert_eq!(conn.ask("RESET"), "+RESET");
     assert_eq!(conn.ask("EXEC"), "-ERR EXEC without MULTI");
     assert!(conn.ask("INFO keyspace").contains("db0:keys=1,"));
+}
+
+#[test]
+fn who_wants_no_reply_gets_none_to_what_is_no_request() {
+    let kinring = Kinring::start(&[]);
+    for silence in ["OFF", "SKIP"] {
+        let mut conn = kinring.connect();
+        conn.send(format!("PING\r\nCLIENT REPLY {silence}\r\n*x\r\nPING\r\n").as_bytes());
+        conn.expect(b"+PONG\r\n");
+        conn.expect_end();
+    }
+    let mut conn = kinring.connect();
+    conn.send(b"*x\r\n");
+    conn.expect(b"-ERR Protocol error: invalid multibulk length\r\n");
+    conn.expect_end();
+    let errors = kinring.connect().ask("INFO errorstats");
+    assert!(errors.contains("errorstat_ERR:count=3\r\n"), "{errors}");
 }

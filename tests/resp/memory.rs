@@ -1,6 +1,6 @@
 //! What connections cost, and what they cannot make the server spend.
 
-use kinring_tests::conn::request;
+use kinring_tests::conn::{brief, request};
 use kinring_tests::{Conn, Kinring};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -16,7 +16,7 @@ fn declared_lengths_cost_nothing_until_the_bytes_come() {
     let starts: [&[u8]; 4] = [
         b"*1000000\r\n$500000000\r\n",
         b"*2\r\n$4\r\nECHO\r\n$536870912\r\n",
-        b"*1048576\r\n$1\r\nx\r\n",
+        b"*2147483647\r\n$1\r\nx\r\n",
         b"*3\r\n$3\r\nSET\r\n$500000000\r\n",
     ];
     let waiting: Vec<Conn> = (0..CONNECTIONS)
@@ -120,4 +120,20 @@ fn requests_in_pieces_from_many_clients_stay_apart() {
         assert_eq!(conn.answer(), "+OK");
         assert_eq!(conn.answer(), format!("$client:{at}"));
     }
+}
+
+#[test]
+fn a_large_value_takes_no_more_than_its_buffer_and_what_that_grew_from() {
+    let kinring = Kinring::start(&[]);
+    let mut conn = kinring.connect();
+    assert_eq!(conn.ask("PING"), "+PONG");
+    let before = kinring.resident_bytes();
+    let value: Vec<u8> = (0..64 * MB).map(|at| (at % 251) as u8).collect();
+    assert_eq!(brief(&conn.command(&[b"SET", b"large", &value])), "+OK");
+    let grown = kinring.peak_bytes() - before;
+    println!("a value of 64 MB: {} MB at most", grown / MB);
+    assert!(grown < 64 * MB * 22 / 10, "{grown} bytes");
+    assert_eq!(conn.ask("STRLEN large"), format!(":{}", 64 * MB));
+    conn.send(&request(&[b"GET", b"large"]));
+    assert_eq!(conn.read_exactly(value.len() + 13)[11..][..value.len()], value[..]);
 }

@@ -6,7 +6,7 @@ use kinring_tests::{Conn, Kinring};
 /// Bytes that no request begins with, and what is said about them.
 const ERRORS: &[(&[u8], &str)] = &[
     (b"*1x\r\n", "invalid multibulk length"),
-    (b"*1048577\r\n", "invalid multibulk length"),
+    (b"*2147483648\r\n", "invalid multibulk length"),
     (b"*99999999999999999999\r\n", "invalid multibulk length"),
     (b"*1\n\r\n", "invalid multibulk length"),
     (b"*1\r\nPING\r\n", "expected '$', got 'P'"),

@@ -61,39 +61,94 @@ fn readers_that_do_not_read_cost_a_bounded_amount_and_delay_nobody() {
     assert!(eventually(|| info(&mut other, "connected_clients") == 1));
 }
 
-/// Asks for much more than the system's buffers hold, and does not read it.
-fn ask_for_much(kinring: &Kinring) -> Conn {
-    let mut conn = kinring.connect();
-    conn.send(&request(&[b"GET", b"big"]).repeat(100));
-    conn
+#[test]
+fn a_pipeline_of_large_replies_piles_up_no_more_than_one() {
+    let kinring = Kinring::start(&["--io-threads", "1"]);
+    let mut other = kinring.connect();
+    other.command(&[b"SET", b"big", &vec![b'x'; 3 * MB]]);
+    let before = kinring.resident_bytes();
+    let mut slow = kinring.connect();
+    slow.send(&request(&[b"GET", b"big"]).repeat(32));
+    let most = most_output(&mut other);
+    let grown = kinring.resident_bytes().saturating_sub(before);
+    println!("{most} bytes of replies wait; grown by {} KB", grown / 1024);
+    // The mark, one reply, and no more.
+    assert!(most < (3 * MB + 512 * 1024) as u64, "{most} bytes");
+    assert!(grown < 16 * MB as u64, "{grown} bytes");
+    let reply = [format!("${}\r\n", 3 * MB).as_bytes(), &vec![b'x'; 3 * MB][..], b"\r\n"].concat();
+    (0..32).for_each(|_| slow.expect(&reply));
+}
+
+/// The largest unread output of a client, looked at until it has not changed for some time.
+fn most_output(conn: &mut Conn) -> u64 {
+    let (mut most, mut same) = (0, 0);
+    let settled = eventually(|| {
+        let list = conn.ask("CLIENT LIST");
+        let number = |rest: &str| rest.split(' ').next()?.parse::<u64>().ok();
+        let now = list.split(" omem=").skip(1).filter_map(number).max().unwrap_or(0);
+        same = if now == most { same + 1 } else { 0 };
+        most = most.max(now);
+        same > 20 && most > 0
+    });
+    assert!(settled, "the output settles");
+    most
+}
+
+/// More than the system's buffers hold between a client and a server.
+const HUGE: usize = 40 * MB;
+
+/// A server with this limit to its clients' output, a client of it, and another that asks for much
+/// and does not read.
+fn unread(limit: &str) -> (Kinring, Conn, Conn) {
+    let kinring = Kinring::start(&["--client-output-buffer-limit", limit]);
+    let mut other = kinring.connect();
+    other.command(&[b"SET", b"huge", &vec![b'x'; HUGE]]);
+    let mut slow = kinring.connect();
+    slow.send(&request(&[b"GET", b"huge"]));
+    (kinring, other, slow)
 }
 
 #[test]
 fn past_the_hard_limit_of_its_output_a_client_is_closed() {
-    let kinring = Kinring::start(&["--client-output-buffer-limit", "normal 2mb 0 0"]);
-    let mut other = kinring.connect();
-    other.command(&[b"SET", b"big", &vec![b'x'; MB]]);
-    let mut slow = ask_for_much(&kinring);
+    let (kinring, mut other, mut slow) = unread("normal 20mb 0 0");
     assert!(eventually(|| info(&mut other, "client_output_buffer_limit_disconnections") == 1));
-    assert!(slow.read_to_end().len() < 100 * MB);
-    // One reply at a time is below the limit.
-    for _ in 0..5 {
-        assert_eq!(other.ask("GET big").len(), MB + 1);
-    }
+    assert!(slow.read_to_end().len() < HUGE);
+    // Many replies, each of them below the limit, wait for a client without harm.
+    other.command(&[b"SET", b"big", &vec![b'x'; MB]]);
+    other.send(&request(&[b"GET", b"big"]).repeat(100));
+    (0..100).for_each(|_| assert_eq!(other.answer().len(), MB + 1));
     let none: &[&[u8]] = &[b"CONFIG", b"SET", b"client-output-buffer-limit", b"normal 0 0 0"];
     assert_eq!(kinring_tests::conn::brief(&other.command(none)), "+OK");
-    let mut slow = ask_for_much(&kinring);
-    let reply_bytes = format!("${MB}\r\n").len() + MB + 2;
-    assert_eq!(slow.read_exactly(100 * reply_bytes).len(), 100 * reply_bytes);
+    assert_eq!(kinring.connect().ask("GET huge").len(), HUGE + 1);
+}
+
+#[test]
+fn one_request_whose_replies_pass_the_hard_limit_does_not_make_them() {
+    let kinring = Kinring::start(&["--client-output-buffer-limit", "normal 1mb 0 0"]);
+    let mut other = kinring.connect();
+    other.command(&[b"SET", b"v", &[b'x'; 15_000]]);
+    let before = kinring.resident_bytes();
+    let mut greedy = kinring.connect();
+    let mut words: Vec<&[u8]> = vec![b"MGET"];
+    words.resize(20_000, b"v");
+    greedy.send(&request(&words));
+    assert!(greedy.read_to_end().is_empty(), "300 MB were asked for");
+    let mut greedy = kinring.connect();
+    let exec = [&request(&[b"MULTI"])[..], &request(&[b"GET", b"v"]).repeat(20_000)].concat();
+    greedy.send(&exec);
+    greedy.send(&request(&[b"INCR", b"ran"]));
+    greedy.send(&request(&[b"EXEC"]));
+    greedy.read_to_end();
+    assert_eq!(info(&mut other, "client_output_buffer_limit_disconnections"), 2);
+    assert_eq!(other.ask("GET ran"), "$1", "the transaction ran whole");
+    let grown = kinring.peak_bytes().saturating_sub(before);
+    assert!(grown < 24 * MB as u64, "{grown} bytes");
 }
 
 #[test]
 fn past_the_soft_limit_for_too_long_a_client_is_closed() {
-    let kinring = Kinring::start(&["--client-output-buffer-limit", "normal 0 64kb 1"]);
-    let mut other = kinring.connect();
-    other.command(&[b"SET", b"big", &vec![b'x'; MB]]);
     let started = Instant::now();
-    let _slow = ask_for_much(&kinring);
+    let (_kinring, mut other, _slow) = unread("normal 0 64kb 1");
     assert!(eventually(|| info(&mut other, "client_output_buffer_limit_disconnections") == 1));
     assert!(started.elapsed() >= Duration::from_millis(900), "{:?}", started.elapsed());
     assert!(eventually(|| info(&mut other, "connected_clients") == 1));

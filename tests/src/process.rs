@@ -101,11 +101,23 @@ impl Kinring {
     /// # Panics
     /// When it has ended.
     pub fn resident_bytes(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most it ever held.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn peak_bytes(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.pid());
         let status = std::fs::read_to_string(&path).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        kib.expect("the kernel tells VmRSS") * 1024
+        kib.unwrap_or_else(|| panic!("the kernel tells {name}")) * 1024
     }
 
     /// Sends it a signal.

@@ -58,7 +58,7 @@ impl Server {
             facts,
         });
         let clock = Clock::new();
-        let threads = DataThreads::start(&node, clock, false, THREADS).expect("threads");
+        let threads = DataThreads::start(&node, &clock, false, THREADS).expect("threads");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         Server { node, threads, listener, clock }
     }
@@ -126,7 +126,10 @@ fn connections_that_move_under_load_lose_no_reply() {
     let until = Instant::now() + WAIT_MAX;
     let mut seen = [0u64; THREADS];
     // Open and close threads over and over; each round is of about a hundred judgements.
-    for round in 0..6 {
+    // On a machine with other work it takes more of them until all threads were open.
+    let mut round = 0;
+    while round < 6 || seen.contains(&0) && Instant::now() < until {
+        round += 1;
         for _ in 0..4 {
             wait_for_work(&done, until);
             server.threads.judge(SHORT);
@@ -135,7 +138,7 @@ fn connections_that_move_under_load_lose_no_reply() {
             *most = now.max(*most);
         }
         wait_for_work(&done, until);
-        if round % 2 == 1 {
+        if round % 2 == 0 {
             (0..220).for_each(|_| server.threads.judge(LONG));
         }
     }
@@ -149,8 +152,8 @@ fn connections_that_move_under_load_lose_no_reply() {
     }
     let gone = eventually(|| server.node.clients.len() == 1);
     assert!(gone, "{} clients are left", server.node.clients.len());
-    let sums: u64 = server.threads.connections().iter().sum();
-    assert_eq!(sums, 1, "each is counted out where it was: {:?}", server.threads.connections());
+    let counted = eventually(|| server.threads.connections().iter().sum::<u64>() == 1);
+    assert!(counted, "each is counted out where it was: {:?}", server.threads.connections());
 }
 
 /// Waits until the clients have done some more, so that those who are to move have had a chance.

@@ -141,6 +141,8 @@ fn a_deleted_collection_is_freed_by_nobody_who_waits() {
             let mut bench = Bench::new();
             shortest(&mut bench, line, |bench| collection("SADD")(bench, number))
         });
+        // Freeing the many takes half a millisecond.
+        let few = few.max(Duration::from_micros(5));
         assert!(many < few * 10, "{line}: {few:?} of few, {many:?} of many");
     }
 }

@@ -1,8 +1,7 @@
 //! `COMMAND` and its subcommands: the command table as replies, from which clients learn what they
 //! may send, where the keys are, and how to complete a line.
 //!
-//! Pure: the table in, a [`Tree`] out. Shapes are Redis 7.2's to the letter; whoever encodes writes
-//! maps and sets flat in RESP2.
+//! Pure: the table in, a [`Frame`] out. Shapes are Redis 7.2's to the letter.
 
 use super::docs::Arg;
 use super::error::CommandError;
@@ -11,44 +10,55 @@ use super::table::{
     Begin, Command, Find, KeySpec, KeysError, Row, TABLE, category, find_full, find_in_request,
     flag, key,
 };
+use crate::resp::{Frame, ReplyBuf};
+use bytes::Bytes;
 use std::borrow::Cow;
 
-/// A reply of `COMMAND`, without its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tree {
-    /// A simple string.
-    Simple(Cow<'static, str>),
-    /// A bulk string.
-    Bulk(Cow<'static, [u8]>),
-    /// An integer.
-    Int(i64),
-    /// An array.
-    Array(Vec<Tree>),
-    /// A map; in RESP2 an array of keys and values by turns.
-    Map(Vec<(Tree, Tree)>),
-    /// A set; in RESP2 an array.
-    Set(Vec<Tree>),
-    /// The null; in RESP2 the null bulk string.
-    Null,
-}
-
-/// Executes a command of `COMMAND`'s family, whose arity has been checked.
+/// Executes a command of `COMMAND`'s family, whose arity has been checked. Names may be many, so what
+/// is told of each is written before the next is looked up.
 ///
 /// # Errors
-/// Those of Redis for a wrong filter of `LIST`, and for a request without keys after `GETKEYS`.
-pub fn execute<A: AsRef<[u8]>>(command: Command, args: &[A]) -> Result<Tree, CommandError> {
+/// Those of Redis for a wrong filter of `LIST`, and for a request without keys after `GETKEYS`;
+/// nothing is written then.
+pub fn execute<A: AsRef<[u8]>>(
+    command: Command,
+    args: &[A],
+    out: &mut ReplyBuf,
+) -> Result<(), CommandError> {
     let words = args.get(2..).unwrap_or_default();
     match command {
-        Command::Command => Ok(info::<A>(&[])),
-        Command::CommandCount => Ok(Tree::Int(top_level().count() as i64)),
+        Command::CommandInfo if !words.is_empty() => {
+            out.array(words.len());
+            infos(words).for_each(|info| out.frame(&info));
+        }
+        Command::CommandDocs if !words.is_empty() => {
+            out.map(documented(words).count());
+            for row in documented(words) {
+                out.bulk(row.name.as_bytes());
+                out.frame(&docs_of(row));
+            }
+        }
+        command => out.frame(&reply(command, words)?),
+    }
+    Ok(())
+}
+
+fn reply<A: AsRef<[u8]>>(command: Command, words: &[A]) -> Result<Frame, CommandError> {
+    match command {
+        Command::CommandCount => Ok(Frame::Integer(top_level().count() as i64)),
         Command::CommandList => list(words),
-        Command::CommandInfo => Ok(info(words)),
-        Command::CommandDocs => Ok(docs(words)),
+        Command::Command | Command::CommandInfo => {
+            Ok(Frame::Array(top_level().map(info_of).collect()))
+        }
+        Command::CommandDocs => {
+            let of = |row: &'static Row| (bulk(row.name), docs_of(row));
+            Ok(Frame::Map(top_level().map(of).collect()))
+        }
         Command::CommandGetKeys => get_keys(words, |key, _| bulk_bytes(key)),
         Command::CommandGetKeysAndFlags => get_keys(words, |key, flags| {
-            Tree::Array(vec![bulk_bytes(key), names(flags.into(), &key::NAMES, "")])
+            Frame::Array(vec![bulk_bytes(key), names(flags.into(), &key::NAMES, "")])
         }),
-        Command::CommandHelp => Ok(Tree::Array(HELP.iter().map(|line| simple(line)).collect())),
+        Command::CommandHelp => Ok(Frame::Array(HELP.iter().map(|line| simple(line)).collect())),
         other => unreachable!("{other:?} is not of COMMAND's family"),
     }
 }
@@ -58,7 +68,7 @@ fn top_level() -> impl Iterator<Item = &'static Row> {
 }
 
 /// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`.
-fn list<A: AsRef<[u8]>>(words: &[A]) -> Result<Tree, CommandError> {
+fn list<A: AsRef<[u8]>>(words: &[A]) -> Result<Frame, CommandError> {
     let is = |word: &A, what: &str| word.as_ref().eq_ignore_ascii_case(what.as_bytes());
     let kept: Vec<&Row> = match words {
         [] => TABLE.iter().collect(),
@@ -74,43 +84,39 @@ fn list<A: AsRef<[u8]>>(words: &[A]) -> Result<Tree, CommandError> {
         }
         _ => return Err(CommandError::Syntax),
     };
-    Ok(Tree::Array(kept.into_iter().map(|row| bulk(row.name)).collect()))
+    Ok(Frame::Array(kept.into_iter().map(|row| bulk(row.name)).collect()))
 }
 
-/// `COMMAND INFO [name …]`: null for a name that is none, everything without names.
-fn info<A: AsRef<[u8]>>(names: &[A]) -> Tree {
-    let one = |name: &A| find_full(name.as_ref()).map_or(Tree::Null, info_of);
-    Tree::Array(match names {
-        [] => top_level().map(info_of).collect(),
-        names => names.iter().map(one).collect(),
-    })
+/// `COMMAND INFO name …`: null for a name that is none.
+fn infos<A: AsRef<[u8]>>(names: &[A]) -> impl Iterator<Item = Frame> {
+    names.iter().map(|name| find_full(name.as_ref()).map_or(Frame::Null, info_of))
 }
 
-fn info_of(row: &Row) -> Tree {
+fn info_of(row: &Row) -> Frame {
     let (first, last, step) = row.legacy_keys();
-    Tree::Array(vec![
+    Frame::Array(vec![
         bulk(row.name),
-        Tree::Int(row.arity.into()),
+        Frame::Integer(row.arity.into()),
         names(row.flags, &flag::NAMES, ""),
-        Tree::Int(first),
-        Tree::Int(last),
-        Tree::Int(step),
+        Frame::Integer(first),
+        Frame::Integer(last),
+        Frame::Integer(step),
         names(row.categories, &category::NAMES, "@"),
-        Tree::Set(row.tips.iter().map(|tip| bulk(tip)).collect()),
-        Tree::Set(row.keys.iter().map(key_spec).collect()),
+        Frame::Set(row.tips.iter().map(|tip| bulk(tip)).collect()),
+        Frame::Set(row.keys.iter().map(key_spec).collect()),
         match row.subcommands() {
-            [] => Tree::Set(Vec::new()),
-            rows => Tree::Array(rows.iter().map(info_of).collect()),
+            [] => Frame::Set(Vec::new()),
+            rows => Frame::Array(rows.iter().map(info_of).collect()),
         },
     ])
 }
 
-fn key_spec(spec: &KeySpec) -> Tree {
-    let typed = |kind: &'static str, fields: Vec<(Tree, Tree)>| {
-        let spec = Tree::Map(fields);
-        Tree::Map(vec![(bulk("type"), bulk(kind)), (bulk("spec"), spec)])
+fn key_spec(spec: &KeySpec) -> Frame {
+    let typed = |kind: &'static str, fields: Vec<(Frame, Frame)>| {
+        let spec = Frame::Map(fields);
+        Frame::Map(vec![(bulk("type"), bulk(kind)), (bulk("spec"), spec)])
     };
-    let number = |name: &'static str, value: i64| (bulk(name), Tree::Int(value));
+    let number = |name: &'static str, value: i64| (bulk(name), Frame::Integer(value));
     let begin = match spec.begin {
         Begin::Index(at) => typed("index", vec![number("index", at.into())]),
         Begin::Keyword(word, from) => {
@@ -142,19 +148,15 @@ fn key_spec(spec: &KeySpec) -> Tree {
     fields.push((bulk("flags"), names(spec.flags.into(), &key::NAMES, "")));
     fields.push((bulk("begin_search"), begin));
     fields.push((bulk("find_keys"), find));
-    Tree::Map(fields)
+    Frame::Map(fields)
 }
 
-/// `COMMAND DOCS [name …]`: names that are none are left out.
-fn docs<A: AsRef<[u8]>>(names: &[A]) -> Tree {
-    let of = |row: &'static Row| (bulk(row.name), docs_of(row));
-    Tree::Map(match names {
-        [] => top_level().map(of).collect(),
-        names => names.iter().filter_map(|name| find_full(name.as_ref())).map(of).collect(),
-    })
+/// `COMMAND DOCS name …`: names that are none are left out.
+fn documented<A: AsRef<[u8]>>(names: &[A]) -> impl Iterator<Item = &'static Row> {
+    names.iter().filter_map(|name| find_full(name.as_ref()))
 }
 
-fn docs_of(row: &'static Row) -> Tree {
+fn docs_of(row: &'static Row) -> Frame {
     let docs = &row.docs;
     let mut fields = vec![
         (bulk("summary"), bulk(docs.summary)),
@@ -163,32 +165,32 @@ fn docs_of(row: &'static Row) -> Tree {
         (bulk("complexity"), bulk(docs.complexity)),
     ];
     if let Some((since, replaced_by)) = docs.deprecated {
-        fields.push((bulk("doc_flags"), Tree::Set(vec![simple("deprecated")])));
+        fields.push((bulk("doc_flags"), Frame::Set(vec![simple("deprecated")])));
         fields.push((bulk("deprecated_since"), bulk(since)));
         fields.push((bulk("replaced_by"), bulk(replaced_by)));
     }
     if !docs.history.is_empty() {
-        let change = |&(version, what)| Tree::Array(vec![bulk(version), bulk(what)]);
-        fields.push((bulk("history"), Tree::Set(docs.history.iter().map(change).collect())));
+        let change = |&(version, what)| Frame::Array(vec![bulk(version), bulk(what)]);
+        fields.push((bulk("history"), Frame::Set(docs.history.iter().map(change).collect())));
     }
     if !docs.args.is_empty() {
-        fields.push((bulk("arguments"), Tree::Array(docs.args.iter().map(arg).collect())));
+        fields.push((bulk("arguments"), Frame::Array(docs.args.iter().map(arg).collect())));
     }
     let subcommands = row.subcommands();
     if !subcommands.is_empty() {
         let all = subcommands.iter().map(|sub| (bulk(sub.name), docs_of(sub))).collect();
-        fields.push((bulk("subcommands"), Tree::Map(all)));
+        fields.push((bulk("subcommands"), Frame::Map(all)));
     }
-    Tree::Map(fields)
+    Frame::Map(fields)
 }
 
-fn arg(arg: &Arg) -> Tree {
+fn arg(arg: &Arg) -> Frame {
     let mut fields = vec![(bulk("name"), bulk(arg.name)), (bulk("type"), bulk(arg.kind.name()))];
     if !arg.kind.has_parts() {
         fields.push((bulk("display_text"), bulk(arg.display.unwrap_or(arg.name))));
     }
     if let Some(spec) = arg.key_spec {
-        fields.push((bulk("key_spec_index"), Tree::Int(spec.into())));
+        fields.push((bulk("key_spec_index"), Frame::Integer(spec.into())));
     }
     let texts =
         [("token", arg.token), ("since", arg.since), ("deprecated_since", arg.deprecated_since)];
@@ -196,22 +198,22 @@ fn arg(arg: &Arg) -> Tree {
         fields.extend(text.map(|text| (bulk(name), bulk(text))));
     }
     let flags = [(arg.optional, "optional"), (arg.multiple, "multiple")];
-    let flags: Vec<Tree> =
+    let flags: Vec<Frame> =
         flags.iter().filter(|(set, _)| *set).map(|(_, name)| simple(name)).collect();
     if !flags.is_empty() {
-        fields.push((bulk("flags"), Tree::Set(flags)));
+        fields.push((bulk("flags"), Frame::Set(flags)));
     }
     if arg.kind.has_parts() {
-        fields.push((bulk("arguments"), Tree::Array(arg.args.iter().map(self::arg).collect())));
+        fields.push((bulk("arguments"), Frame::Array(arg.args.iter().map(self::arg).collect())));
     }
-    Tree::Map(fields)
+    Frame::Map(fields)
 }
 
 /// `COMMAND GETKEYS` and `GETKEYSANDFLAGS` of a full request.
 fn get_keys<A: AsRef<[u8]>>(
     request: &[A],
-    show: impl Fn(&[u8], u16) -> Tree,
-) -> Result<Tree, CommandError> {
+    show: impl Fn(&[u8], u16) -> Frame,
+) -> Result<Frame, CommandError> {
     let error = |line| Err(CommandError::Other(Cow::Borrowed(line)));
     let Some(row) = find_in_request(request) else {
         return error("ERR Invalid command specified");
@@ -221,38 +223,38 @@ fn get_keys<A: AsRef<[u8]>>(
     }
     match row.key_ranges(request) {
         Err(KeysError::Arity) => error("ERR Invalid number of arguments specified for command"),
-        Err(KeysError::Syntax) if row.has(flag::NO_MANDATORY_KEYS) => Ok(Tree::Array(Vec::new())),
+        Err(KeysError::Syntax) if row.has(flag::NO_MANDATORY_KEYS) => Ok(Frame::Array(Vec::new())),
         Err(KeysError::Syntax) => error("ERR Invalid arguments specified for command"),
         Ok(ranges) => {
             let mut keys = Vec::new();
             for range in ranges {
                 keys.extend(range.positions().map(|at| show(request[at].as_ref(), range.flags)));
             }
-            Ok(Tree::Array(keys))
+            Ok(Frame::Array(keys))
         }
     }
 }
 
 /// A set of the names of the bits that are set.
-fn names(bits: u32, names: &[&'static str], prefix: &str) -> Tree {
+fn names(bits: u32, names: &[&'static str], prefix: &str) -> Frame {
     let set = names.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
     let name = |(_, name): (usize, &&'static str)| match prefix {
         "" => simple(name),
-        prefix => Tree::Simple(Cow::Owned(format!("{prefix}{name}"))),
+        prefix => Frame::Simple(Cow::Owned(format!("{prefix}{name}"))),
     };
-    Tree::Set(set.map(name).collect())
+    Frame::Set(set.map(name).collect())
 }
 
-fn simple(text: &'static str) -> Tree {
-    Tree::Simple(Cow::Borrowed(text))
+fn simple(text: &'static str) -> Frame {
+    Frame::Simple(Cow::Borrowed(text))
 }
 
-fn bulk(text: &'static str) -> Tree {
-    Tree::Bulk(Cow::Borrowed(text.as_bytes()))
+fn bulk(text: &'static str) -> Frame {
+    Frame::text(text)
 }
 
-fn bulk_bytes(bytes: &[u8]) -> Tree {
-    Tree::Bulk(Cow::Owned(bytes.to_vec()))
+fn bulk_bytes(bytes: &[u8]) -> Frame {
+    Frame::Bulk(Bytes::copy_from_slice(bytes))
 }
 
 const HELP: [&str; 21] = [

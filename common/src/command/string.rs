@@ -76,13 +76,13 @@ fn set_with_options(
     out: &mut ReplyBuf,
 ) -> Result<(), CommandError> {
     let options = SetOptions::parse(&args[3..])?;
+    let key = args[1];
     let ttl = match options.lifetime {
         Lifetime::Unsaid => Ttl::Clear,
         Lifetime::Kept => Ttl::Keep,
         // A time that has passed is taken as well: the key is then there and expired.
-        Lifetime::Until(unit, time) => Ttl::At(deadline_ms(unit, time, txn.now_ms(), "set")?),
+        Lifetime::Until(unit, time) => Ttl::At(deadline_ms(unit, time, txn.view_ms(key), "set")?),
     };
-    let key = args[1];
     let was_there = if options.get { reply_shown(txn, key, out)? } else { txn.exists(key) };
     let wanted = match options.condition {
         None => true,
@@ -112,7 +112,9 @@ fn get_del(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<
 /// `GETEX key [EX s | PX ms | EXAT unix-s | PXAT unix-ms | PERSIST]`
 fn get_ex(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
     let options = GetExOptions::parse(&args[2..])?;
-    let (key, now_ms) = (args[1], txn.now_ms());
+    let key = args[1];
+    // Relative times count from where deadlines are judged.
+    let now_ms = txn.view_ms(key);
     if txn.text(key)?.is_none() {
         // The time is not even looked at.
         out.null();
@@ -166,7 +168,7 @@ fn set_ex(
     args: &[&[u8]],
     out: &mut ReplyBuf,
 ) -> Result<(), CommandError> {
-    let at_ms = deadline_ms(unit, args[2], txn.now_ms(), command)?;
+    let at_ms = deadline_ms(unit, args[2], txn.view_ms(args[1]), command)?;
     put(txn, args[1], args[3], Ttl::At(at_ms));
     out.ok();
     Ok(())

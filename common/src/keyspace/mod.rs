@@ -179,7 +179,7 @@ impl<'k> Locks<'k> {
         effects: &mut Effects,
     ) -> (usize, bool) {
         let (mut expired, mut at) = (0, Some(0));
-        let mut pass = Pass { db: 0, now, lru: 0, effects };
+        let mut pass = Pass { db: 0, now, lru: 0, effects, source: None };
         while let Some(order) = at
             && expired < keys_max
         {

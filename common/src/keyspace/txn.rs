@@ -102,6 +102,8 @@ pub struct Txn<'t, 'k> {
     pub random: u64,
     /// Largest string that a command may make (`proto-max-bulk-len`).
     pub text_bytes_max: usize,
+    /// The buffer that the command's words lie in, if it may be kept: a long value then needs no copy.
+    pub source: Option<&'t Bytes>,
     /// Reads of values that found something.
     pub hits: u64,
     /// Reads of values that found nothing.
@@ -132,6 +134,7 @@ impl<'t, 'k> Txn<'t, 'k> {
             touch: true,
             random,
             text_bytes_max: TEXT_BYTES_MAX,
+            source: None,
             hits: 0,
             misses: 0,
         }
@@ -170,11 +173,6 @@ impl<'t, 'k> Txn<'t, 'k> {
     /// How many databases there are.
     pub fn databases(&self) -> u16 {
         self.locks.space().options().databases
-    }
-
-    /// The wall clock of this batch, in milliseconds.
-    pub fn now_ms(&self) -> u64 {
-        self.now.wall_ms
     }
 
     #[inline]
@@ -405,7 +403,7 @@ impl<'t, 'k> Txn<'t, 'k> {
     fn each_partition(&mut self, flush: impl Fn(&mut Partition, &mut Pass<'_>)) {
         let (now, db, lru) = (self.now, self.db, self.lru());
         for partition in 0..=u8::MAX {
-            let mut pass = Pass { db, now, lru, effects: self.effects };
+            let mut pass = Pass { db, now, lru, effects: self.effects, source: self.source };
             flush(self.locks.partition(partition), &mut pass);
         }
     }
@@ -464,7 +462,7 @@ impl<'t, 'k> Txn<'t, 'k> {
     #[inline]
     fn pass<T>(&mut self, at: Located, run: impl FnOnce(&mut Partition, &mut Pass<'_>) -> T) -> T {
         let (db, now, lru) = (self.db, self.now, self.lru());
-        let mut pass = Pass { db, now, lru, effects: self.effects };
+        let mut pass = Pass { db, now, lru, effects: self.effects, source: self.source };
         run(self.locks.partition(at.partition), &mut pass)
     }
 }

@@ -73,6 +73,12 @@ impl Decoder {
         self.cursor.at > 0 || self.cursor.scanned > 0
     }
 
+    /// How many bytes the argument that is awaited needs beyond the first `len` of the partial
+    /// request; 0 when its length is not known, or when it is all there.
+    pub fn missing_bytes(&self, len: usize) -> usize {
+        self.cursor.bulk.map_or(0, |bulk| (self.cursor.at + bulk + 2).saturating_sub(len))
+    }
+
     /// Replaces what `batch` holds by up to `requests_max` requests from the start of `buf` and
     /// returns how many bytes they took: the caller drains these, so that a partial request then
     /// starts at offset 0, and calls again when the batch was not empty or when more bytes came.

@@ -30,7 +30,7 @@ pub enum Protocol {
 }
 
 /// Replies on their way to a client: bytes, and references to large values between them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ReplyBuf {
     protocol: Protocol,
     bytes: Vec<u8>,
@@ -41,6 +41,15 @@ pub struct ReplyBuf {
     /// What has been sent, of `bytes` and of the first of `shared`.
     sent: usize,
     sent_of_shared: usize,
+    /// See [`ReplyBuf::set_limit`].
+    limit_bytes: usize,
+    overflowed: bool,
+}
+
+impl Default for ReplyBuf {
+    fn default() -> ReplyBuf {
+        ReplyBuf::new(Protocol::default())
+    }
 }
 
 #[derive(Debug)]
@@ -59,7 +68,16 @@ pub struct Mark {
 impl ReplyBuf {
     /// An empty buffer.
     pub fn new(protocol: Protocol) -> ReplyBuf {
-        ReplyBuf { protocol, ..ReplyBuf::default() }
+        ReplyBuf {
+            protocol,
+            bytes: Vec::new(),
+            shared: Vec::new(),
+            shared_bytes: 0,
+            sent: 0,
+            sent_of_shared: 0,
+            limit_bytes: usize::MAX,
+            overflowed: false,
+        }
     }
 
     /// The protocol that replies are written in.
@@ -70,6 +88,25 @@ impl ReplyBuf {
     /// Writes what follows in this protocol.
     pub fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
+    }
+
+    /// From so many bytes on strings are lost, and the buffer says that it overflowed: what is in it
+    /// then is no reply, and its connection must end.
+    pub fn set_limit(&mut self, bytes: usize) {
+        self.limit_bytes = bytes;
+    }
+
+    /// Whether something was lost since the last [`ReplyBuf::clear`].
+    pub fn is_overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Whether so many more bytes are within the limit; if not, it has overflowed.
+    #[inline]
+    fn has_room(&mut self, bytes: usize) -> bool {
+        let has = self.bytes.len() + self.shared_bytes + bytes <= self.limit_bytes;
+        self.overflowed |= !has;
+        has
     }
 
     /// The bytes not yet sent, shared ones included.
@@ -91,6 +128,7 @@ impl ReplyBuf {
         self.shared_bytes = 0;
         self.sent = 0;
         self.sent_of_shared = 0;
+        self.overflowed = false;
     }
 
     /// `+OK`.
@@ -118,15 +156,20 @@ impl ReplyBuf {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// The replies of another buffer in the same protocol, in place of its own sending.
-    pub fn append(&mut self, other: &ReplyBuf) {
+    /// The replies of another buffer in the same protocol, of which nothing has been sent. Taken as
+    /// they are when there is nothing before them.
+    pub fn append(&mut self, other: ReplyBuf) {
         assert!(other.sent == 0 && other.sent_of_shared == 0, "only what was not begun to be sent");
+        if self.bytes.is_empty() {
+            let (protocol, limit_bytes) = (self.protocol, self.limit_bytes);
+            *self = ReplyBuf { protocol, limit_bytes, ..other };
+            return;
+        }
         let offset = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
-        for shared in &other.shared {
-            self.shared_bytes += shared.value.len();
-            self.shared.push(Shared { at: shared.at + offset, value: shared.value.clone() });
-        }
+        self.shared_bytes += other.shared_bytes;
+        let moved = |shared: Shared| Shared { at: shared.at + offset, ..shared };
+        self.shared.extend(other.shared.into_iter().map(moved));
     }
 
     /// An integer.
@@ -141,6 +184,9 @@ impl ReplyBuf {
     /// A string of any bytes.
     #[inline]
     pub fn bulk(&mut self, value: &[u8]) {
+        if !self.has_room(value.len()) {
+            return;
+        }
         self.bytes.reserve(value.len() + 32);
         self.length_line(b'$', value.len());
         self.bytes.extend_from_slice(value);
@@ -151,6 +197,9 @@ impl ReplyBuf {
     pub fn bulk_shared(&mut self, value: Bytes) {
         if value.len() < SHARED_BYTES_MIN {
             return self.bulk(&value);
+        }
+        if !self.has_room(value.len()) {
+            return;
         }
         self.length_line(b'$', value.len());
         self.shared_bytes += value.len();
@@ -273,7 +322,9 @@ impl ReplyBuf {
 
     /// A whole reply that was encoded elsewhere, in this buffer's protocol.
     pub fn raw(&mut self, reply: &[u8]) {
-        self.bytes.extend_from_slice(reply);
+        if self.has_room(reply.len()) {
+            self.bytes.extend_from_slice(reply);
+        }
     }
 
     /// Here, to undo what follows or to put its length before it.

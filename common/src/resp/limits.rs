@@ -8,7 +8,8 @@
 pub struct Limits {
     /// The longest argument (`proto-max-bulk-len`).
     pub bulk_bytes_max: usize,
-    /// The most arguments of one request.
+    /// The most arguments of one request. What they cost is bounded by `total_bytes_max`: each
+    /// takes six bytes at least.
     pub args_max: usize,
     /// The longest inline line, and the longest line with a length.
     pub inline_bytes_max: usize,
@@ -24,7 +25,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             bulk_bytes_max: 512 * 1024 * 1024,
-            args_max: 1024 * 1024,
+            args_max: i32::MAX as usize,
             inline_bytes_max: 64 * 1024,
             total_bytes_max: 1024 * 1024 * 1024,
             authenticated: true,

@@ -59,7 +59,10 @@ fn written(param: &Param, value: &Spanned<DeValue<'_>>) -> Result<String, &'stat
         Kind::Other { form: Form::TextOrInt, .. } => {
             (true, false, true, false, "a string or a whole number")
         }
-        Kind::Fixed { .. } => (true, true, true, false, "a string"),
+        Kind::Fixed { words: false, .. } => (true, true, true, false, "a string"),
+        Kind::Fixed { words: true, .. } => {
+            (true, true, true, true, "a string or an array of strings")
+        }
     };
     match value.get_ref() {
         DeValue::Integer(number) if integer => {

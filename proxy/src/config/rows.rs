@@ -38,9 +38,9 @@ pub static TABLE: &[Param] = &[
         name: "appendonly",
         default: "no",
         live: false,
-        noun: "possible in this version, which keeps nothing on disk",
+        noun: "possible: durability is not built into this version, leave it 'no'",
         help: "Always 'no': this version keeps nothing on disk",
-        kind: Kind::Fixed { same: |text| yes_no(text) == Ok(false) },
+        kind: Kind::Fixed { words: false, same: |text| yes_no(text) == Ok(false) },
     },
     Param {
         name: "bind",
@@ -61,7 +61,8 @@ pub static TABLE: &[Param] = &[
         live: true,
         noun: "a list of 'class hard soft seconds'",
         help: "Close a client whose unread output is above HARD, or above SOFT for SECONDS; per \
-               class normal, replica, pubsub; 0 is no limit",
+               class normal, replica, pubsub (this version has clients of class normal only); 0 is \
+               no limit",
         kind: Kind::Other {
             form: Form::Words,
             get: |c| c.client_output_buffer_limit.to_string(),
@@ -90,7 +91,7 @@ pub static TABLE: &[Param] = &[
         live: false,
         noun: "possible: durability is not built into this version, leave it empty",
         help: "Always empty: this version keeps nothing on disk",
-        kind: Kind::Fixed { same: str::is_empty },
+        kind: Kind::Fixed { words: false, same: str::is_empty },
     },
     Param {
         name: "databases",
@@ -122,7 +123,7 @@ pub static TABLE: &[Param] = &[
         default: "notice",
         live: true,
         noun: "a log level",
-        help: "What is printed on stderr: debug, verbose, notice or warning",
+        help: "What is printed on stderr: debug, verbose, notice, warning or nothing",
         kind: Kind::Other {
             form: Form::Text,
             get: |c| c.loglevel.name().to_owned(),
@@ -146,17 +147,17 @@ pub static TABLE: &[Param] = &[
         name: "maxmemory",
         default: "0",
         live: false,
-        noun: "possible in this version, which sets no limit",
+        noun: "possible: this version sets no limit, leave it 0",
         help: "Always 0: this version sets no limit to the data",
-        kind: Kind::Fixed { same: |text| memory_bytes(text) == Ok(0) },
+        kind: Kind::Fixed { words: false, same: |text| memory_bytes(text) == Ok(0) },
     },
     Param {
         name: "maxmemory-policy",
         default: "noeviction",
         live: false,
-        noun: "possible in this version, which evicts nothing",
+        noun: "possible: this version evicts nothing, leave it 'noeviction'",
         help: "Always noeviction: this version evicts nothing",
-        kind: Kind::Fixed { same: |text| text.eq_ignore_ascii_case("noeviction") },
+        kind: Kind::Fixed { words: false, same: |text| text.eq_ignore_ascii_case("noeviction") },
     },
     Param {
         name: "port",
@@ -205,9 +206,9 @@ pub static TABLE: &[Param] = &[
         name: "save",
         default: "",
         live: false,
-        noun: "possible in this version, which keeps nothing on disk",
+        noun: "possible: this version takes no snapshots, leave it empty",
         help: "Always empty: this version keeps nothing on disk",
-        kind: Kind::Fixed { same: str::is_empty },
+        kind: Kind::Fixed { words: true, same: |text| text.trim().is_empty() },
     },
     Param {
         name: "shutdown-timeout",

@@ -77,6 +77,7 @@ impl Settings {
                 ));
             }
         }
+        crate::log::set_level(config.loglevel);
         self.current.store(Arc::new(config));
         Ok(())
     }

@@ -47,7 +47,9 @@ pub(super) enum Kind {
         put: Put,
     },
     /// A true statement about this version; it takes no value that means anything else.
+    /// `words`: it may be written as several, as Redis's users do.
     Fixed {
+        words: bool,
         same: fn(&str) -> bool,
     },
 }
@@ -102,7 +104,7 @@ impl Param {
             }
             Kind::YesNo { put, .. } => put(config, yes_no(text)?),
             Kind::Other { put, .. } => put(config, text)?,
-            Kind::Fixed { same } => {
+            Kind::Fixed { same, .. } => {
                 if !same(text) {
                     return Err(ValueError::Immutable);
                 }
@@ -113,7 +115,7 @@ impl Param {
 
     /// Whether its flag takes several words, and its key an array.
     pub(super) fn takes_words(&self) -> bool {
-        matches!(self.kind, Kind::Other { form: Form::Words, .. })
+        matches!(self.kind, Kind::Other { form: Form::Words, .. } | Kind::Fixed { words: true, .. })
     }
 
     /// The environment variable that sets it.

@@ -199,9 +199,8 @@ mod values {
 
     #[test]
     fn a_level_prints_itself_and_what_is_graver() {
-        let level = flags(&["--loglevel", "Notice"]).loglevel;
-        assert!(level.prints(LogLevel::Warning) && level.prints(LogLevel::Notice));
-        assert!(!level.prints(LogLevel::Verbose));
+        assert_eq!(flags(&["--loglevel", "Verbose"]).loglevel, LogLevel::Verbose);
+        assert_eq!(flags(&["--loglevel", "nothing"]).loglevel, LogLevel::Nothing);
     }
 
     #[test]
@@ -240,7 +239,7 @@ mod mistakes {
             ),
             (
                 &["--loglevel", "loud"],
-                "--loglevel: 'loud' is not a log level (debug, verbose, notice, warning)",
+                "--loglevel: 'loud' is not a log level (debug, verbose, notice, warning, nothing)",
             ),
             (
                 &["--io-threads", "0"],
@@ -258,11 +257,35 @@ mod mistakes {
             ),
             (
                 &["--appendonly", "yes"],
-                "--appendonly: 'yes' is not possible in this version, which keeps nothing on disk",
+                "--appendonly: 'yes' is not possible: durability is not built into this version, \
+                 leave it 'no'",
+            ),
+            (
+                &["--save", "900", "1"],
+                "--save: '900 1' is not possible: this version takes no snapshots, leave it empty",
+            ),
+            (
+                &["--maxmemory", "1gb"],
+                "--maxmemory: '1gb' is not possible: this version sets no limit, leave it 0",
             ),
         ];
         for (flags, line) in cases {
             assert_eq!(flag_error(flags), *line);
+        }
+    }
+
+    #[test]
+    fn no_snapshots_is_said_in_every_way_that_redis_has() {
+        for written in ["save = []", "save = ''", "save = ['']"] {
+            assert_eq!(Param::find("save").unwrap().show(&file(written)), "");
+        }
+        for given in [&["--save", ""][..], &["--save="], &["--save", "", "--save", ""]] {
+            flags(given);
+        }
+        let line = "kinring.toml: line 1: save: '900 1' is not possible: this version takes no \
+                    snapshots, leave it empty";
+        for written in ["save = '900 1'", "save = ['900 1']", "save = ['900', '1']"] {
+            assert_eq!(file_error(written), line);
         }
     }
 

@@ -185,11 +185,14 @@ pub enum LogLevel {
     Notice,
     /// What an operator must see to.
     Warning,
+    /// No line at all; none is of this level.
+    Nothing,
 }
 
 impl LogLevel {
     /// The names, in the order of the variants.
-    pub const NAMES: &'static [&'static str] = &["debug", "verbose", "notice", "warning"];
+    pub const NAMES: &'static [&'static str] =
+        &["debug", "verbose", "notice", "warning", "nothing"];
 
     /// The level's name.
     #[must_use]
@@ -197,15 +200,9 @@ impl LogLevel {
         Self::NAMES[self as usize]
     }
 
-    /// Whether a line of level `line` is printed when this level is configured.
-    #[must_use]
-    pub fn prints(self, line: Self) -> bool {
-        line >= self
-    }
-
     /// Reads a name, in any case.
     pub fn parse(text: &str) -> Result<Self, ValueError> {
-        [Self::Debug, Self::Verbose, Self::Notice, Self::Warning]
+        [Self::Debug, Self::Verbose, Self::Notice, Self::Warning, Self::Nothing]
             .into_iter()
             .find(|level| level.name().eq_ignore_ascii_case(text))
             .ok_or(ValueError::NotOneOf(Self::NAMES))

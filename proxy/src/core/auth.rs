@@ -1,6 +1,6 @@
 //! Who a connection is and how it speaks: HELLO, AUTH, SELECT, RESET, QUIT.
 
-use super::session::{Cx, ReplyMode, Session};
+use super::session::{Cx, Session};
 use kinring_common::command::CommandError;
 use kinring_common::command::number::parse_i64;
 use kinring_common::resp::{Frame, Protocol, ReplyBuf};
@@ -133,11 +133,11 @@ impl Session {
         self.select_db(0);
         self.set_protocol(Protocol::Resp2, out);
         self.authenticated = !cx.node.settings.now().requirepass.is_set();
-        self.reply = ReplyMode::On;
+        (self.reply.off, self.reply.skip_next) = (false, false);
         self.touch = true;
         self.client.no_touch.store(false, Relaxed);
         self.client.no_evict.store(false, Relaxed);
-        self.client.set(crate::clients::Named::Name, String::new());
+        self.client.set(crate::clients::Named::Name, Vec::new());
         out.simple("RESET");
     }
 }

@@ -1,7 +1,7 @@
 //! CLIENT and its subcommands.
 
-use super::session::{Cx, ReplyMode, Session};
-use crate::clients::{Client, Named};
+use super::session::{Cx, Session};
+use crate::clients::{Client, Named, before_nul};
 use kinring_common::command::number::parse_i64;
 use kinring_common::command::{Command, CommandError};
 use kinring_common::resp::ReplyBuf;
@@ -62,10 +62,10 @@ pub fn help(lines: &[&str], out: &mut ReplyBuf) {
     lines.iter().for_each(|line| out.simple(line));
 }
 
-/// A text that stands in CLIENT LIST: printable ASCII without blanks.
-pub fn name_text(text: &[u8], what: &str) -> Result<String, CommandError> {
-    if text.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
-        return Ok(String::from_utf8_lossy(text).into_owned());
+/// A text that stands in CLIENT LIST: printable ASCII without blanks up to a NUL, then anything.
+pub fn name_text(text: &[u8], what: &str) -> Result<Vec<u8>, CommandError> {
+    if before_nul(text).iter().all(|byte| (b'!'..=b'~').contains(byte)) {
+        return Ok(text.to_vec());
     }
     let line = format!("ERR {what} cannot contain spaces, newlines or special characters.");
     Err(CommandError::Other(line.into()))
@@ -139,7 +139,7 @@ impl Session {
             Command::ClientList => return self.client_list(words, cx, out),
             Command::ClientGetName => match self.client.name() {
                 name if name.is_empty() => out.null(),
-                name => out.bulk(name.as_bytes()),
+                name => out.bulk(&name),
             },
             Command::ClientSetName => {
                 self.client.set(Named::Name, name_text(words[2], "Client names")?);
@@ -192,29 +192,27 @@ impl Session {
     }
 
     fn client_set_info(&self, words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
-        let (what, name) = if words[2].eq_ignore_ascii_case(b"LIB-NAME") {
-            (Named::LibName, "lib-name")
-        } else if words[2].eq_ignore_ascii_case(b"LIB-VER") {
-            (Named::LibVer, "lib-ver")
+        let word = String::from_utf8_lossy(words[2]);
+        let what = if word.eq_ignore_ascii_case("LIB-NAME") {
+            Named::LibName
+        } else if word.eq_ignore_ascii_case("LIB-VER") {
+            Named::LibVer
         } else {
-            let word = String::from_utf8_lossy(words[2]);
             return Err(CommandError::Other(format!("ERR Unrecognized option '{word}'").into()));
         };
-        self.client.set(what, name_text(words[3], name)?);
+        self.client.set(what, name_text(words[3], &word)?);
         out.ok();
         Ok(())
     }
 
     fn client_reply(&mut self, words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
         if words[2].eq_ignore_ascii_case(b"ON") {
-            self.reply = ReplyMode::On;
+            (self.reply.off, self.reply.skip) = (false, false);
             out.ok();
         } else if words[2].eq_ignore_ascii_case(b"OFF") {
-            self.reply = ReplyMode::Off;
+            self.reply.off = true;
         } else if words[2].eq_ignore_ascii_case(b"SKIP") {
-            if self.reply != ReplyMode::Off {
-                self.reply = ReplyMode::SkipNext;
-            }
+            self.reply.skip_next |= !self.reply.off;
         } else {
             return Err(CommandError::Syntax);
         }

@@ -3,9 +3,13 @@
 //! Consecutive commands on keys are gathered, the locks of all their partitions are taken once, in
 //! order, their misses in memory are started together, and then each runs. Everything else (what
 //! concerns the connection, what walks all keys, what cannot be told) runs alone in between.
+//!
+//! Invariant: a group that stops for its replies' size leaves no trace of the commands behind the
+//! last that ran, so that they can be gathered again.
 
-use crate::node::{Moment, Node};
-use crate::stats::{ThreadStats, add};
+use super::session::Cx;
+use crate::node::Node;
+use crate::stats::add;
 use kinring_common::command::plan::{self, Hints};
 use kinring_common::command::table::flag;
 use kinring_common::command::{CommandError, Outcome, Row, execute};
@@ -16,6 +20,10 @@ use smallvec::SmallVec;
 /// Commands under one set of locks: enough to hide the misses in memory, few enough that the
 /// partitions are held for some microseconds only.
 pub const COMMANDS_MAX: usize = 32;
+
+/// Replies past this many bytes are written before the connection's next command runs: a client
+/// that does not read costs this much and one reply.
+pub const HIGH_WATER_BYTES: usize = 256 * 1024;
 
 /// The words of a request.
 pub type Words<'b> = SmallVec<[&'b [u8]; 8]>;
@@ -55,6 +63,11 @@ impl<'b> Group<'b> {
         self.items.is_empty()
     }
 
+    /// How many commands it holds.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// Whether it should run before more is added.
     pub fn is_full(&self) -> bool {
         self.items.len() >= COMMANDS_MAX
@@ -80,14 +93,10 @@ impl<'b> Group<'b> {
         Ok(())
     }
 
-    /// Runs all commands; `after` sees the buffer after each reply and may take it back.
-    pub fn run(
-        &mut self,
-        node: &Node,
-        stats: &ThreadStats,
-        (moment, manner): (Moment, Manner),
-        out: &mut ReplyBuf,
-    ) {
+    /// Runs the commands, all of them unless their replies pile up past [`HIGH_WATER_BYTES`].
+    /// Returns how many of those gathered have run. The group is empty then.
+    pub fn run(&mut self, cx: &Cx<'_>, manner: Manner, out: &mut ReplyBuf) -> usize {
+        let Cx { node, stats, moment, .. } = cx;
         let space = node.shard.keyspace();
         let mut effects = Effects::new(space.interest());
         let mut locks = space.lock(&self.set);
@@ -96,6 +105,7 @@ impl<'b> Group<'b> {
         }
         let (mut word, mut hint) = (0, 0);
         let mut counts = (0, 0);
+        let mut ran = 0;
         for item in &self.items {
             let words = &self.words[word..item.words as usize];
             let hints = &self.hints[hint..item.hints as usize];
@@ -104,13 +114,21 @@ impl<'b> Group<'b> {
                 .with_hints(hints);
             txn.touch = manner.touch;
             txn.text_bytes_max = manner.text_bytes_max;
+            txn.source = cx.source;
             let mark = out.mark();
-            if let Err(error) = run_one(item.row, &mut txn, words, out) {
+            let begun = cx.begin(item.row);
+            let done = run_one(item.row, &mut txn, words, out);
+            cx.end(item.row, begun, done.is_err());
+            if let Err(error) = done {
                 out.truncate(mark);
                 refuse(node, out, &error);
             }
             if item.row.has(flag::READONLY) {
                 counts = (counts.0 + txn.hits, counts.1 + txn.misses);
+            }
+            ran += 1;
+            if out.len() > HIGH_WATER_BYTES {
+                break;
             }
         }
         locks.settle(&effects);
@@ -118,8 +136,8 @@ impl<'b> Group<'b> {
         node.shard.free(std::mem::take(&mut effects.doomed));
         add(&stats.hits, counts.0);
         add(&stats.misses, counts.1);
-        add(&stats.commands, self.items.len() as u64);
         self.clear();
+        ran
     }
 
     fn clear(&mut self) {

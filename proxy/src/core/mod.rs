@@ -3,7 +3,9 @@
 pub mod auth;
 pub mod client_commands;
 pub mod group;
+pub mod leaving;
 pub mod packing;
+pub mod partial;
 pub mod replies;
 pub mod server_commands;
 pub mod session;

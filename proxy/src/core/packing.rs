@@ -159,6 +159,17 @@ mod tests {
     }
 
     #[test]
+    fn the_work_of_a_closed_thread_goes_to_all_others() {
+        let mut packing = Packing::new(3, false);
+        packing.open = 3;
+        let moves: Vec<Move> = (0..IDLE_FOR)
+            .flat_map(|_| packing.judge(false, &[load(5, 5), load(5, 4), load(5, 3)]))
+            .collect();
+        let each = |to, connections| Move { from: 2, to, connections };
+        assert_eq!(moves, [each(0, 2), each(1, 1)]);
+    }
+
+    #[test]
     fn a_fixed_number_of_threads_stays() {
         let mut packing = Packing::new(2, true);
         assert_eq!(packing.place(|thread| [1, 0][thread]), 1);

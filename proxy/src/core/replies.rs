@@ -69,7 +69,7 @@ impl Replies {
     pub fn drain(&mut self, out: &mut ReplyBuf) {
         while let Some(Slot::Ready(_)) = self.slots.front() {
             if let Some(Slot::Ready(buf)) = self.slots.pop_front() {
-                out.append(&buf);
+                out.append(buf);
             }
             self.first += 1;
         }

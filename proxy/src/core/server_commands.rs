@@ -4,10 +4,10 @@ use super::client_commands::help;
 use super::session::{Cx, Session};
 use crate::info;
 use crate::stop::Cause;
-use kinring_common::command::introspect::{self, Tree};
+use kinring_common::command::introspect;
 use kinring_common::command::{Command, CommandError, Row, glob};
 use kinring_common::keyspace::Locks;
-use kinring_common::resp::{Frame, Protocol, ReplyBuf};
+use kinring_common::resp::{Protocol, ReplyBuf};
 
 const CONFIG_HELP: &[&str] = &[
     "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -86,7 +86,7 @@ impl Session {
                 out.ok();
             }
             Command::ConfigResetStat => {
-                cx.node.stats.reset();
+                cx.node.stats.reset(cx.node.shard.expired());
                 out.ok();
             }
             Command::ConfigHelp => help(CONFIG_HELP, out),
@@ -94,7 +94,7 @@ impl Session {
                 self.client_command(command, words, cx, out)?;
             }
             command if row.name.starts_with("command") => {
-                out.frame(&frame(introspect::execute(command, words)?));
+                introspect::execute(command, words, out)?;
             }
             other => unreachable!("{other:?} is not of the session"),
         }
@@ -106,27 +106,37 @@ impl Session {
         &mut self,
         cx: &Cx<'_>,
         words: &[&[u8]],
-        _out: &mut ReplyBuf,
+        out: &mut ReplyBuf,
     ) -> Result<(), CommandError> {
-        let (mut save, mut abort) = (None, false);
+        let (mut save, mut now, mut force, mut abort) = (None, false, false, false);
         for word in &words[1..] {
             match word.to_ascii_uppercase().as_slice() {
                 b"SAVE" if save != Some(false) => save = Some(true),
                 b"NOSAVE" if save != Some(true) => save = Some(false),
-                b"NOW" | b"FORCE" => {}
+                b"NOW" => now = true,
+                b"FORCE" => force = true,
                 b"ABORT" if words.len() == 2 => abort = true,
                 _ => return Err(CommandError::Syntax),
             }
         }
         if abort {
-            return Err(CommandError::Other("ERR No shutdown in progress.".into()));
+            if !cx.node.stop.abort() {
+                return Err(CommandError::Other("ERR No shutdown in progress.".into()));
+            }
+            out.ok();
+            return Ok(());
         }
-        if save == Some(true) {
+        // FORCE: what keeps the server from saving does not keep it from ending.
+        if save == Some(true) && !force {
             return Err(CommandError::Other(
                 "ERR nothing is kept on disk in this mode, use SHUTDOWN NOSAVE".into(),
             ));
         }
-        cx.node.stop.request(Cause::Command);
+        if now {
+            cx.node.stop.request_at_once(Cause::Command);
+        } else {
+            cx.node.stop.request(Cause::Command);
+        }
         self.closing = true;
         Ok(())
     }
@@ -143,21 +153,6 @@ fn ping(words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
 }
 
 /// A reply of COMMAND as a frame.
-fn frame(tree: Tree) -> Frame {
-    let all = |trees: Vec<Tree>| trees.into_iter().map(frame).collect();
-    match tree {
-        Tree::Simple(text) => Frame::Simple(text),
-        Tree::Bulk(bytes) => Frame::Bulk(bytes.into_owned().into()),
-        Tree::Int(n) => Frame::Integer(n),
-        Tree::Array(trees) => Frame::Array(all(trees)),
-        Tree::Set(trees) => Frame::Set(all(trees)),
-        Tree::Map(pairs) => {
-            Frame::Map(pairs.into_iter().map(|(key, value)| (frame(key), frame(value))).collect())
-        }
-        Tree::Null => Frame::Null,
-    }
-}
-
 /// The number of a protocol, as HELLO and CLIENT LIST write it.
 pub fn number(protocol: Protocol) -> u8 {
     match protocol {

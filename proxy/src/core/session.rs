@@ -1,31 +1,41 @@
 //! One connection's state and the way of its requests: look up, gather, run, reply.
 
-use super::group::{Group, Manner, Words, refuse};
+use super::group::{Group, HIGH_WATER_BYTES, Manner, Words, refuse};
 use super::transaction::{Queue, Watching};
 use crate::clients::Client;
 use crate::node::{Moment, Node};
 use crate::stats::{ThreadStats, add};
+use bytes::Bytes;
 use kinring_common::command::table::{self, flag};
 use kinring_common::command::{Command, CommandError, KeysJob, Place, Row};
 use kinring_common::keyspace::Txn;
-use kinring_common::resp::{Batch, Protocol, ReplyBuf};
+use kinring_common::resp::{Batch, Mark, Protocol, ProtocolError, ReplyBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Replies past this many bytes are written before the connection's next command runs.
-pub const HIGH_WATER_BYTES: usize = 256 * 1024;
+/// Which replies the client wants (CLIENT REPLY). What is written while one is not wanted is lost,
+/// whatever a later command says: so it is in Redis, inside EXEC too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplyMode {
+    /// None, until the client says otherwise.
+    pub off: bool,
+    /// Not that of this request.
+    pub skip: bool,
+    /// Not that of the next one.
+    pub skip_next: bool,
+}
 
-/// Which replies the client wants (CLIENT REPLY).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyMode {
-    /// All.
-    On,
-    /// None.
-    Off,
-    /// All but the next one.
-    SkipNext,
-    /// Not this one.
-    Skip,
+impl ReplyMode {
+    /// Whether what is written now is lost.
+    #[inline]
+    pub fn is_silent(self) -> bool {
+        self.off || self.skip
+    }
+
+    /// The request is over.
+    fn after(self) -> ReplyMode {
+        ReplyMode { off: self.off, skip: self.skip_next, skip_next: false }
+    }
 }
 
 /// See the module.
@@ -56,7 +66,15 @@ pub struct Cx<'a> {
     pub stats: &'a ThreadStats,
     /// The moment of the batch.
     pub moment: Moment,
+    /// The buffer that the words lie in, if it may be kept (see [`Txn::source`]).
+    pub source: Option<&'a Bytes>,
+    /// A clock for how long commands take.
+    pub nanos: &'a dyn Fn() -> u64,
 }
+
+/// Whether a command is timed: for how many calls it stands, and when it began.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun(Option<(u64, u64)>);
 
 /// Why [`Session::run`] came back.
 #[derive(Debug)]
@@ -66,10 +84,42 @@ pub enum Step {
     /// Replies piled up: write them, then go on with this request.
     Full(usize),
     /// This job comes first; then go on with this request.
-    Slices(KeysJob, usize),
+    Slices {
+        /// The job.
+        job: Box<KeysJob>,
+        /// Whether its reply is lost (CLIENT REPLY).
+        silent: bool,
+        /// The request behind it.
+        next: usize,
+    },
 }
 
 impl Cx<'_> {
+    /// A command begins; what this gives is for [`Cx::end`].
+    #[inline]
+    pub fn begin(&self, row: &Row) -> Begun {
+        Begun(self.stats.commands.call(row).map(|weight| (weight, (self.nanos)())))
+    }
+
+    /// The command is over.
+    #[inline]
+    pub fn end(&self, row: &Row, begun: Begun, failed: bool) {
+        if begun.0.is_some() || failed {
+            self.note_end(row, begun.0, failed);
+        }
+    }
+
+    #[cold]
+    fn note_end(&self, row: &Row, begun: Option<(u64, u64)>, failed: bool) {
+        if let Some((weight, at)) = begun {
+            let nanos = (self.nanos)().saturating_sub(at);
+            self.stats.commands.took(row, nanos, weight);
+        }
+        if failed {
+            self.stats.commands.fail(row);
+        }
+    }
+
     /// Adds a transaction's numbers to the thread's.
     pub fn count(&self, txn: &Txn<'_, '_>) {
         add(&self.stats.hits, txn.hits);
@@ -86,7 +136,7 @@ impl Session {
             protocol: Protocol::Resp2,
             authenticated,
             closing: false,
-            reply: ReplyMode::On,
+            reply: ReplyMode::default(),
             touch: true,
             multi: None,
             watching: None,
@@ -102,50 +152,63 @@ impl Session {
         from: usize,
         out: &mut ReplyBuf,
     ) -> Step {
+        let mut last = None;
+        let step = self.run_on(cx, (batch, input), from, out, &mut last);
+        self.note(cx, last);
+        step.err().unwrap_or(Step::Done)
+    }
+
+    /// The same; the error is where it stopped before the end.
+    fn run_on<'b>(
+        &mut self,
+        cx: &Cx<'_>,
+        (batch, input): (&'b Batch, &'b [u8]),
+        from: usize,
+        out: &mut ReplyBuf,
+        last: &mut Option<Command>,
+    ) -> Result<(), Step> {
         let mut group = Group::default();
         let mut words = Words::new();
-        let mut last = None;
-        let mut step = Step::Done;
         for at in from..batch.len() {
             if self.closing {
                 break;
             }
             if group.is_full() {
-                self.flush(&mut group, cx, out);
+                self.flush(&mut group, at, cx, out)?;
             }
             if out.len() > HIGH_WATER_BYTES {
-                self.flush(&mut group, cx, out);
-                step = Step::Full(at);
-                break;
+                debug_assert!(group.is_empty(), "replies do not grow while commands are gathered");
+                return Err(Step::Full(at));
             }
             batch.args(at, input, &mut words);
             let row = match table::resolve(&words) {
                 Ok(row) => row,
                 Err(error) => {
-                    self.flush(&mut group, cx, out);
+                    self.flush(&mut group, at, cx, out)?;
                     self.refuse_unknown(cx, &words, &error, out);
                     continue;
                 }
             };
-            last = Some(row.run);
+            *last = Some(row.run);
             if self.is_plain() && row.place == Place::Keyspace && row.has_keys() {
                 if let Err(error) = group.push(cx.node, row, &words, self.db) {
-                    self.flush(&mut group, cx, out);
+                    self.flush(&mut group, at, cx, out)?;
                     refuse(cx.node, out, &error);
                 }
                 continue;
             }
-            self.flush(&mut group, cx, out);
-            if row.run == Command::Keys && self.is_plain() {
-                add(&cx.stats.commands, 1);
-                step = Step::Slices(KeysJob::new(&words), at + 1);
-                break;
+            self.flush(&mut group, at, cx, out)?;
+            if row.run == Command::Keys && self.authenticated && self.multi.is_none() {
+                // Its slices are timed one by one.
+                cx.stats.commands.call(row);
+                let silent = self.reply.is_silent();
+                self.reply = self.reply.after();
+                let job = Box::new(KeysJob::new(&words));
+                return Err(Step::Slices { job, silent, next: at + 1 });
             }
             self.run_alone(cx, row, &words, out);
         }
-        self.flush(&mut group, cx, out);
-        self.note(cx, last);
-        step
+        self.flush(&mut group, batch.len(), cx, out)
     }
 
     /// What others may see of the batch.
@@ -159,14 +222,26 @@ impl Session {
     /// Whether commands on keys may simply run.
     #[inline]
     fn is_plain(&self) -> bool {
-        self.authenticated && self.multi.is_none() && self.reply == ReplyMode::On
+        self.authenticated && self.multi.is_none() && self.reply == ReplyMode::default()
     }
 
+    /// Runs what was gathered, which are the requests right before number `at`.
     #[inline]
-    fn flush(&mut self, group: &mut Group<'_>, cx: &Cx<'_>, out: &mut ReplyBuf) {
-        if !group.is_empty() {
-            let manner = self.manner(cx);
-            group.run(cx.node, cx.stats, (cx.moment, manner), out);
+    fn flush(
+        &mut self,
+        group: &mut Group<'_>,
+        at: usize,
+        cx: &Cx<'_>,
+        out: &mut ReplyBuf,
+    ) -> Result<(), Step> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let gathered = group.len();
+        let manner = self.manner(cx);
+        match group.run(cx, manner, out) {
+            ran if ran == gathered => Ok(()),
+            ran => Err(Step::Full(at - gathered + ran)),
         }
     }
 
@@ -197,20 +272,30 @@ impl Session {
             self.break_transaction();
             refuse(cx.node, out, error);
         }
-        add(&cx.stats.commands, 1);
-        self.apply_reply_mode(mark, out);
+        if let CommandError::Arity { command } = error
+            && let Some(row) = table::TABLE.iter().find(|row| row.name == *command)
+        {
+            cx.stats.commands.reject(row);
+        }
+        self.silence(mark, out);
+        self.reply = self.reply.after();
     }
 
     /// One request that is not gathered with others.
     fn run_alone(&mut self, cx: &Cx<'_>, row: &'static Row, words: &[&[u8]], out: &mut ReplyBuf) {
         let mark = out.mark();
-        let done = self.dispatch(cx, row, words, out);
-        if let Err(error) = done {
-            out.truncate(mark);
-            refuse(cx.node, out, &error);
+        // EXEC silences its commands one by one: one of them may be CLIENT REPLY.
+        let executes = row.run == Command::Exec;
+        match self.dispatch(cx, row, words, out) {
+            Ok(()) if executes => {}
+            Ok(()) => self.silence(mark, out),
+            Err(error) => {
+                out.truncate(mark);
+                refuse(cx.node, out, &error);
+                self.silence(mark, out);
+            }
         }
-        add(&cx.stats.commands, 1);
-        self.apply_reply_mode(mark, out);
+        self.reply = self.reply.after();
     }
 
     fn dispatch(
@@ -221,6 +306,7 @@ impl Session {
         out: &mut ReplyBuf,
     ) -> Result<(), CommandError> {
         if !self.authenticated && !row.has(flag::NO_AUTH) {
+            cx.stats.commands.reject(row);
             if row.run == Command::Exec {
                 return Err(self.abort_exec(cx, &CommandError::NoAuth));
             }
@@ -235,6 +321,7 @@ impl Session {
                 | Command::Quit
                 | Command::Reset => {}
                 _ if row.has(flag::NO_MULTI) => {
+                    cx.stats.commands.reject(row);
                     self.break_transaction();
                     return Err(CommandError::NotInMulti);
                 }
@@ -245,26 +332,36 @@ impl Session {
             }
         }
         if row.place == Place::Session {
-            return self.control(row, words, cx, None, out);
+            let begun = cx.begin(row);
+            let done = self.control(row, words, cx, None, out);
+            cx.end(row, begun, done.is_err());
+            return done;
         }
         let mut group = Group::default();
         group.push(cx.node, row, words, self.db)?;
         let manner = self.manner(cx);
-        let before = cx.stats.commands.load(Relaxed);
-        group.run(cx.node, cx.stats, (cx.moment, manner), out);
-        cx.stats.commands.store(before, Relaxed);
+        group.run(cx, manner, out);
         Ok(())
     }
 
-    fn apply_reply_mode(&mut self, mark: kinring_common::resp::Mark, out: &mut ReplyBuf) {
-        match self.reply {
-            ReplyMode::On => {}
-            ReplyMode::Off => out.truncate(mark),
-            ReplyMode::SkipNext => self.reply = ReplyMode::Skip,
-            ReplyMode::Skip => {
-                out.truncate(mark);
-                self.reply = ReplyMode::On;
-            }
+    /// What the client sent is no request: it is told so, unless it wants no reply, and the
+    /// connection ends. (Redis says as little, but then forgets to close.)
+    pub fn refuse_input(&mut self, node: &Node, error: ProtocolError, out: &mut ReplyBuf) {
+        self.closing = true;
+        if error == ProtocolError::RequestTooLarge {
+            node.stats.query_limit_closed.fetch_add(1, Relaxed);
+        }
+        if !error.is_silent() {
+            let mark = out.mark();
+            refuse(node, out, &CommandError::Other(format!("ERR {error}").into()));
+            self.silence(mark, out);
+        }
+    }
+
+    /// Takes back what was written since `mark` if it is not wanted.
+    pub(super) fn silence(&self, mark: Mark, out: &mut ReplyBuf) {
+        if self.reply.is_silent() {
+            out.truncate(mark);
         }
     }
 }

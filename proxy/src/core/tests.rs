@@ -1,5 +1,6 @@
 //! Sessions without sockets: bytes of a pipeline in, bytes of its replies out, time by hand.
 
+use super::group::HIGH_WATER_BYTES;
 use super::session::{Cx, Session, Step};
 use crate::clients::Clients;
 use crate::config::{Config, Launch, Settings, fit_clients};
@@ -12,12 +13,15 @@ use kinring_common::keyspace::HashSeed;
 use kinring_common::resp::{Batch, Decoder, Limits, ReplyBuf};
 use kinring_shard::{Shard, ShardOptions};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A process without threads.
 struct World {
     node: Node,
     stats: ThreadStats,
     wall_ms: u64,
+    /// The most reply bytes that a batch stopped with.
+    fullest: AtomicUsize,
 }
 
 impl World {
@@ -41,7 +45,12 @@ impl World {
             stop: Stop::default(),
             facts,
         };
-        World { node, stats: ThreadStats::default(), wall_ms: 1_700_000_000_000 }
+        World {
+            node,
+            stats: ThreadStats::default(),
+            wall_ms: 1_700_000_000_000,
+            fullest: AtomicUsize::default(),
+        }
     }
 
     fn connect(&self) -> Session {
@@ -50,29 +59,35 @@ impl World {
         Session::new(client, !self.node.settings.now().requirepass.is_set(), 1)
     }
 
-    /// Runs a pipeline of inline commands, a line each; returns the replies as text.
+    /// Runs a pipeline of commands, a line each; returns the replies as text.
     fn run(&self, session: &mut Session, lines: &str) -> String {
-        let input: Vec<u8> =
-            lines.trim().lines().flat_map(|l| [l.trim(), "\r\n"].concat().into_bytes()).collect();
+        let request = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let bulks = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+            format!("*{}\r\n{}", words.len(), bulks.collect::<String>()).into_bytes()
+        };
+        let input: Vec<u8> = lines.trim().lines().flat_map(request).collect();
         let (mut batch, mut out) = (Batch::new(), ReplyBuf::new(session.protocol));
         let used = Decoder::new().decode(&input, &Limits::default(), &mut batch, 10_000);
         assert_eq!(used, Ok(input.len()), "{lines}");
         let now = Now { wall_ms: self.wall_ms, mono_us: 0 };
         let moment = Moment { now, wall_us: self.wall_ms * 1000 };
-        let cx = Cx { node: &self.node, stats: &self.stats, moment };
+        let cx = Cx { node: &self.node, stats: &self.stats, moment, source: None, nanos: &|| 0 };
         let (mut from, mut bytes) = (0, Vec::new());
         loop {
             match session.run(&cx, (&batch, &input), from, &mut out) {
                 Step::Done => break,
                 Step::Full(next) => {
                     assert!(!out.is_empty(), "a batch stops for replies that are there");
+                    self.fullest.fetch_max(out.len(), Relaxed);
                     bytes.extend(out.chunks().flatten().copied());
                     out.clear();
                     from = next;
                 }
-                Step::Slices(job, next) => {
-                    drop(job);
-                    out.simple("SLICES");
+                Step::Slices { silent, next, .. } => {
+                    if !silent {
+                        out.simple("SLICES");
+                    }
                     from = next;
                 }
             }
@@ -161,10 +176,8 @@ fn nothing_but_a_password_opens_a_guarded_server() {
     let world = World::new(&["--requirepass", "secret"]);
     let mut a = world.connect();
     let noauth = "-NOAUTH Authentication required.";
-    assert_eq!(world.run(&mut a, "GET k\nSET k v"), [noauth; 2].join(" "));
-    // Redis's order: what is no command, or has too few words, is told before that.
-    let arity = "-ERR wrong number of arguments for 'get' command";
-    assert_eq!(world.run(&mut a, "GET"), arity);
+    assert_eq!(world.run(&mut a, "GET k\nSET k v\nKEYS *"), [noauth; 3].join(" "));
+    assert!(world.run(&mut a, "GET").starts_with("-ERR wrong number"), "arity first, as in Redis");
     assert!(world.run(&mut a, "AUTH wrong").starts_with("-WRONGPASS"));
     assert_eq!(world.run(&mut a, "GET k"), noauth);
     assert_eq!(world.run(&mut a, "AUTH secret\nGET k"), "+OK $-1");
@@ -177,6 +190,29 @@ fn client_reply_silences_what_it_says() {
     let mut a = world.connect();
     assert_eq!(world.run(&mut a, "CLIENT REPLY SKIP\nSET a 1\nGET a"), "$1 1");
     assert_eq!(world.run(&mut a, "CLIENT REPLY OFF\nGET a\nPING\nCLIENT REPLY ON"), "+OK");
+    assert_eq!(world.run(&mut a, "CLIENT REPLY SKIP\nKEYS *\nKEYS *"), "+SLICES");
+    assert_eq!(
+        world.run(&mut a, "CLIENT REPLY OFF\nKEYS *\nCLIENT REPLY ON\nKEYS *"),
+        "+OK +SLICES"
+    );
+    assert_eq!(world.run(&mut a, "CLIENT REPLY SKIP\nRESET\nPING"), "+PONG");
+}
+
+#[test]
+fn client_reply_counts_from_where_it_stands_inside_exec() {
+    let world = World::new(&[]);
+    let mut a = world.connect();
+    let queued = |n: usize| vec!["+QUEUED"; n].join(" ");
+    // The array is shorter than it says: so it is in Redis, seen on a raw socket.
+    let replies = world.run(&mut a, "MULTI\nECHO a\nCLIENT REPLY OFF\nECHO b\nEXEC\nECHO c");
+    assert_eq!(replies, format!("+OK {} *3 $1 a", queued(3)));
+    let replies = world.run(&mut a, "MULTI\nECHO a\nCLIENT REPLY ON\nECHO b\nEXEC\nECHO c");
+    assert_eq!(replies, "+OK $1 b $1 c");
+    let replies =
+        world.run(&mut a, "MULTI\nECHO a\nCLIENT REPLY SKIP\nECHO b\nEXEC\nECHO c\nECHO d");
+    assert_eq!(replies, format!("+OK {} *3 $1 a $1 b $1 d", queued(3)));
+    let replies = world.run(&mut a, "CLIENT REPLY SKIP\nEXEC\nPING");
+    assert_eq!(replies, "+PONG");
 }
 
 #[test]
@@ -203,4 +239,19 @@ fn replies_past_the_high_water_mark_stop_the_batch() {
     world.run(&mut a, &format!("SET big {}", "x".repeat(60_000)));
     let replies = world.run(&mut a, &"GET big\n".repeat(50));
     assert_eq!(replies.matches("$60000").count(), 50, "they go on where they stopped");
+}
+
+#[test]
+fn replies_are_never_more_than_one_past_the_high_water_mark() {
+    const BIG: usize = 3_000_000;
+    let world = World::new(&[]);
+    let mut a = world.connect();
+    world.run(&mut a, &format!("SET big {}", "x".repeat(BIG)));
+    // Counters between show that what stops a batch is run once, and in order.
+    let replies = world.run(&mut a, &"INCR n\nGET big\nNOPE\nPING\nINCR n\n".repeat(20));
+    assert_eq!(replies.matches("$3000000").count(), 20);
+    let numbers = replies.split(' ').filter_map(|word| word.strip_prefix(':')?.parse().ok());
+    assert_eq!(numbers.collect::<Vec<u32>>(), (1..=40).collect::<Vec<u32>>());
+    let fullest = world.fullest.load(Relaxed);
+    assert!(fullest < HIGH_WATER_BYTES + BIG + 1000, "{fullest} bytes at once");
 }

@@ -168,13 +168,17 @@ impl Session {
                     .any(|w| !w.was_expired && locks.is_expired(w.db, &w.key, cx.moment.now))
         });
         self.watching = watching;
+        let mark = out.mark();
         if touched {
             out.null_array();
+            self.silence(mark, out);
         } else {
             out.array(queue.commands.len());
+            self.silence(mark, out);
             for (row, words) in &queue.commands {
                 let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
                 let mark = out.mark();
+                let begun = cx.begin(row);
                 let done = if row.place == Place::Session {
                     self.control(row, &words, cx, Some(&mut locks), out)
                 } else {
@@ -189,10 +193,12 @@ impl Session {
                     }
                     done
                 };
+                cx.end(row, begun, done.is_err());
                 if let Err(error) = done {
                     out.truncate(mark);
                     refuse(cx.node, out, &error);
                 }
+                self.silence(mark, out);
             }
         }
         locks.settle(&effects);

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! After `~`: `unordered`, `pairs`, `near N`, `shape`, `kind`, `nullness` (see [`Compare`]); `walk`
-//! (a cursor follows its key or its name: step it to the end and compare everything found); `silent`
-//! (no reply is read); `since 7.2 REASON` (an older Redis may differ); `differs REASON` (Kinring is
+//! (a cursor follows its key or its name: step it to the end and compare everything found); `scores`
+//! (a Redis before 7.2 may spell the same doubles otherwise); `silent` (no reply is read); `since 7.2 REASON` (an older Redis may differ); `differs REASON` (Kinring is
 //! known to differ, and does: when it no longer does, the line is out of date and fails).
 
 use super::reply::{Compare, Reply};
@@ -58,6 +58,7 @@ enum Step {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Read {
     One(Compare),
+    Scores,
     Walk,
     Nothing,
 }
@@ -138,7 +139,7 @@ impl Table {
                     }
                 }
                 let Some(pair) = connections.get_mut(&line.connection) else { continue };
-                match line.run(pair) {
+                match line.run(pair, version) {
                     Ok(None) => {}
                     Ok(Some(seen)) => line.judge(&place, version, seen, outcome),
                     Err(error) => {
@@ -161,7 +162,7 @@ struct Seen {
 }
 
 impl Line {
-    fn run(&self, pair: &mut Pair) -> io::Result<Option<Seen>> {
+    fn run(&self, pair: &mut Pair, version: (u32, u32)) -> io::Result<Option<Seen>> {
         match &self.step {
             Step::Wait(time) => {
                 std::thread::sleep(*time);
@@ -180,7 +181,11 @@ impl Line {
             Step::Ask(words) => pair.push(words),
         }
         pair.flush();
-        let Read::One(compare) = self.read else { return Ok(None) };
+        let compare = match self.read {
+            Read::One(compare) => compare,
+            Read::Scores => Compare::scores(version),
+            Read::Walk | Read::Nothing => return Ok(None),
+        };
         let (ours, theirs) = pair.replies()?;
         let same = compare.same(&ours, &theirs);
         Ok(Some(Seen { same, ours: ours.to_string(), theirs: theirs.to_string() }))
@@ -253,6 +258,7 @@ impl Line {
             ["shape", rest @ ..] => (Read::One(Compare::Shape), rest),
             ["kind", rest @ ..] => (Read::One(Compare::Kind), rest),
             ["nullness", rest @ ..] => (Read::One(Compare::Nullness), rest),
+            ["scores", rest @ ..] => (Read::Scores, rest),
             ["walk", rest @ ..] => (Read::Walk, rest),
             ["silent", rest @ ..] => (Read::Nothing, rest),
             ["near", distance, rest @ ..] => {
@@ -397,6 +403,7 @@ mod tests {
         assert_eq!(read.allowance, Allowance::Since((7, 2)));
         assert_eq!(line("GET k ~ differs why").allowance, Allowance::Differs);
         assert_eq!(line("SCAN 0 ~ walk").read, Read::Walk);
+        assert_eq!(line("ZRANGE k 0 1 ~ scores").read, Read::Scores);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Reply {
 pub enum Compare {
     /// Equal bytes.
     Exact,
+    /// The same numbers, however they are spelled; what is no number exact.
+    Numbers,
     /// Equal after sorting what every aggregate holds.
     Unordered,
     /// A flat array of names and values (or a map), equal after sorting its pairs.
@@ -118,6 +120,16 @@ impl Reply {
         std::str::from_utf8(number).ok()?.parse().ok()
     }
 
+    /// What a string or a RESP3 double says, if that is a floating point number.
+    fn number(&self) -> Option<f64> {
+        let text = match self.kind() {
+            b',' => &self.head[1..],
+            b'$' => self.payload.as_deref()?,
+            _ => return None,
+        };
+        std::str::from_utf8(text).ok()?.parse().ok()
+    }
+
     fn code(&self) -> &[u8] {
         self.head.split(|byte| *byte == b' ').next().unwrap_or_default()
     }
@@ -141,6 +153,11 @@ impl Reply {
 }
 
 impl Compare {
+    /// How scores compare with a Redis of this version: before 7.2 it spelled doubles otherwise.
+    pub fn scores(version: (u32, u32)) -> Compare {
+        if version < (7, 2) { Compare::Numbers } else { Compare::Exact }
+    }
+
     /// Whether the replies count as the same.
     pub fn same(self, a: &Reply, b: &Reply) -> bool {
         if a == b {
@@ -148,6 +165,12 @@ impl Compare {
         }
         match self {
             Compare::Exact => false,
+            Compare::Numbers => {
+                let numbers = || Some(a.number()?.to_bits() == b.number()?.to_bits());
+                let (x, y) = (&a.children, &b.children);
+                let members = || !x.is_empty() && x.iter().zip(y).all(|(x, y)| self.same(x, y));
+                a.kind() == b.kind() && numbers().unwrap_or_else(|| a.head == b.head && members())
+            }
             Compare::Unordered => a.clone().sorted() == b.clone().sorted(),
             Compare::Pairs => {
                 let (mut a, mut b) = (a.clone(), b.clone());
@@ -234,6 +257,13 @@ mod tests {
         assert!(!same(Compare::Exact, "+OK\r\n", "$2\r\nOK\r\n"));
         assert!(same(Compare::Unordered, "*2\r\n:1\r\n:2\r\n", "*2\r\n:2\r\n:1\r\n"));
         assert!(!same(Compare::Unordered, "*2\r\n:1\r\n:2\r\n", "~2\r\n:2\r\n:1\r\n"));
+        let (few, many) = ("*2\r\n$1\r\nm\r\n$3\r\n0.1\r\n", "*2\r\n$1\r\nm\r\n$4\r\n1e-1\r\n");
+        assert!(same(Compare::Numbers, few, many));
+        assert!(!same(Compare::Numbers, few, "*2\r\n$1\r\nn\r\n$3\r\n0.1\r\n"));
+        assert!(same(Compare::Numbers, ",1e-05\r\n", ",0.00001\r\n"));
+        assert!(!same(Compare::Numbers, ",0.1\r\n", ",0.2\r\n"));
+        assert!(!same(Compare::Numbers, ",0.1\r\n", "$3\r\n0.1\r\n"));
+        assert!(!same(Compare::Numbers, ":1\r\n", ":2\r\n"));
         let (ab, ba) = ("*4\r\n+a\r\n+1\r\n+b\r\n+2\r\n", "*4\r\n+b\r\n+2\r\n+a\r\n+1\r\n");
         assert!(same(Compare::Pairs, ab, ba));
         assert!(!same(Compare::Pairs, ab, "*4\r\n+b\r\n+1\r\n+a\r\n+2\r\n"));

@@ -31,9 +31,9 @@ pub(super) fn expire(
 ) -> Result<(), CommandError> {
     let conditions = Conditions::parse(&args[3..])?;
     let time = parse_i64(args[2]).ok_or(CommandError::NotInteger)?;
-    let deadline = deadline_ms(command, time, txn.now_ms())
-        .ok_or(CommandError::InvalidExpire { command: command.row().name })?;
     let key = args[1];
+    let deadline = deadline_ms(command, time, txn.view_ms(key))
+        .ok_or(CommandError::InvalidExpire { command: command.row().name })?;
     if !txn.deadline(key).is_some_and(|before| conditions.hold(before, deadline)) {
         out.integer(0);
         return Ok(());
@@ -112,7 +112,7 @@ pub(super) fn time_to_live(command: Command, txn: &mut Txn<'_, '_>, key: &[u8]) 
         Some(None) => return -1,
         Some(Some(deadline)) => deadline,
     };
-    let left = deadline.saturating_sub(txn.now_ms());
+    let left = deadline.saturating_sub(txn.view_ms(key));
     let answer = match command {
         Command::PTtl => left,
         Command::Ttl => left.saturating_add(500) / 1000,

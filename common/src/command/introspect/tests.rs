@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::command::table::{find, resolve};
+use crate::resp::Protocol;
 
 /// Subcommands that Redis has and that are not executed here: no row may promise them.
 const NOT_EXECUTED: [&str; 8] = [
@@ -31,26 +32,27 @@ fn recorded(kind: &str, separator: &'static str) -> impl Iterator<Item = (&'stat
 }
 
 /// As the record writes it.
-fn text(tree: &Tree) -> String {
-    let all = |trees: &[Tree]| trees.iter().map(text).collect::<Vec<_>>().join(", ");
+fn text(tree: &Frame) -> String {
+    let all = |trees: &[Frame]| trees.iter().map(text).collect::<Vec<_>>().join(", ");
     match tree {
-        Tree::Simple(text) => format!("+{text}"),
-        Tree::Bulk(bytes) => format!("\"{}\"", String::from_utf8_lossy(bytes)),
-        Tree::Int(value) => value.to_string(),
-        Tree::Array(trees) => format!("[{}]", all(trees)),
-        Tree::Set(trees) => format!("<{}>", all(trees)),
-        Tree::Map(pairs) => {
-            let pair = |(key, value): &(Tree, Tree)| format!("{}: {}", text(key), text(value));
+        Frame::Simple(text) => format!("+{text}"),
+        Frame::Bulk(bytes) => format!("\"{}\"", String::from_utf8_lossy(bytes)),
+        Frame::Integer(value) => value.to_string(),
+        Frame::Array(trees) => format!("[{}]", all(trees)),
+        Frame::Set(trees) => format!("<{}>", all(trees)),
+        Frame::Map(pairs) => {
+            let pair = |(key, value): &(Frame, Frame)| format!("{}: {}", text(key), text(value));
             format!("{{{}}}", pairs.iter().map(pair).collect::<Vec<_>>().join(", "))
         }
-        Tree::Null => "_".to_owned(),
+        Frame::Null => "_".to_owned(),
+        other => panic!("{other:?} is not of COMMAND"),
     }
 }
 
-fn subcommand_names(row: &Row) -> Tree {
+fn subcommand_names(row: &Row) -> Frame {
     let mut names: Vec<_> = row.subcommands().iter().map(|row| row.name).collect();
     names.sort_unstable();
-    Tree::Array(names.into_iter().map(bulk).collect())
+    Frame::Array(names.into_iter().map(bulk).collect())
 }
 
 #[test]
@@ -65,11 +67,11 @@ fn every_row_is_recorded_and_the_other_way_round() {
 fn command_info_is_that_of_redis() {
     for (name, expected) in recorded("info", " ") {
         let row = find_full(name.as_bytes()).unwrap();
-        let Tree::Array(mut fields) = info_of(row) else { panic!("an array") };
+        let Frame::Array(mut fields) = info_of(row) else { panic!("an array") };
         if !row.subcommands().is_empty() {
             fields[9] = subcommand_names(row);
         }
-        assert_eq!(text(&Tree::Array(fields)), expected);
+        assert_eq!(text(&Frame::Array(fields)), expected);
     }
 }
 
@@ -77,20 +79,39 @@ fn command_info_is_that_of_redis() {
 fn command_docs_is_that_of_redis() {
     for (name, expected) in recorded("docs", " ") {
         let row = find_full(name.as_bytes()).unwrap();
-        let Tree::Map(mut fields) = docs_of(row) else { panic!("a map") };
+        let Frame::Map(mut fields) = docs_of(row) else { panic!("a map") };
         if !row.subcommands().is_empty() {
             fields.last_mut().unwrap().1 = subcommand_names(row);
         }
-        assert_eq!(text(&Tree::Map(fields)), expected, "{name}");
+        assert_eq!(text(&Frame::Map(fields)), expected, "{name}");
     }
+}
+
+/// The reply as a whole; what is written is the same.
+fn whole(args: &[&str]) -> Result<Frame, CommandError> {
+    let command = resolve(args)?.run;
+    let names = args.get(2..).unwrap_or_default();
+    let frame = match command {
+        Command::CommandInfo if !names.is_empty() => Frame::Array(infos(names).collect()),
+        Command::CommandDocs if !names.is_empty() => {
+            Frame::Map(documented(names).map(|row| (bulk(row.name), docs_of(row))).collect())
+        }
+        command => reply(command, names)?,
+    };
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        let (mut written, mut wanted) = (ReplyBuf::new(protocol), ReplyBuf::new(protocol));
+        execute(command, args, &mut written)?;
+        wanted.frame(&frame);
+        assert!(written.chunks().flatten().eq(wanted.chunks().flatten()), "{args:?}");
+    }
+    Ok(frame)
 }
 
 #[test]
 fn requests_are_answered_as_by_redis() {
     for (request, expected) in recorded("ask", " => ") {
         let args: Vec<&str> = request.split(' ').collect();
-        let reply = resolve(&args).and_then(|row| execute(row.run, &args));
-        let reply = match reply {
+        let reply = match whole(&args) {
             Ok(tree) => text(&tree),
             Err(error) => format!("-{error}"),
         };
@@ -100,19 +121,19 @@ fn requests_are_answered_as_by_redis() {
 
 #[test]
 fn count_list_and_whole_replies_agree() {
-    let reply = |request: &[&str]| execute(resolve(request).unwrap().run, request).unwrap();
+    let reply = |request: &[&str]| whole(request).unwrap();
     let len = |tree| match tree {
-        Tree::Array(trees) => trees.len(),
-        Tree::Map(pairs) => pairs.len(),
+        Frame::Array(trees) => trees.len(),
+        Frame::Map(pairs) => pairs.len(),
         other => panic!("{other:?} has no length"),
     };
     let count = len(reply(&["command"]));
-    assert_eq!(reply(&["command", "count"]), Tree::Int(count as i64));
+    assert_eq!(reply(&["command", "count"]), Frame::Integer(count as i64));
     assert_eq!(len(reply(&["command", "info"])), count);
     assert_eq!(len(reply(&["command", "docs"])), count);
     assert_eq!(len(reply(&["command", "list"])), TABLE.len());
     let strings = reply(&["command", "list", "filterby", "aclcat", "STRING"]);
-    let has = |name| matches!(&strings, Tree::Array(names) if names.contains(&bulk(name)));
+    let has = |name| matches!(&strings, Frame::Array(names) if names.contains(&bulk(name)));
     assert!(has("get") && has("incrbyfloat") && !has("hget"));
     assert_eq!(len(strings), TABLE.iter().filter(|r| r.group.name() == "string").count());
 }

@@ -85,7 +85,8 @@ pub(super) fn add(
     Ok(())
 }
 
-/// The bits of a score. Redis keeps no -0 either: it writes whole numbers as integers.
+/// The bits of a score. Of -0 the sign is lost, as in Redis's small sets: a listpack has whole
+/// numbers as integers.
 fn stored(score: f64) -> Bytes {
     let score = if score == 0.0 { 0.0 } else { score };
     Bytes::copy_from_slice(&score.to_bits().to_be_bytes())

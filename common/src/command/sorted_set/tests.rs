@@ -103,7 +103,7 @@ fn scores_are_set_under_the_conditions_of_the_options() {
         ("ZADD z LT INCR -1 a", "$3\r\n5.5\r\n"),
         ("ZADD z XX INCR 1 none", "$-1\r\n"),
         ("ZADD z INCR 0 a", "$3\r\n5.5\r\n"),
-        ("ZADD z INCR 0.1 h", "$19\r\n0.10000000000000001\r\n"),
+        ("ZADD z INCR 0.1 h", "$3\r\n0.1\r\n"),
         ("ZADD z NX INCR 3 i", "$1\r\n3\r\n"),
         ("ZADD z INCR inf i", "$3\r\ninf\r\n"),
         ("ZADD z INCR -inf i", "-ERR resulting score is not a number (NaN)\r\n"),
@@ -116,10 +116,7 @@ fn scores_are_set_under_the_conditions_of_the_options() {
         ("ZADD n INCR -0 b", "$2\r\n-0\r\n"),
         ("ZRANGE n 0 -1 WITHSCORES", "*4\r\n$1\r\na\r\n$1\r\n0\r\n$1\r\nb\r\n$1\r\n0\r\n"),
         ("ZRANGE z 0 0 WITHSCORES", "*2\r\n$1\r\ni\r\n$4\r\n-inf\r\n"),
-        (
-            "ZRANGE z 3 4 WITHSCORES",
-            "*4\r\n$1\r\nh\r\n$19\r\n0.10000000000000001\r\n$3\r\ndup\r\n$1\r\n2\r\n",
-        ),
+        ("ZRANGE z 3 4 WITHSCORES", "*4\r\n$1\r\nh\r\n$3\r\n0.1\r\n$3\r\ndup\r\n$1\r\n2\r\n"),
         ("ZRANGE z -2 -1 WITHSCORES", "*4\r\n$1\r\nb\r\n$1\r\n6\r\n$3\r\nhex\r\n$2\r\n16\r\n"),
     ]);
 }
@@ -132,14 +129,14 @@ fn scores_are_doubles_in_resp3() {
         ("ZADD z INCR 1.5 a", ",2.5\r\n"),
         ("ZADD z NX INCR 1 a", "_\r\n"),
         ("ZADD z GT INCR -1 a", "_\r\n"),
-        ("ZADD z INCR 0.1 h", ",0.10000000000000001\r\n"),
+        ("ZADD z INCR 0.1 h", ",0.1\r\n"),
         ("ZADD z INCR inf i", ",inf\r\n"),
         ("ZADD z INCR -inf i", "-ERR resulting score is not a number (NaN)\r\n"),
         ("ZADD z NX CH 1 a", ":0\r\n"),
         ("ZRANGE z 0 -1", "*3\r\n$1\r\nh\r\n$1\r\na\r\n$1\r\ni\r\n"),
         (
             "ZRANGE z 0 -1 WITHSCORES",
-            "*3\r\n*2\r\n$1\r\nh\r\n,0.10000000000000001\r\n*2\r\n$1\r\na\r\n,2.5\r\n*2\r\n$1\r\ni\r\n,inf\r\n",
+            "*3\r\n*2\r\n$1\r\nh\r\n,0.1\r\n*2\r\n$1\r\na\r\n,2.5\r\n*2\r\n$1\r\ni\r\n,inf\r\n",
         ),
         ("ZRANGE z (3 1 BYSCORE WITHSCORES REV", "*1\r\n*2\r\n$1\r\na\r\n,2.5\r\n"),
         ("ZRANGE z 9 9 WITHSCORES", "*0\r\n"),

@@ -47,6 +47,27 @@ pub struct Pass<'e> {
     pub lru: u32,
     /// What happened.
     pub effects: &'e mut Effects,
+    /// The buffer that the command's words lie in, if it may be kept.
+    pub source: Option<&'e Bytes>,
+}
+
+impl Pass<'_> {
+    /// A value to store for longer than the command: a copy, or a part of the buffer it came in when
+    /// that is little more than the value.
+    fn keep(&self, value: &[u8]) -> Bytes {
+        match self.source {
+            Some(source) if is_most_of(value, source) => source.slice_ref(value),
+            _ => Bytes::copy_from_slice(value),
+        }
+    }
+}
+
+/// Whether a value lies in a buffer and is seven eighths of it or more.
+fn is_most_of(value: &[u8], source: &[u8]) -> bool {
+    let (inside, around) = (value.as_ptr_range(), source.as_ptr_range());
+    around.start <= inside.start
+        && inside.end <= around.end
+        && value.len() >= source.len() - source.len() / 8
 }
 
 /// What a write of a string does with the key's deadline.

@@ -37,16 +37,16 @@ impl Partition {
         let replace = |value| Change::Replace { value, deadline_ms: deadline };
         // The context keeps the clocks of other actors, so a packed entry can only follow our own.
         if spot.is_some_and(|spot| !self.is_own(self.table.get(spot))) {
-            return self.change_at(at, key, replace(Bytes::copy_from_slice(value)), hlc, pass);
+            return self.change_at(at, key, replace(pass.keep(value)), hlc, pass);
         }
         if pass.effects.interest.deltas {
-            let delta = self.plan(at, key, replace(Bytes::copy_from_slice(value)), hlc, pass);
+            let delta = self.plan(at, key, replace(pass.keep(value)), hlc, pass);
             pass.effects.push(Effect::Delta { db: pass.db, key: key.to_vec(), delta });
         }
         let payload = if value.len() <= INLINE_BYTES_MAX {
             NewPayload::Inline(value)
         } else {
-            NewPayload::Shared(Bytes::copy_from_slice(value))
+            NewPayload::Shared(pass.keep(value))
         };
         let deadline = deadline.map(|ms| (ms, hlc));
         let draft = Draft { db: pass.db, key, actor: OWN, hlc, base_hlc: hlc, deadline, payload };

@@ -6,6 +6,7 @@
 
 mod deadlines;
 mod floors;
+mod keeping;
 mod locks;
 mod model;
 mod packing;

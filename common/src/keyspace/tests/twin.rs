@@ -66,7 +66,7 @@ impl Twin {
     ) -> (T, Vec<Effect>) {
         let mut effects = Effects::new(self.interest());
         let mut locks = self.space.lock_one(number);
-        let mut pass = Pass { db, now: self.now, lru: 5, effects: &mut effects };
+        let mut pass = Pass { db, now: self.now, lru: 5, effects: &mut effects, source: None };
         let out = run(locks.partition(number), &mut pass);
         (out, effects.drain().collect())
     }

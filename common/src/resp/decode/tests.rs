@@ -81,7 +81,7 @@ fn malformed_requests_are_refused_at_every_cut() {
         (b"*1\n\r\n", InvalidMultibulkLength),
         (b"*1\rx", InvalidMultibulkLength),
         (b"*2147483648\r\n", InvalidMultibulkLength),
-        (b"*1048577\r\n", InvalidMultibulkLength),
+        (b"*2147483648\r\n", InvalidMultibulkLength),
         (b"*99999999999999999999\r\n", InvalidMultibulkLength),
         (b"*1\r\n:1\r\n", ExpectedDollar(b':')),
         (b"*1\r\nGET\r\n", ExpectedDollar(b'G')),
@@ -155,12 +155,17 @@ fn an_unauthenticated_client_may_send_little() {
 
 #[test]
 fn memory_follows_what_arrived_not_what_was_declared() {
-    let mut decoder = Decoder::new();
     let mut batch = Batch::new();
-    let input = b"*1048576\r\n$536870912\r\nabc";
-    let consumed = decoder.decode(input, &Limits::default(), &mut batch, 100);
-    assert_eq!((consumed, batch.len()), (Ok(0), 0));
-    assert!(batch.args.capacity() + decoder.args.capacity() < 16);
+    for input in
+        [&b"*1048576\r\n$536870912\r\nabc"[..], b"*2147483647\r\n", b"*2147483647\r\n$1\r\na\r\n"]
+    {
+        let mut decoder = Decoder::new();
+        let consumed = decoder.decode(input, &Limits::default(), &mut batch, 100);
+        assert_eq!((consumed, batch.len()), (Ok(0), 0));
+        assert!(decoder.is_partial(), "it waits for the rest");
+        assert!(batch.args.capacity() + decoder.args.capacity() < 16);
+    }
+    check(b"*2147483648\r\n", &Limits::default(), &[], Some(ProtocolError::InvalidMultibulkLength));
 }
 
 #[test]
@@ -173,4 +178,20 @@ fn error_texts_are_those_of_redis() {
     );
     assert!(SecurityAttack.is_silent() && RequestTooLarge.is_silent());
     assert!(!UnbalancedQuotes.is_silent());
+}
+
+#[test]
+fn the_awaited_argument_says_how_much_it_misses() {
+    let whole = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\n";
+    let (mut decoder, mut batch) = (Decoder::new(), Batch::new());
+    let mut decode = |buf: &[u8]| {
+        let used = decoder.decode(buf, &Limits::default(), &mut batch, 10);
+        assert_eq!(used, Ok(0), "it is not whole");
+        decoder.missing_bytes(buf.len())
+    };
+    assert_eq!(decode(&whole[..5]), 0, "its length is not known");
+    assert_eq!(decode(&whole[..10]), 3, "one byte of three, CR and LF");
+    assert_eq!(decode(whole), 102);
+    let some = [&whole[..], &[b'v'; 60]].concat();
+    assert_eq!(decode(&some), 42);
 }

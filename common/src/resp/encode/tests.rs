@@ -66,3 +66,22 @@ fn truncate_takes_back_and_insert_puts_before() {
     assert_eq!(bytes, expected);
     assert_eq!(reply.as_slice(), None, "a reference is in it");
 }
+
+#[test]
+fn what_is_appended_comes_behind_what_was_there() {
+    let large = Bytes::from(vec![b'x'; SHARED_BYTES_MIN]);
+    let head = format!("${SHARED_BYTES_MIN}\r\n").into_bytes();
+    for before in [0, 1, 2] {
+        let (mut reply, mut other) = (ReplyBuf::default(), ReplyBuf::default());
+        (0..before).for_each(|_| reply.bulk_shared(large.clone()));
+        other.integer(1);
+        other.bulk_shared(large.clone());
+        reply.append(other);
+        reply.ok();
+        let bulk = [head.as_slice(), &large, b"\r\n"].concat();
+        let expected =
+            [bulk.repeat(before), b":1\r\n".to_vec(), bulk, b"+OK\r\n".to_vec()].concat();
+        assert_eq!(reply.len(), expected.len());
+        assert_eq!(reply.chunks().flatten().copied().collect::<Vec<u8>>(), expected);
+    }
+}

@@ -78,7 +78,7 @@ fn a_wrong_value_is_refused_in_the_words_of_redis() {
         (
             "loglevel",
             "",
-            "argument(s) must be one of the following: debug, verbose, notice, warning",
+            "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
         ),
         (
             "client-output-buffer-limit",

@@ -70,18 +70,21 @@ fn batch(ops: &[Op]) -> usize {
 
 struct Player {
     pair: Pair,
+    /// Of the Redis.
+    version: (u32, u32),
     /// How the replies of EXEC are compared, one by one.
     queued: Vec<Compare>,
 }
 
 impl Player {
     fn new(twins: &Twins) -> io::Result<Player> {
-        Ok(Player { pair: twins.connect()?, queued: Vec::new() })
+        let version = twins.redis_version()?;
+        Ok(Player { pair: twins.connect()?, version, queued: Vec::new() })
     }
 
     fn same(&mut self, op: &Op, ours: &Reply, theirs: &Reply) -> bool {
         let name = op.words[0].to_ascii_uppercase();
-        let how = compare(&name);
+        let how = compare(&name, self.version);
         if ours.head == b"+QUEUED" {
             self.queued.push(how);
             return ours == theirs;
@@ -98,11 +101,12 @@ impl Player {
     }
 }
 
-/// How the replies of a command are compared.
-fn compare(name: &[u8]) -> Compare {
+/// How the replies of a command are compared with a Redis of this version.
+fn compare(name: &[u8], version: (u32, u32)) -> Compare {
     match name {
         b"KEYS" | b"SMEMBERS" | b"SCAN" => Compare::Unordered,
         b"HGETALL" => Compare::Pairs,
+        b"ZADD" | b"ZRANGE" => Compare::scores(version),
         b"RANDOMKEY" => Compare::Nullness,
         b"TTL" | b"EXPIRETIME" => Compare::Near(APART_S),
         b"PTTL" | b"PEXPIRETIME" => Compare::Near(APART_S * 1000),
@@ -113,6 +117,7 @@ fn compare(name: &[u8]) -> Compare {
 
 /// The first difference in what the databases hold.
 fn leftovers(twins: &Twins, at: usize) -> io::Result<Option<Difference>> {
+    let version = twins.redis_version()?;
     let mut pair = twins.connect()?;
     for db in 0..DATABASES {
         let select = vec![b"SELECT".to_vec(), db.to_string().into_bytes()];
@@ -126,7 +131,7 @@ fn leftovers(twins: &Twins, at: usize) -> io::Result<Option<Difference>> {
         for key in theirs.children.iter().filter_map(|key| key.payload.as_deref()) {
             for request in looks(&mut pair, key)? {
                 let (ours, theirs) = pair.ask(&request)?;
-                let how = compare(&request[0]);
+                let how = compare(&request[0], version);
                 if !how.same(&ours, &theirs) {
                     let request = format!("db {db}: {}", shown(&request));
                     return Ok(Some(Difference { at, request, ours, theirs }));

@@ -1,5 +1,6 @@
 //! Deadlines: set, asked for, taken away, and passed.
 
+use super::super::super::testing::Bench;
 use super::super::tests::check;
 
 #[test]
@@ -173,4 +174,25 @@ fn the_largest_time_that_64_bits_hold_is_taken() {
         ("PEXPIREAT a 9223372036854775807 GT", ":0\r\n"),
         ("GET a", "$1\r\n1\r\n"),
     ]);
+}
+
+/// Another key of the partition was written by a clock that was ahead.
+#[test]
+fn relative_times_count_from_the_latest_clock_that_was_seen() {
+    let ahead = || {
+        let mut bench = Bench::new();
+        bench.now.wall_ms += 60_000;
+        bench.check(&[("SET other{k} v", "+OK\r\n"), ("SET {k} v", "+OK\r\n")]);
+        bench.now.wall_ms -= 60_000;
+        bench
+    };
+    for line in ["SET {k} v EX 30", "SETEX {k} 30 v", "EXPIRE {k} 30", "GETEX {k} EX 30"] {
+        let mut bench = ahead();
+        bench.line(line);
+        bench.check(&[("GET {k}", "$1\r\nv\r\n"), ("TTL {k}", ":30\r\n")]);
+        bench.pass_ms(60_000 + 29_999);
+        bench.check(&[("GET {k}", "$1\r\nv\r\n"), ("PTTL {k}", ":1\r\n")]);
+        bench.pass_ms(1);
+        bench.check(&[("GET {k}", "$-1\r\n")]);
+    }
 }
