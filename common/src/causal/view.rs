@@ -3,6 +3,9 @@
 //! Expiry is a view: what has passed its deadline is absent here and changes no state. Of what is
 //! left the live dot with the highest clock decides the type, and in each register the sibling with
 //! the highest clock is the value.
+//!
+//! A deadline never takes what was put beside it or after it by somebody who knew of none: a part of
+//! what is there may have expired, and the key then has no deadline that a client is told of.
 
 use super::position::Position;
 use super::record::{Kind, Path, Record};
