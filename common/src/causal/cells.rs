@@ -5,7 +5,7 @@
 //! order of their own, and the answer costs no walk over a large hash.
 //!
 //! A collection whose deadline has passed is absent, and that too is seen without a walk: nothing in
-//! it is newer than `newest`, so nothing in it was written since.
+//! it is newer than `newest`, so nothing in it was put since the deadline was given.
 //!
 //! Invariant: `due` holds (time, path) of exactly the fields with a due time. Every change of a
 //! register goes through here, which keeps it so. No cell of a collection has a dot above `newest`.
@@ -107,11 +107,6 @@ impl Cells {
             !register.siblings.is_empty()
         });
     }
-
-    /// Sets a register; an empty one is none.
-    pub(super) fn insert(&mut self, path: Path, register: Register) {
-        self.change(&path, |place| *place = register);
-    }
 }
 
 /// When a field is due; other registers are asked themselves.
@@ -139,7 +134,9 @@ impl Deref for Cells {
 impl FromIterator<(Path, Register)> for Cells {
     fn from_iter<I: IntoIterator<Item = (Path, Register)>>(cells: I) -> Cells {
         let mut all = Cells::default();
-        cells.into_iter().for_each(|(path, register)| all.insert(path, register));
+        cells.into_iter().for_each(|(path, register)| {
+            all.change(&path, |place| *place = register);
+        });
         all
     }
 }

@@ -10,6 +10,10 @@
 //! it has seen. An element that is absent although its dot was seen is dead; that is all a removal
 //! leaves behind.
 //!
+//! **An expiry is a DEL of what its issuer had seen**, at a set time. Whoever adds a value to something
+//! with a deadline gives the deadline again, under the same dot as the value: so whatever removes the
+//! old one, what has expired stays expired. That is also why PERSIST leaves a word behind.
+//!
 //! **Invariant: equal effective contexts (context, floor and cut together) ⇒ equal records.** Every
 //! change mints one dot, and contexts grow only by whole events whose past was seen.
 //!

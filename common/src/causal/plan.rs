@@ -189,10 +189,10 @@ impl Draft<'_> {
         (if all { Removed::AllCovered } else { Removed::Elements(gone) }, added)
     }
 
-    /// The deadline of the collections, under the event's own dot: see [`Draft::carried`]. One that
-    /// has passed stays with what it ended.
+    /// The deadline of the collections, under the event's own dot: see [`Draft::carried`].
     fn keep_collection_deadline(&self, effect: &mut (Vec<Element>, Vec<Added>)) {
-        if self.record.collections_since(self.now_ms) == Hlc::ZERO {
+        let passed = self.record.collections_since(self.now_ms) != Hlc::ZERO;
+        if !passed && self.record.collections_end_whole(self.now_ms) {
             let deadlines = self.record.cells.get(&Path::Deadline);
             self.set_collection_deadline(deadlines.and_then(Register::latest_ms), effect);
         }
@@ -225,7 +225,8 @@ impl Draft<'_> {
         (removed, added): &mut (Vec<Element>, Vec<Added>),
     ) {
         let Some(register) = self.record.cells.get(path) else { return };
-        for sibling in register.visible(self.now_ms) {
+        let since = self.record.collections_since(self.now_ms);
+        for sibling in register.siblings.iter().filter(|s| self.shows(path, s, since)) {
             let comes = sibling.time_ms().is_some_and(|at_ms| at_ms != NEVER);
             if let Some(at_ms) = at_ms.or(comes.then_some(NEVER)) {
                 removed.extend(self.outlived(path, sibling));

@@ -50,7 +50,8 @@ pub enum Path {
     Scored(Bytes),
     /// An item of a list, with the event that put it there.
     Item(Position, Dot),
-    /// The deadlines of a collection, on ⊥.
+    /// The deadlines of a collection, on ⊥: of several the latest time counts, for every cell that
+    /// is not newer than all of them.
     Deadline,
 }
 
@@ -113,6 +114,10 @@ impl Record {
 
     /// Forgets what the horizon says for it: context entries that it covers, and elements at or
     /// below the cut. True when nothing is left, and the record may go.
+    ///
+    /// Deadlines stay as they are, a PERSIST's among them. The floor says which events are settled,
+    /// not that every holder had seen them when it wrote: one that was away may still bring an INCR
+    /// that keeps the deadline which was removed. The next deadline replaces them all.
     ///
     /// To be called on every record when its slot's floor or cut rises; a record that is not there
     /// is an empty one.

@@ -103,7 +103,7 @@ impl Register {
         self.siblings.iter().filter(move |sibling| sibling.is_visible(now_ms))
     }
 
-    /// The same of the siblings that were written at or after `since`.
+    /// The same of the siblings that were written after `since`.
     pub(super) fn shown_since(&self, since: Hlc, now_ms: u64) -> Option<&Sibling> {
         let visible = self.visible(now_ms).filter(|sibling| sibling.is_since(since, now_ms));
         visible.max_by_key(|sibling| sibling.clock(now_ms))
@@ -235,9 +235,9 @@ impl Sibling {
         self.has_value() && !self.is_expired(now_ms)
     }
 
-    /// Whether something of what shows was written at or after `since`.
+    /// Whether something of what shows was written after `since`.
     pub(super) fn is_since(&self, since: Hlc, now_ms: u64) -> bool {
-        self.clock(now_ms).is_some_and(|dot| dot.hlc >= since)
+        self.clock(now_ms).is_some_and(|dot| dot.hlc > since)
     }
 
     /// Whether a base or an increment lives here.

@@ -3,6 +3,9 @@
 //! Expiry is a view: what has passed its deadline is absent here and changes no state. Of what is
 //! left the live dot with the highest clock decides the type, and in each register the sibling with
 //! the highest clock is the value.
+//!
+//! A deadline never takes what was put beside it or after it by somebody who knew of none: a part of
+//! what is there may have expired, and the key then has no deadline that a client is told of.
 
 use super::position::Position;
 use super::record::{Kind, Path, Record};
@@ -71,7 +74,7 @@ impl Record {
         if let Some(kind) = self.only_kind() {
             // The first cell that shows decides: a large collection is not walked. Nor is one that
             // has expired.
-            if kind != Kind::Text && self.cells.newest() < since {
+            if kind != Kind::Text && since != Hlc::ZERO && self.cells.newest() <= since {
                 return None;
             }
             let shows = self.cells.iter().any(|(path, register)| {
@@ -117,8 +120,9 @@ impl Record {
     pub fn deadline_ms(&self, now_ms: u64) -> Option<u64> {
         match self.kind(now_ms)? {
             Kind::Text => self.cells.get(&Path::Text)?.shown(now_ms)?.deadline_ms(),
-            // What shows after the deadline was written after it.
-            _ => self.collection_deadline_ms().filter(|&at_ms| at_ms > now_ms),
+            _ => self
+                .collection_deadline_ms()
+                .filter(|&at_ms| at_ms > now_ms && self.collections_end_whole(now_ms)),
         }
     }
 
@@ -186,16 +190,31 @@ impl Record {
         self.cells.get(&Path::Deadline)?.latest_ms().filter(|&at_ms| at_ms != NEVER)
     }
 
-    /// The clock that a cell of a collection must have reached to show: zero until the deadline has
-    /// passed. Whoever writes at the deadline's time or later finds nothing there and begins anew, so
-    /// what he writes is not reached. A time that was past when it was given ends what was before.
+    /// The clock that a cell of a collection must exceed to show: zero until the deadline has passed.
     pub(super) fn collections_since(&self, now_ms: u64) -> Hlc {
-        let Some(at_ms) = self.collection_deadline_ms().filter(|&at_ms| at_ms <= now_ms) else {
-            return Hlc::ZERO;
-        };
+        let passed = self.collection_deadline_ms().is_some_and(|at_ms| at_ms <= now_ms);
+        if passed { self.collection_deadline_given() } else { Hlc::ZERO }
+    }
+
+    /// When the latest deadline of the collections was given. It reaches what is not newer: whoever
+    /// adds something and knows of a deadline gives it again with that, so what is newer was put by
+    /// somebody who knew of none, in the next collection of this name perhaps.
+    fn collection_deadline_given(&self) -> Hlc {
         let siblings = self.cells.get(&Path::Deadline).into_iter().flat_map(|r| &r.siblings);
-        let given = siblings.flat_map(|sibling| &sibling.deadlines).map(|d| d.dot.hlc);
-        given.fold(Hlc::new(at_ms, 0), Hlc::max)
+        let deadlines = siblings.flat_map(|sibling| &sibling.deadlines);
+        deadlines.map(|deadline| deadline.dot.hlc).max().unwrap_or_default()
+    }
+
+    /// Whether the deadline of the collections reaches all that shows of them. A walk only where
+    /// something newer is there, or was.
+    pub(super) fn collections_end_whole(&self, now_ms: u64) -> bool {
+        let given = self.collection_deadline_given();
+        let mut cells = self.cells.iter();
+        self.cells.newest() <= given
+            || !cells.any(|(path, register)| {
+                !matches!(path, Path::Text | Path::Deadline)
+                    && register.shown_since(given, now_ms).is_some()
+            })
     }
 
     /// Whether a cell may be there that does not show.

@@ -30,8 +30,19 @@ fn shortest(bench: &mut Bench, line: &str, mut again: impl FnMut(&mut Bench)) ->
 /// Times the line in what `fill` made of a number, with `again` before each.
 #[track_caller]
 fn grows_not(line: &str, fill: impl Fn(&mut Bench, usize), again: impl Fn(&mut Bench)) {
+    grows_not_in(true, line, fill, again);
+}
+
+/// The same in a shard that is or is not the only owner of its slots.
+#[track_caller]
+fn grows_not_in(
+    lone: bool,
+    line: &str,
+    fill: impl Fn(&mut Bench, usize),
+    again: impl Fn(&mut Bench),
+) {
     let [few, many] = [FEW, MANY].map(|number| {
-        let mut bench = Bench::new();
+        let mut bench = Bench::with(|options| options.lone = lone);
         fill(&mut bench, number);
         shortest(&mut bench, line, &again)
     });
@@ -86,9 +97,38 @@ fn an_element_is_added_without_a_walk() {
     grows_not("ZADD key 1 a", collection("ZADD"), nothing);
 }
 
+/// The same with a deadline.
+fn expiring(command: &'static str) -> impl Fn(&mut Bench, usize) {
+    move |bench, number| {
+        collection(command)(bench, number);
+        bench.line("EXPIRE key 1000");
+    }
+}
+
+#[test]
+fn an_element_that_keeps_the_deadline_is_added_without_a_walk() {
+    for lone in [true, false] {
+        grows_not_in(lone, "HSET key a b", expiring("HSET"), nothing);
+        grows_not_in(lone, "SADD key a", expiring("SADD"), nothing);
+        grows_not_in(lone, "ZADD key 1 a", expiring("ZADD"), nothing);
+        grows_not_in(lone, "LPUSH key a", expiring("LPUSH"), nothing);
+    }
+}
+
+#[test]
+fn an_expired_collection_is_absent_without_a_walk() {
+    for command in ["HSET", "SADD", "ZADD", "LPUSH"] {
+        let expired = |bench: &mut Bench, number| {
+            expiring(command)(bench, number);
+            bench.pass_ms(1_000_000);
+        };
+        grows_not("EXISTS key", expired, nothing);
+    }
+}
+
 #[test]
 fn a_deadline_does_not_touch_the_elements() {
-    for command in ["LPUSH", "SADD", "ZADD"] {
+    for command in ["LPUSH", "SADD", "ZADD", "HSET"] {
         grows_not("EXPIRE key 1000", collection(command), nothing);
         grows_not("PERSIST key", collection(command), |bench| drop(bench.line("EXPIRE key 1000")));
     }

@@ -261,3 +261,23 @@ fn an_increment_that_nobody_saw_outlives_the_expire_event() {
     two.a(Change::Expire, 200);
     assert_eq!(number(&two.joined(), 200), Some(6));
 }
+
+#[test]
+fn a_deadline_of_a_collection_does_not_reach_the_next_one() {
+    let member = |n: &'static str| Path::Member(Bytes::from_static(n.as_bytes()));
+    // An EXPIRE of the old one, and a member that kept the old one's deadline.
+    for late in [expire_at(1000), put(member("y"))] {
+        let mut two = Two::default();
+        two.both(put(member("x")), 1);
+        two.both(expire_at(900), 2);
+        two.b(late, 50);
+        two.a(Change::Clear, 60);
+        two.a(put(member("z")), 70);
+        let joined = two.joined();
+        assert_eq!(joined.deadline_ms(100), None);
+        assert_eq!(joined.members(1000).collect::<Vec<_>>(), [&b"z"[..]]);
+        let mut more = joined;
+        at(&mut more, put(member("w")), 80, 1);
+        assert_eq!(more.members(1000).count(), 2, "nor does what is added give it to the others");
+    }
+}

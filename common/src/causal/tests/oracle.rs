@@ -71,18 +71,8 @@ impl History {
         let live = self.live(known, cut);
         let (kills, adds) = effect(&live, change, dot, now_ms);
         let presented = presented(&live, now_ms);
-        let before: Vec<(Set, Set)> = adds
-            .iter()
-            .map(|(path, base, _)| {
-                let here = |group: &&Group| group.path == path && group.base == *base;
-                let group = presented.iter().find(here);
-                let values = || group.into_iter().flat_map(|group| &group.facts);
-                let own = values().find(|fact| is_own_sum(fact, dot));
-                let meant = values().fold(0, |meant, fact| meant | 1 << fact.by);
-                (meant, own.map_or(0, |own| own.parts))
-            })
-            .collect();
-        let id_bit: Set = 1 << id;
+        let before = adds.iter().map(|(path, base, _)| seen_there(&presented, path, *base, dot));
+        let before: Vec<(Set, Set)> = before.collect();
         for fact in &mut self.facts {
             let seen = known >> fact.by & 1 == 1;
             if seen && kills.as_ref().is_none_or(|kills| kills.contains(&fact.element)) {
@@ -94,9 +84,9 @@ impl History {
             element: Element { path, base, part: what.part(), dot },
             what,
             by: id,
-            saw: known | id_bit,
-            meant: meant | id_bit,
-            parts: parts | id_bit,
+            saw: known | 1 << id,
+            meant: meant | 1 << id,
+            parts: parts | 1 << id,
             killers: 0,
         }));
         self.events.push(Event { dot, seen: known });
@@ -108,6 +98,14 @@ impl History {
         let missing = set & !known;
         (0..self.events.len()).all(|id| missing >> id & 1 == 0 || is_settled(self.events[id].dot))
     }
+}
+
+/// The values of a sibling that show, and the events in the own sum among them.
+fn seen_there(presented: &[Group], path: &Path, base: BaseId, dot: Dot) -> (Set, Set) {
+    let group = presented.iter().find(|group| group.path == path && group.base == base);
+    let values = || group.into_iter().flat_map(|group| &group.facts);
+    let own = values().find(|fact| is_own_sum(fact, dot));
+    (values().fold(0, |meant, fact| meant | 1 << fact.by), own.map_or(0, |own| own.parts))
 }
 
 impl What {
@@ -189,12 +187,10 @@ impl<'a> Group<'a> {
 
 impl Group<'_> {
     pub fn payload(&self) -> Bytes {
-        let mut payloads = self.facts.iter().filter_map(|fact| match &fact.what {
-            What::Base(value) => Some(value.clone()),
-            What::Sum { payload, .. } => Some(payload.clone()),
-            What::Deadline(_) => None,
-        });
-        payloads.next_back().expect("a group with a value")
+        match &self.facts.last().expect("a group with a value").what {
+            What::Base(value) | What::Sum { payload: value, .. } => value.clone(),
+            What::Deadline(_) => unreachable!("these lie apart"),
+        }
     }
 
     pub fn value(&self) -> Value {
@@ -234,14 +230,22 @@ pub fn presented<'a>(live: &[&'a Fact], now_ms: u64) -> Vec<Group<'a>> {
     groups.filter(|group| group.clock.is_some() && shows(group)).collect()
 }
 
-/// Whether what was last written at `clock` ended with the collections' deadline: it was written
-/// before that time, or before somebody gave the collections a time that was past.
+/// Whether what was last written at `clock` ended with the collections' deadline.
 fn is_ended(live: &[&Fact], clock: Option<Dot>, now_ms: u64) -> bool {
-    let time = collection_time(live).filter(|&at_ms| at_ms != NEVER && at_ms <= now_ms);
-    let given = live.iter().filter(|fact| fact.element.path == Path::Deadline);
-    let given = given.map(|fact| fact.element.dot.hlc).max();
-    let clock = clock.map(|dot| dot.hlc);
-    time.is_some_and(|at_ms| clock < given || clock.is_none_or(|hlc| hlc.wall_ms() < at_ms))
+    has_passed(collection_time(live), now_ms) && clock.is_some_and(|dot| !is_newer(live, dot))
+}
+
+/// Whether something was written after the latest deadline of the collections was given.
+fn is_newer(live: &[&Fact], clock: Dot) -> bool {
+    let mut given = live.iter().filter(|fact| fact.element.path == Path::Deadline);
+    given.all(|fact| fact.element.dot.hlc < clock.hlc)
+}
+
+/// The deadline of all that shows of the collections: what is added to them takes it over.
+fn collection_whole(live: &[&Fact], presented: &[Group], now_ms: u64) -> Option<u64> {
+    let time = collection_time(live).filter(|_| !has_passed(collection_time(live), now_ms))?;
+    let mut cells = presented.iter().filter(|group| *group.path != Path::Text);
+    cells.all(|group| group.clock.is_some_and(|dot| !is_newer(live, dot))).then_some(time)
 }
 
 /// Whether the collections' deadline has passed.
@@ -267,7 +271,7 @@ fn deadline_of_key(live: &[&Fact], presented: &[Group], now_ms: u64) -> Option<u
     if kind(presented)? == Kind::Text {
         return shown(presented, &Path::Text)?.deadline_ms();
     }
-    collection_time(live).filter(|&at_ms| at_ms != NEVER && at_ms > now_ms)
+    collection_whole(live, presented, now_ms).filter(|&at_ms| at_ms != NEVER)
 }
 
 pub fn deadline_in(fact: &Fact) -> Option<u64> {
@@ -366,8 +370,8 @@ fn increment(
     }
     let other = |at: &Path| foreign(at, path.kind().expect("text or field"));
     let (mut kills, mut adds) = (elements(live, other), Vec::new());
-    if *path != Path::Text && !has_passed(collection_time(live), now_ms) {
-        collection_deadline(live, collection_time(live), &mut kills, &mut adds);
+    if *path != Path::Text {
+        collection_deadline(live, collection_whole(live, presented, now_ms), &mut kills, &mut adds);
     }
     let Some(shown) = shown(presented, path) else {
         kills.extend(elements(live, |at| at == path));
@@ -448,8 +452,8 @@ fn cells(
         return (None, adds);
     }
     let mut kills = elements(live, |path| touched(path) || foreign(path, of));
-    if !put.is_empty() && !has_passed(collection_time(live), now_ms) {
-        collection_deadline(live, collection_time(live), &mut kills, &mut adds);
+    if !put.is_empty() {
+        collection_deadline(live, collection_whole(live, presented, now_ms), &mut kills, &mut adds);
     }
     (Some(kills), adds)
 }

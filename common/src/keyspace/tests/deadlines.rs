@@ -2,7 +2,8 @@
 
 use super::random::{Random, for_all};
 use super::twin::{SEED, START_MS, Twin};
-use crate::causal::{Change, Kind, Path};
+use crate::causal::{Change, Kind, NEVER, Path};
+use crate::keyspace::table::Payload;
 use crate::keyspace::{Effect, Effects, EventClass, Ttl};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -149,4 +150,65 @@ fn a_string_with_siblings_is_read_at_the_time_of_the_view() {
     // Now the partition knows of a later clock, and the wall stays behind.
     let past = write(3, START_MS + 200, b"past", Ttl::At(START_MS + 150));
     assert_eq!(read_after(past), b"long");
+}
+
+#[test]
+fn a_sweep_takes_nothing_that_is_not_due() {
+    let mut twin = Twin::new(1, false, true);
+    let field = |name: &'static str| Path::Field(Bytes::from_static(name.as_bytes()));
+    let put = ["a", "b"].map(|f| (field(f), Bytes::from_static(b"1"))).to_vec();
+    let cells = Change::Cells { kind: Kind::Hash, put, remove: Vec::new() };
+    let soon = |f, ms| Change::FieldDeadline { paths: vec![field(f)], deadline_ms: Some(ms) };
+    twin.run(0, |txn| {
+        txn.change(b"h", cells);
+        txn.change(b"h", soon("a", START_MS + 5));
+        txn.change(b"h", soon("b", START_MS + 400));
+    });
+    // Both are past by this shard's wall; another's may be behind, so only `a` is due.
+    twin.now.wall_ms = START_MS + 500;
+    let (n, effects) = sweep(&twin, b"h", START_MS + 5, 9);
+    assert_eq!(n, 1);
+    assert_eq!(events(&effects), [(EventClass::Hash, "hexpired")]);
+    let record = twin.stored(&(0, b"h".to_vec())).0.expect("it is there");
+    assert_eq!(record.fields(START_MS + 399).count(), 1, "b was due in 395 ms");
+    assert_eq!(record.min_deadline_ms(), Some(START_MS + 400));
+}
+
+/// What the entry of `k` is, and the deadline that it stores.
+fn packed(twin: &Twin) -> (bool, Option<u64>) {
+    let at = SEED.locate(0, b"k");
+    let mut locks = twin.space.lock_one(at.partition);
+    let table = locks.partition(at.partition).table();
+    let entry = table.get(table.find(&at, 0, b"k").expect("it is there"));
+    let boxed = matches!(entry.payload(), Payload::Record(_));
+    (!boxed, if boxed { None } else { entry.deadline().map(|(at_ms, _)| at_ms) })
+}
+
+#[test]
+fn a_counter_stays_packed_whatever_is_done_to_its_deadline() {
+    for (lone, deltas) in [(true, false), (true, true), (false, false), (false, true)] {
+        for from_bottom in [true, false] {
+            let mut twin = Twin::new(1, lone, deltas);
+            if !from_bottom {
+                twin.run(0, |txn| txn.set(b"k", b"5", Ttl::Clear));
+            }
+            let mut step = |run: &dyn Fn(&mut crate::keyspace::Txn<'_, '_>)| {
+                twin.now.wall_ms += 1;
+                twin.run(0, |txn| run(txn));
+                packed(&twin)
+            };
+            let count = |txn: &mut crate::keyspace::Txn<'_, '_>| {
+                txn.increment(b"k", 1).expect("a counter");
+            };
+            let at_ms = Some(START_MS + 999);
+            let never = (!lone).then_some(NEVER);
+            assert_eq!(step(&count), (true, None));
+            assert_eq!(step(&|txn| assert!(txn.set_deadline(b"k", at_ms))), (true, at_ms));
+            assert_eq!(step(&count), (true, at_ms));
+            assert_eq!(step(&|txn| assert!(txn.set_deadline(b"k", None))), (true, never));
+            assert_eq!(step(&count), (true, never), "a lone owner keeps nothing");
+            assert_eq!(step(&|txn| assert!(txn.set_deadline(b"k", None))), (true, never));
+            assert_eq!(twin.space.counts(0).deadlines, 0);
+        }
+    }
 }
