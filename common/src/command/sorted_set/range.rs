@@ -138,7 +138,7 @@ impl<'a> Query<'a> {
         let span = match self.range {
             Range::Place { start, stop } => span(start, stop, members.len()),
             Range::Score { .. } => self.page(0..members.len()),
-            Range::Name { min, max } => self.page(name_span(&members, self.rev, min, max)),
+            Range::Name { min, max } => self.name_span(&members, min, max),
         };
         members.truncate(span.end);
         members.drain(..span.start);
@@ -151,6 +151,34 @@ impl<'a> Query<'a> {
         let start = span.start.saturating_add(skipped).min(span.end);
         let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
         start..start.saturating_add(most).min(span.end)
+    }
+
+    /// Where the members between two names are, and what LIMIT leaves of them. Redis says what comes
+    /// out only if all scores are equal; otherwise this does what it does with a small set: look from
+    /// the near end for the first name within the near limit, leave out as many as LIMIT says
+    /// whatever their names, and stop at the first one beyond the far limit.
+    fn name_span(
+        &self,
+        members: &[Scored<'_>],
+        min: Limit<'_>,
+        max: Limit<'_>,
+    ) -> std::ops::Range<usize> {
+        let rev = self.rev;
+        let starts = |name: &Bytes| if rev { max.is_above(name) } else { min.is_below(name) };
+        let goes_on = |name: &Bytes| if rev { min.is_below(name) } else { max.is_above(name) };
+        let ends_fit = match (members.first(), members.last()) {
+            (Some((near, _)), Some((far, _))) => goes_on(near) && starts(far),
+            _ => false,
+        };
+        let first = members.iter().take_while(|(name, _)| !starts(name)).count();
+        if !ends_fit || !members.get(first).is_some_and(|(name, _)| goes_on(name)) {
+            return 0..0;
+        }
+        let skipped = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        let start = first.saturating_add(skipped).min(members.len());
+        let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let found = members[start..].iter().take(most).take_while(|(name, _)| goes_on(name));
+        start..start + found.count()
     }
 
     fn reply(&self, members: &[Scored<'_>], out: &mut ReplyBuf) {
@@ -176,29 +204,6 @@ fn refuse(line: &'static str) -> CommandError {
 /// Scores are never not-a-number, and 0 is -0.
 fn by_score(one: &Scored<'_>, other: &Scored<'_>) -> Ordering {
     one.1.partial_cmp(&other.1).unwrap_or(Ordering::Equal).then_with(|| one.0.cmp(other.0))
-}
-
-/// Where the members between two names are. Redis says what comes out only if all scores are
-/// equal; otherwise this does what it does with a small set: look from the near end for the first
-/// name within the near limit, and stop at the first one beyond the far limit.
-fn name_span(
-    members: &[Scored<'_>],
-    rev: bool,
-    min: Limit<'_>,
-    max: Limit<'_>,
-) -> std::ops::Range<usize> {
-    let starts = |name: &Bytes| if rev { max.is_above(name) } else { min.is_below(name) };
-    let goes_on = |name: &Bytes| if rev { min.is_below(name) } else { max.is_above(name) };
-    let ends_fit = match (members.first(), members.last()) {
-        (Some((near, _)), Some((far, _))) => goes_on(near) && starts(far),
-        _ => false,
-    };
-    if !ends_fit {
-        return 0..0;
-    }
-    let start = members.iter().take_while(|(name, _)| !starts(name)).count();
-    let len = members[start..].iter().take_while(|(name, _)| goes_on(name)).count();
-    start..start + len
 }
 
 impl<'a> Range<'a> {
