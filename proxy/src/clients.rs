@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 use tokio::task::AbortHandle;
 
+/// What a client costs besides its buffers, measured over ten thousand of them.
+const CLIENT_BYTES: u64 = 1800;
+
 /// One connected client.
 #[derive(Debug)]
 pub struct Client {
@@ -34,6 +37,8 @@ pub struct Client {
     pub protocol: AtomicU8,
     /// Commands queued since MULTI, -1 outside.
     pub queued: AtomicI64,
+    /// About what they take.
+    pub queued_bytes: AtomicU64,
     /// Watched keys.
     pub watched: AtomicU64,
     /// Bytes of a request that has not wholly arrived.
@@ -135,6 +140,7 @@ impl Client {
         let age = now_us.saturating_sub(self.since_us) / 1_000_000;
         let idle = now_us.saturating_sub(self.active_us.load(Relaxed)) / 1_000_000;
         let multi = self.queued.load(Relaxed);
+        let multi_bytes = if multi >= 0 { self.queued_bytes.load(Relaxed) } else { 0 };
         let command = self.command.load(Relaxed);
         let command = (command.checked_sub(1))
             .and_then(|at| kinring_common::command::table::TABLE.get(usize::from(at)))
@@ -145,8 +151,9 @@ impl Client {
         let _ = write!(
             line,
             "id={} addr={} laddr={} fd={} name={} age={age} idle={idle} flags={} db={} sub=0 \
-             psub=0 ssub=0 multi={multi} watch={} qbuf={input} qbuf-free=0 argv-mem=0 \
-             multi-mem=0 rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} events=r \
+             psub=0 ssub=0 multi={multi} qbuf={input} qbuf-free=0 argv-mem=0 \
+             multi-mem={multi_bytes} rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} \
+             events=r \
              cmd={command} user=default redir=-1 resp={} lib-name={} lib-ver={}",
             self.id,
             self.addr,
@@ -155,8 +162,7 @@ impl Client {
             String::from_utf8_lossy(before_nul(&names.name)),
             self.flags(),
             self.db.load(Relaxed),
-            self.watched.load(Relaxed),
-            input + output,
+            CLIENT_BYTES + input + output + multi_bytes,
             self.protocol.load(Relaxed),
             String::from_utf8_lossy(before_nul(&names.lib_name)),
             String::from_utf8_lossy(before_nul(&names.lib_ver)),
@@ -204,6 +210,7 @@ impl Clients {
             command: AtomicU16::new(0),
             protocol: AtomicU8::new(2),
             queued: AtomicI64::new(-1),
+            queued_bytes: AtomicU64::new(0),
             watched: AtomicU64::new(0),
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),

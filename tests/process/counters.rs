@@ -95,6 +95,55 @@ fn calls_are_counted_as_redis_counts_them() {
     assert_eq!(errors, info(&mut conn, "errorstats"));
 }
 
+/// Hits and misses of each line, which begins without keys but `a` and `s`.
+fn hits_and_misses(conn: &mut Conn) -> Vec<(&'static str, String, String)> {
+    let lines = [
+        "GET a",
+        "GET b",
+        "MGET a b a",
+        "EXISTS a b",
+        "TTL a",
+        "TYPE b",
+        "STRLEN a",
+        "GETEX a",
+        "GETEX a EX 100",
+        "GETEX b",
+        "GETDEL a",
+        "GETDEL b",
+        "GETSET a 1",
+        "GETSET b 1",
+        "SET a 1 GET",
+        "SET b 1 GET",
+        "SET a 1",
+        "SET a 1 XX",
+        "SETNX a 1",
+        "APPEND a 1",
+        "INCR b",
+        "SMEMBERS s",
+        "SADD s n",
+        "EXPIRE a 100",
+        "RENAME a b",
+        "TOUCH a",
+    ];
+    let count = |line: &'static str| {
+        for command in ["FLUSHALL", "SET a 1", "SADD s m", "CONFIG RESETSTAT", line] {
+            conn.ask(command);
+        }
+        let stats = info(conn, "stats");
+        (line, stats["keyspace_hits"].clone(), stats["keyspace_misses"].clone())
+    };
+    lines.map(count).to_vec()
+}
+
+#[test]
+fn hits_and_misses_are_counted_as_redis_counts_them() {
+    let kinring = Kinring::start(&[]);
+    let ours = hits_and_misses(&mut kinring.connect());
+    assert_eq!(ours[2], ("MGET a b a", "2".to_owned(), "1".to_owned()));
+    let Some(redis) = Redis::start() else { return };
+    assert_eq!(ours, hits_and_misses(&mut redis.connect()));
+}
+
 #[test]
 fn the_time_of_commands_is_about_what_they_took() {
     let kinring = Kinring::start(&[]);

@@ -130,7 +130,7 @@ fn client_list_shows_what_connections_do() {
         " flags=x ",
         " db=3 ",
         " multi=1 ",
-        " watch=2 ",
+        " multi-mem=68 ",
         " cmd=get ",
         " resp=3 ",
         " lib-name=rust ",
@@ -139,10 +139,12 @@ fn client_list_shows_what_connections_do() {
         assert!(line.contains(part), "{part} is missing in {line}");
     }
     assert_eq!(watcher.ask("CLIENT LIST").matches("id=").count(), 2);
+    assert!(watcher.ask("INFO clients").contains("total_watched_keys:2\r\n"));
+    assert!(watcher.ask("CLIENT INFO").contains(" cmd=client|info "), "the command that asks");
     assert_eq!(watcher.ask("CLIENT LIST TYPE replica"), "$");
     assert!(conn.ask("RESET").starts_with("+RESET"));
     let line = watcher.ask(&format!("CLIENT LIST ID {id}"));
-    for part in [" name= ", " flags=N ", " db=0 ", " multi=-1 ", " watch=0 ", " resp=2 "] {
+    for part in [" name= ", " flags=N ", " db=0 ", " multi=-1 ", " multi-mem=0 ", " resp=2 "] {
         assert!(line.contains(part), "{part} is missing after RESET: {line}");
     }
 }

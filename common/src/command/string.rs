@@ -117,6 +117,7 @@ fn get_ex(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(
     let now_ms = txn.view_ms(key);
     if txn.text(key)?.is_none() {
         // The time is not even looked at.
+        txn.note_shown(false);
         out.null();
         return Ok(());
     }
@@ -282,12 +283,18 @@ fn reply_shown(
     key: &[u8],
     out: &mut ReplyBuf,
 ) -> Result<bool, CommandError> {
-    let Some(text) = txn.text(key)? else {
-        out.null();
-        return Ok(false);
+    let found = match txn.text(key)? {
+        Some(text) => {
+            reply(text, out);
+            true
+        }
+        None => {
+            out.null();
+            false
+        }
     };
-    reply(text, out);
-    Ok(true)
+    txn.note_shown(found);
+    Ok(found)
 }
 
 #[inline]

@@ -104,10 +104,10 @@ pub struct Txn<'t, 'k> {
     pub text_bytes_max: usize,
     /// The buffer that the command's words lie in, if it may be kept: a long value then needs no copy.
     pub source: Option<&'t Bytes>,
-    /// Reads of values that found something.
-    pub hits: u64,
-    /// Reads of values that found nothing.
-    pub misses: u64,
+    /// Looks at keys that found something, and that found nothing.
+    looks: (u64, u64),
+    /// Those of a command that writes, too, and whose reply shows what was there.
+    shown: (u64, u64),
 }
 
 /// Redis's `proto-max-bulk-len`, unless it is set.
@@ -135,8 +135,8 @@ impl<'t, 'k> Txn<'t, 'k> {
             random,
             text_bytes_max: TEXT_BYTES_MAX,
             source: None,
-            hits: 0,
-            misses: 0,
+            looks: (0, 0),
+            shown: (0, 0),
         }
     }
 
@@ -170,6 +170,18 @@ impl<'t, 'k> Txn<'t, 'k> {
         (self.now.mono_us / 1_000_000) as u32 & 0x00ff_ffff
     }
 
+    /// Notes that the reply shows what was at a key, or that nothing was.
+    pub fn note_shown(&mut self, found: bool) {
+        self.shown.0 += u64::from(found);
+        self.shown.1 += u64::from(!found);
+    }
+
+    /// Hits and misses as Redis counts them: the looks of a command that only reads, and of others
+    /// what their replies show.
+    pub fn hits_and_misses(&self, only_reads: bool) -> (u64, u64) {
+        if only_reads { self.looks } else { self.shown }
+    }
+
     /// How many databases there are.
     pub fn databases(&self) -> u16 {
         self.locks.space().options().databases
@@ -182,8 +194,8 @@ impl<'t, 'k> Txn<'t, 'k> {
         let partition = self.locks.partition(at.partition);
         let mut pass = Pass { db, now, lru, effects: self.effects, source: None };
         let found = partition.look(&at, key, touch, &mut pass);
-        self.hits += u64::from(found.is_some());
-        self.misses += u64::from(found.is_none());
+        self.looks.0 += u64::from(found.is_some());
+        self.looks.1 += u64::from(found.is_none());
         found
     }
 

@@ -129,14 +129,17 @@ pub(super) fn excerpt(text: &str) -> String {
     if text.chars().nth(CHARS_MAX).is_some() { format!("{shown}...") } else { shown }
 }
 
-/// `, did you mean 'port'?` when a parameter's name is near to `name`.
+/// `, did you mean 'port'?` when a parameter's name is near to `name`, else where all names are.
 pub(super) fn suggestion(name: &str, prefix: &str) -> String {
     let near = TABLE
         .iter()
         .map(|param| (edits(name, param.name), param.name))
         .filter(|(edits, known)| *edits <= (known.len() / 4).clamp(1, 3))
         .min();
-    near.map_or_else(String::new, |(_, known)| format!(", did you mean '{prefix}{known}'?"))
+    match near {
+        Some((_, known)) => format!(", did you mean '{prefix}{known}'?"),
+        None => ", 'kinring --help' lists them all".to_owned(),
+    }
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours from `a` to `b`, on bytes (optimal

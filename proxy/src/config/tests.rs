@@ -293,8 +293,11 @@ mod mistakes {
     fn an_unknown_word_on_the_command_line_is_named() {
         assert_eq!(flag_error(&["--prot", "1"]), "--prot: unknown flag, did you mean '--port'?");
         assert_eq!(flag_error(&["--tcp_backlog=1"]).split(':').next(), Some("--tcp_backlog"));
-        assert_eq!(flag_error(&["--nonsense"]), "--nonsense: unknown flag");
-        assert_eq!(flag_error(&["-x"]), "-x: unknown flag");
+        assert_eq!(
+            flag_error(&["--nonsense"]),
+            "--nonsense: unknown flag, 'kinring --help' lists them all"
+        );
+        assert_eq!(flag_error(&["-x"]), "-x: unknown flag, 'kinring --help' lists them all");
         assert!(flag_error(&["redis.conf"]).starts_with("redis.conf: unexpected word"));
     }
 
@@ -324,7 +327,10 @@ mod mistakes {
     fn a_mistake_in_the_file_has_its_line() {
         let cases = [
             ("\n\nprot = 1", "line 3: unknown key 'prot', did you mean 'port'?"),
-            ("timeout = 1\n[server]\nport = 1", "line 2: unknown key 'server'"),
+            (
+                "timeout = 1\n[server]\nport = 1",
+                "line 2: unknown key 'server', 'kinring --help' lists them all",
+            ),
             ("tcp_backlog = 1", "line 1: unknown key 'tcp_backlog', did you mean 'tcp-backlog'?"),
             ("port = '6379'", "line 1: 'port' wants a whole number, not a string"),
             ("port = 6379.5", "line 1: 'port' wants a whole number, not a fraction"),

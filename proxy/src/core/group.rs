@@ -123,9 +123,8 @@ impl<'b> Group<'b> {
                 out.truncate(mark);
                 refuse(node, out, &error);
             }
-            if item.row.has(flag::READONLY) {
-                counts = (counts.0 + txn.hits, counts.1 + txn.misses);
-            }
+            let (hits, misses) = txn.hits_and_misses(item.row.has(flag::READONLY));
+            counts = (counts.0 + hits, counts.1 + misses);
             ran += 1;
             if out.len() > HIGH_WATER_BYTES {
                 break;

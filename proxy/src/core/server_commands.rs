@@ -62,27 +62,9 @@ impl Session {
                 out.verbatim("txt", text.as_bytes());
             }
             Command::Shutdown => self.shutdown(cx, words, out)?,
-            Command::ConfigGet => {
-                let case = |pattern: &[u8], text: &[u8], ignore: bool| {
-                    let case = if ignore { glob::Case::Ignored } else { glob::Case::Sensitive };
-                    glob::matches(pattern, text, case)
-                };
-                let found = cx.node.settings.get(&words[2..], case);
-                out.map(found.len());
-                for (name, value) in found {
-                    // A name that was asked for comes back as it was spelled.
-                    let asked = words[2..].iter().find(|w| w.eq_ignore_ascii_case(name.as_bytes()));
-                    out.bulk(asked.map_or(name.as_bytes(), |word| word));
-                    out.bulk(value.as_bytes());
-                }
-            }
+            Command::ConfigGet => config_get(cx, &words[2..], out),
             Command::ConfigSet => {
-                if !words.len().is_multiple_of(2) {
-                    return Err(CommandError::Syntax);
-                }
-                let pairs: Vec<(&[u8], &[u8])> =
-                    words[2..].chunks(2).map(|pair| (pair[0], pair[1])).collect();
-                cx.node.settings.set(&pairs).map_err(|line| CommandError::Other(line.into()))?;
+                config_set(cx, &words[2..])?;
                 out.ok();
             }
             Command::ConfigResetStat => {
@@ -153,6 +135,32 @@ fn ping(words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
 }
 
 /// A reply of COMMAND as a frame.
+/// `CONFIG GET pattern …`
+fn config_get(cx: &Cx<'_>, patterns: &[&[u8]], out: &mut ReplyBuf) {
+    let case = |pattern: &[u8], text: &[u8], ignore: bool| {
+        let case = if ignore { glob::Case::Ignored } else { glob::Case::Sensitive };
+        glob::matches(pattern, text, case)
+    };
+    let found = cx.node.settings.get(patterns, case);
+    out.map(found.len());
+    for (name, value) in found {
+        // A name that was asked for comes back as it was spelled.
+        let asked = patterns.iter().find(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+        out.bulk(asked.map_or(name.as_bytes(), |word| word));
+        out.bulk(value.as_bytes());
+    }
+}
+
+/// `CONFIG SET name value …`
+fn config_set(cx: &Cx<'_>, words: &[&[u8]]) -> Result<(), CommandError> {
+    let (pairs, rest) = words.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(CommandError::Syntax);
+    }
+    let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
+    cx.node.settings.set(&pairs).map_err(|line| CommandError::Other(line.into()))
+}
+
 /// The number of a protocol, as HELLO and CLIENT LIST write it.
 pub fn number(protocol: Protocol) -> u8 {
     match protocol {

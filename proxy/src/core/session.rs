@@ -121,9 +121,10 @@ impl Cx<'_> {
     }
 
     /// Adds a transaction's numbers to the thread's.
-    pub fn count(&self, txn: &Txn<'_, '_>) {
-        add(&self.stats.hits, txn.hits);
-        add(&self.stats.misses, txn.misses);
+    pub fn count(&self, txn: &Txn<'_, '_>, row: &Row) {
+        let (hits, misses) = txn.hits_and_misses(row.has(flag::READONLY));
+        add(&self.stats.hits, hits);
+        add(&self.stats.misses, misses);
     }
 }
 
@@ -283,6 +284,7 @@ impl Session {
 
     /// One request that is not gathered with others.
     fn run_alone(&mut self, cx: &Cx<'_>, row: &'static Row, words: &[&[u8]], out: &mut ReplyBuf) {
+        self.client.command.store(row.run as u16 + 1, Relaxed);
         let mark = out.mark();
         // EXEC silences its commands one by one: one of them may be CLIENT REPLY.
         let executes = row.run == Command::Exec;

@@ -7,10 +7,10 @@
 use super::group::{refuse, run_one};
 use super::session::{Cx, Session};
 use kinring_common::command::plan::{self, Hints};
-use kinring_common::command::table::flag;
 use kinring_common::command::{Command, CommandError, Place, Row};
 use kinring_common::keyspace::{Effects, PartitionSet, Txn, WATCHED_KEYS_MAX, Watch};
 use kinring_common::resp::ReplyBuf;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Commands kept since MULTI.
@@ -26,15 +26,8 @@ pub struct Queue {
 #[derive(Debug, Default)]
 pub struct Watching {
     watch: Watch,
-    keys: Vec<Watched>,
-}
-
-#[derive(Debug)]
-struct Watched {
-    db: u8,
-    key: Vec<u8>,
-    /// Its deadline had passed already when the watch began.
-    was_expired: bool,
+    /// By database and name; true: its deadline had passed already when the watch began.
+    keys: HashMap<(u8, Vec<u8>), bool>,
 }
 
 /// Bytes that a kept word costs besides its own.
@@ -60,6 +53,7 @@ impl Session {
         queue.bytes += bytes;
         queue.commands.push((row, words.iter().map(|word| word.to_vec()).collect()));
         self.client.queued.store(queue.commands.len() as i64, Relaxed);
+        self.client.queued_bytes.store(queue.bytes, Relaxed);
         out.simple("QUEUED");
         Ok(())
     }
@@ -77,6 +71,7 @@ impl Session {
         }
         self.multi = Some(Queue::default());
         self.client.queued.store(0, Relaxed);
+        self.client.queued_bytes.store(0, Relaxed);
         out.ok();
         Ok(())
     }
@@ -111,7 +106,8 @@ impl Session {
         }
         let watching = self.watching.get_or_insert_default();
         for key in &words[1..] {
-            if watching.keys.iter().any(|w| w.db == self.db && w.key == *key) {
+            let name = (self.db, key.to_vec());
+            if watching.keys.contains_key(&name) {
                 continue;
             }
             if watching.keys.len() >= WATCHED_KEYS_MAX {
@@ -119,7 +115,7 @@ impl Session {
             }
             let space = cx.node.shard.keyspace();
             let was_expired = space.watch(self.db, key, &watching.watch, cx.moment.now);
-            watching.keys.push(Watched { db: self.db, key: key.to_vec(), was_expired });
+            watching.keys.insert(name, was_expired);
         }
         self.client.watched.store(watching.keys.len() as u64, Relaxed);
         out.ok();
@@ -134,8 +130,8 @@ impl Session {
     /// The same when the connection ends.
     pub fn release_watches(&mut self, space: &kinring_common::keyspace::Keyspace) {
         let Some(watching) = self.watching.take() else { return };
-        for watched in &watching.keys {
-            space.unwatch(watched.db, &watched.key, &watching.watch);
+        for (db, key) in watching.keys.keys() {
+            space.unwatch(*db, key, &watching.watch);
         }
         self.client.watched.store(0, Relaxed);
     }
@@ -155,17 +151,16 @@ impl Session {
         let space = cx.node.shard.keyspace();
         let mut set = self.reach_of(&queue, cx);
         let watching = self.watching.take();
-        for watched in watching.iter().flat_map(|w| &w.keys) {
-            set.insert(kinring_common::keyspace::partition_of(&watched.key));
+        for (_, key) in watching.iter().flat_map(|w| w.keys.keys()) {
+            set.insert(kinring_common::keyspace::partition_of(key));
         }
         let mut effects = Effects::new(space.interest());
         let mut locks = space.lock(&set);
         let touched = watching.as_ref().is_some_and(|watching| {
             watching.watch.is_dirty()
-                || watching
-                    .keys
-                    .iter()
-                    .any(|w| !w.was_expired && locks.is_expired(w.db, &w.key, cx.moment.now))
+                || watching.keys.iter().any(|((db, key), was_expired)| {
+                    !was_expired && locks.is_expired(*db, key, cx.moment.now)
+                })
         });
         self.watching = watching;
         let mark = out.mark();
@@ -188,9 +183,7 @@ impl Session {
                     txn.touch = manner.touch;
                     txn.text_bytes_max = manner.text_bytes_max;
                     let done = run_one(row, &mut txn, &words, out);
-                    if row.has(flag::READONLY) {
-                        cx.count(&txn);
-                    }
+                    cx.count(&txn, row);
                     done
                 };
                 cx.end(row, begun, done.is_err());
