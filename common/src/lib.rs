@@ -6,6 +6,7 @@
 //! | room | what it answers |
 //! |---|---|
 //! | [`id`], [`clock`] | who wrote, and when |
+//! | [`random`] | numbers from a seed |
 //! | [`placement`] | where a key lives |
 //! | [`causal`] | what two copies of a record make together |
 //! | [`keyspace`] | how records lie in memory, and how a command reaches them |
@@ -18,4 +19,7 @@ pub mod command;
 pub mod id;
 pub mod keyspace;
 pub mod placement;
+pub mod random;
 pub mod resp;
+#[cfg(test)]
+mod testing;

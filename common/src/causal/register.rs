@@ -219,7 +219,7 @@ impl Sibling {
     }
 
     /// The increments that have not expired.
-    pub(super) fn unexpired(&self, now_ms: u64) -> impl Iterator<Item = (Actor, Increment)> {
+    pub fn unexpired(&self, now_ms: u64) -> impl Iterator<Item = (Actor, Increment)> {
         let passed = self.has_passed(now_ms);
         let increments = self.increments.iter().copied();
         increments.filter(move |&(actor, entry)| !passed || !self.reaches(entry.dot(actor)))

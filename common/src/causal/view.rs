@@ -94,6 +94,11 @@ impl Record {
         shown_in(path, self.cells.get(path)?, self.collections_since(now_ms), now_ms)
     }
 
+    /// Whether it does.
+    pub fn shows(&self, path: &Path, now_ms: u64) -> bool {
+        self.shown(path, now_ms).is_some()
+    }
+
     /// The type of all cells, when they are of one: nearly always. Paths are ordered by type, with
     /// the deadline of collections last, so the two ends tell.
     pub(super) fn only_kind(&self) -> Option<Kind> {

@@ -2,7 +2,7 @@
 
 use super::error::CommandError;
 use super::table::Command;
-use crate::causal::{Change, Kind, Path, Record, Value};
+use crate::causal::{Change, Kind, Path, Value};
 use crate::keyspace::{EventClass, Txn};
 use crate::resp::ReplyBuf;
 use bytes::Bytes;
@@ -38,7 +38,7 @@ fn set(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(), 
     let (mut put, mut created) = (BTreeMap::new(), 0);
     for [field, value] in pairs {
         let path = Path::Field(Bytes::copy_from_slice(field));
-        let is_new = !before.is_some_and(|record| shows(record, &path, view));
+        let is_new = !before.is_some_and(|record| record.shows(&path, view));
         let is_first = put.insert(path, Bytes::copy_from_slice(value)).is_none();
         created += i64::from(is_new && is_first);
     }
@@ -47,10 +47,6 @@ fn set(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(), 
     txn.event(EventClass::Hash, "hset", key);
     out.integer(created);
     Ok(())
-}
-
-fn shows(record: &Record, path: &Path, view_ms: u64) -> bool {
-    record.shown(path, view_ms).is_some()
 }
 
 /// `HGET key field`

@@ -2,7 +2,7 @@
 
 use super::error::CommandError;
 use super::table::Command;
-use crate::causal::{Change, Kind, Path, Record};
+use crate::causal::{Change, Kind, Path};
 use crate::keyspace::{EventClass, Txn};
 use crate::resp::ReplyBuf;
 use bytes::Bytes;
@@ -33,7 +33,7 @@ fn add(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(), 
     let before = txn.collection(key, Kind::Set)?;
     let paths = args[2..].iter().map(|member| Path::Member(Bytes::copy_from_slice(member)));
     let added: BTreeSet<Path> =
-        paths.filter(|path| !before.is_some_and(|record| shows(record, path, view))).collect();
+        paths.filter(|path| !before.is_some_and(|record| record.shows(path, view))).collect();
     out.integer(added.len() as i64);
     if !added.is_empty() {
         let put = added.into_iter().map(|path| (path, Bytes::new())).collect();
@@ -41,10 +41,6 @@ fn add(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(), 
         txn.event(EventClass::Set, "sadd", key);
     }
     Ok(())
-}
-
-fn shows(record: &Record, path: &Path, view_ms: u64) -> bool {
-    record.shown(path, view_ms).is_some()
 }
 
 /// `SMEMBERS key`

@@ -7,6 +7,7 @@ use super::locate::Cursor;
 use super::partition::Partition;
 use super::table::{Entry, Located};
 use crate::clock::Now;
+use crate::random::Random;
 
 /// Looks at keys by chance before RANDOMKEY walks.
 const RANDOM_KEY_TRIES: usize = 32;
@@ -101,15 +102,10 @@ impl Partition {
 impl Locks<'_> {
     /// A key of the database that shows, each as likely as any other unless most have expired.
     /// Needs all locks.
-    pub fn random_key(&mut self, db: u8, now: Now, mut random: u64) -> Option<Vec<u8>> {
+    pub fn random_key(&mut self, db: u8, now: Now, random: u64) -> Option<Vec<u8>> {
         let total: u64 = (0..=u8::MAX).map(|p| self.partition(p).counts(db).keys).sum();
-        // SplitMix64 (Steele, Lea, Flood, 2014), from the randomness that came in.
-        let mut next = || {
-            random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let z = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        };
+        let mut random = Random::new(random);
+        let mut next = || random.word();
         // A few tries by chance, weighted by partition; many fail only where most keys are expired.
         for _ in 0..RANDOM_KEY_TRIES {
             let mut nth = next() % total.max(1);

@@ -24,8 +24,6 @@ pub mod frame;
 pub mod inline;
 pub mod limits;
 pub mod reader;
-#[cfg(test)]
-mod testing;
 
 pub use batch::{Batch, Request};
 pub use decode::Decoder;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 const GROW_BYTES_MIN: usize = 16 * 1024;
 
 /// From here on a request is large.
-pub const LARGE_BYTES_MIN: usize = 64 * 1024;
+const LARGE_BYTES_MIN: usize = 64 * 1024;
 
 /// A buffer is made this long, at most, because the last request was.
 const EXPECTED_BYTES_MAX: usize = 1024 * 1024;

@@ -1,11 +1,13 @@
 //! Deadlines: what has expired stays expired, what nobody meant to expire stays, and who says
 //! "never" is heard.
 
+use super::CASES;
 use super::oracle::{self, Fact, History, deadline_in};
-use super::rng::{Rng, for_all};
 use super::slot::{Closing, Slot};
 use super::world::{Copy, World, everything, expiring, strings};
 use crate::causal::{BaseId, Change, Element, Kind, Part, Path, Record};
+use crate::random::Random;
+use crate::testing::{Case, cases, for_all};
 use bytes::Bytes;
 use std::cell::Cell;
 
@@ -41,7 +43,7 @@ fn holds_values(copy: &Copy) -> bool {
 #[test]
 fn what_has_expired_on_every_copy_stays_expired() {
     let met = Cell::new(0);
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let menu = if rng.chance(60) { expiring } else { strings };
         let flushes = rng.chance(20);
         let world = World::run(rng, menu, flushes);
@@ -86,13 +88,13 @@ fn what_has_expired_on_every_copy_stays_expired() {
 
 /// A run of one seed says nothing about how often a law applies.
 fn cases_are_few() -> bool {
-    super::rng::cases() < 1000
+    cases(CASES) < 1000
 }
 
 #[test]
 fn what_has_expired_on_every_copy_stays_expired_whatever_floors_do() {
     let met = Cell::new(0);
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let closing = match rng.chance(50) {
             true => Closing::WhenAllTakePart,
             false => Closing::ReturningGivesUp,
@@ -121,7 +123,7 @@ fn what_has_expired_on_every_copy_stays_expired_whatever_floors_do() {
 
 #[test]
 fn a_deadline_reaches_no_increment_on_bottom_that_its_issuer_had_not_seen() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let menu = *rng.pick(&[expiring, strings, everything]);
         let world = World::run(rng, menu, false);
         let Copy { record, known, horizon, .. } = rng.pick(&world.past);
@@ -143,7 +145,7 @@ fn a_deadline_reaches_no_increment_on_bottom_that_its_issuer_had_not_seen() {
 }
 
 /// A value-adding change of what shows.
-fn addition(rng: &mut Rng, record: &Record, now_ms: u64) -> Option<Change> {
+fn addition(rng: &mut Random, record: &Record, now_ms: u64) -> Option<Change> {
     let name = Bytes::from_static([&b"a"[..], b"new"][rng.below(2)]);
     let put =
         |kind, path| Change::Cells { kind, put: vec![(path, "1".into())], remove: Vec::new() };
@@ -158,7 +160,7 @@ fn addition(rng: &mut Rng, record: &Record, now_ms: u64) -> Option<Change> {
 }
 
 /// Two copies that know the same, and what shows there has a deadline.
-fn two_that_agree(rng: &mut Rng) -> Option<(World, u64)> {
+fn two_that_agree(rng: &mut Case) -> Option<(World, u64)> {
     let mut world = if rng.chance(60) {
         World::run(rng, expiring, false)
     } else {
@@ -188,7 +190,7 @@ fn lasting(record: &Record, now_ms: u64) -> Vec<(Path, Bytes)> {
 #[test]
 fn a_persist_concurrent_with_a_change_that_adds_a_value_leaves_it_persistent() {
     let met = Cell::new(0);
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let Some((mut world, at_ms)) = two_that_agree(rng) else { return };
         let now_ms = world.now_ms;
         let Some(change) = addition(rng, &world.nodes[1].copy.record, now_ms) else { return };
@@ -214,7 +216,7 @@ fn a_persist_concurrent_with_a_change_that_adds_a_value_leaves_it_persistent() {
 
 #[test]
 fn no_copy_keeps_a_key_of_which_only_deadlines_are_left() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let world = World::run(rng, expiring, false);
         let Copy { record, .. } = rng.pick(&world.past);
         let only_deadlines = record.elements().all(|element| element.part == Part::Deadline);

@@ -1,11 +1,12 @@
 //! Floors: settled history resurrects nothing and loses nothing.
 
-use super::rng::{Rng, for_all};
+use super::CASES;
 use super::slot::{Closing, Slot};
 use super::world::{Menu, everything, strings};
+use crate::testing::{Case, for_all};
 
 /// A slot that has lived through writes, crashes, absences and rounds, checked at every step.
-fn live(rng: &mut Rng, menu: Menu, closing: Closing) -> Slot {
+fn live(rng: &mut Case, menu: Menu, closing: Closing) -> Slot {
     let mut slot = Slot::new(rng, menu, closing);
     for _ in 0..4 * rng.size {
         slot.step(rng);
@@ -14,8 +15,8 @@ fn live(rng: &mut Rng, menu: Menu, closing: Closing) -> Slot {
     slot
 }
 
-fn settles(menu: Menu, closing: Closing) -> impl Fn(&mut Rng) {
-    move |rng: &mut Rng| {
+fn settles(menu: Menu, closing: Closing) -> impl Fn(&mut Case) {
+    move |rng: &mut Case| {
         let mut slot = live(rng, menu, closing);
         slot.settle(rng);
         slot.check();
@@ -25,22 +26,22 @@ fn settles(menu: Menu, closing: Closing) -> impl Fn(&mut Rng) {
 
 #[test]
 fn floors_resurrect_nothing_and_lose_nothing() {
-    for_all(settles(everything, Closing::WhenAllTakePart));
+    for_all(CASES, settles(everything, Closing::WhenAllTakePart));
 }
 
 #[test]
 fn floors_lose_no_string_either() {
-    for_all(settles(strings, Closing::WhenAllTakePart));
+    for_all(CASES, settles(strings, Closing::WhenAllTakePart));
 }
 
 #[test]
 fn a_copy_that_missed_a_closing_and_gives_its_data_up_harms_nobody() {
-    for_all(settles(everything, Closing::ReturningGivesUp));
+    for_all(CASES, settles(everything, Closing::ReturningGivesUp));
 }
 
 #[test]
 fn a_settled_key_of_which_nothing_lives_is_gone() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let mut slot = live(rng, everything, Closing::WhenAllTakePart);
         slot.settle(rng);
         for copy in slot.nodes.iter().flat_map(|node| &node.keys) {
@@ -53,7 +54,7 @@ fn a_settled_key_of_which_nothing_lives_is_gone() {
 #[test]
 fn rounds_do_get_done_in_these_worlds() {
     let done = |seed| {
-        let mut rng = Rng::new(seed);
+        let mut rng = Case::new(seed);
         live(&mut rng, strings, Closing::WhenAllTakePart).rounds_done
     };
     assert!((0..500).map(done).sum::<usize>() > 500);

@@ -1,24 +1,26 @@
 //! Joins and deltas: whatever the network does, copies that have seen the same are the same.
 
-use super::rng::{Rng, for_all};
+use super::CASES;
 use super::world::{Copy, Menu, World, everything, strings};
 use crate::causal::{Applied, Horizon};
 use crate::id::Actor;
+use crate::random::Random;
+use crate::testing::{Case, for_all};
 use std::collections::HashMap;
 
-fn world(rng: &mut Rng) -> World {
+fn world(rng: &mut Case) -> World {
     let flushes = rng.chance(50);
     let menu = menu(rng);
     World::run(rng, menu, flushes)
 }
 
 /// Strings alone now and then: their siblings meet more often than among all types.
-fn menu(rng: &mut Rng) -> Menu {
+fn menu(rng: &mut Random) -> Menu {
     if rng.chance(40) { strings } else { everything }
 }
 
 /// A world and three copies from any time of it.
-fn copies(rng: &mut Rng) -> (World, [Copy; 3]) {
+fn copies(rng: &mut Case) -> (World, [Copy; 3]) {
     let world = world(rng);
     let three = [(); 3].map(|()| rng.pick(&world.past).clone());
     (world, three)
@@ -38,7 +40,7 @@ fn assert_same(a: &Copy, b: &Copy, actors: &[Actor]) {
 
 #[test]
 fn a_copy_holds_and_has_seen_what_its_history_says() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let flushes = rng.chance(50);
         let menu = menu(rng);
         let mut world = World::new(rng, menu, flushes);
@@ -51,7 +53,7 @@ fn a_copy_holds_and_has_seen_what_its_history_says() {
 
 #[test]
 fn join_is_commutative() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let (world, [a, b, _]) = copies(rng);
         assert_same(&joined(&a, &b), &joined(&b, &a), &world.actors());
     });
@@ -59,7 +61,7 @@ fn join_is_commutative() {
 
 #[test]
 fn join_is_associative() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let (world, [a, b, c]) = copies(rng);
         let (left, right) = (joined(&joined(&a, &b), &c), joined(&a, &joined(&b, &c)));
         assert_same(&left, &right, &world.actors());
@@ -68,7 +70,7 @@ fn join_is_associative() {
 
 #[test]
 fn join_is_idempotent() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let (world, [a, b, _]) = copies(rng);
         assert_same(&joined(&a, &a), &a, &world.actors());
         let both = joined(&a, &b);
@@ -79,7 +81,7 @@ fn join_is_idempotent() {
 
 #[test]
 fn a_join_knows_what_either_side_knew_and_no_more() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let (world, [a, b, _]) = copies(rng);
         world.check(&joined(&a, &b));
     });
@@ -88,7 +90,7 @@ fn a_join_knows_what_either_side_knew_and_no_more() {
 /// A join with a copy whose cut is not raised first comes to the same when it is raised after.
 #[test]
 fn a_cut_may_be_raised_before_or_after_the_join() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let world = World::run(rng, everything, true);
         let (a, b) = (rng.pick(&world.past).clone(), rng.pick(&world.past).clone());
         let mut late = a.clone();
@@ -102,7 +104,7 @@ fn a_cut_may_be_raised_before_or_after_the_join() {
 
 #[test]
 fn deltas_in_any_order_lost_and_repeated_end_equal_with_repair() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let mut world = world(rng);
         for _ in 0..2 * world.net.len() {
             let (parcel, at) = (rng.below(world.net.len()), rng.below(world.nodes.len()));
@@ -122,7 +124,7 @@ fn deltas_in_any_order_lost_and_repeated_end_equal_with_repair() {
 /// No repair: each node takes every delta that was ever sent, in any order, until none fits.
 #[test]
 fn deltas_alone_bring_every_copy_to_the_same_record() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let menu = menu(rng);
         let mut world = World::run(rng, menu, false);
         world.net = world.sent.clone();
@@ -140,7 +142,7 @@ fn deltas_alone_bring_every_copy_to_the_same_record() {
 
 #[test]
 fn equal_contexts_mean_equal_records() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let world = world(rng);
         let actors = world.actors();
         let mut by_context: HashMap<_, &Copy> = HashMap::new();
@@ -153,7 +155,7 @@ fn equal_contexts_mean_equal_records() {
 }
 
 /// Delivers every parcel to a copy of every node, and says what must come of it.
-fn deliver_all(rng: &mut Rng, check: impl Fn(&World, &Copy, &Copy, Applied, Applied)) {
+fn deliver_all(rng: &mut Case, check: impl Fn(&World, &Copy, &Copy, Applied, Applied)) {
     let mut world = world(rng);
     for parcel in 0..world.net.len() {
         for at in 0..world.nodes.len() {
@@ -169,7 +171,7 @@ fn deliver_all(rng: &mut Rng, check: impl Fn(&World, &Copy, &Copy, Applied, Appl
 
 #[test]
 fn a_delta_with_a_gap_is_never_applied() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         deliver_all(rng, |_, before, after, expected, applied| {
             assert_eq!(expected == Applied::Gap, applied == Applied::Gap);
             if applied == Applied::Gap {
@@ -181,7 +183,7 @@ fn a_delta_with_a_gap_is_never_applied() {
 
 #[test]
 fn a_covered_delta_is_discarded_whole() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         deliver_all(rng, |_, before, after, expected, applied| {
             assert_eq!(expected == Applied::Covered, applied == Applied::Covered);
             if applied == Applied::Covered {
@@ -193,7 +195,7 @@ fn a_covered_delta_is_discarded_whole() {
 
 #[test]
 fn a_delta_does_what_a_join_with_its_coordinator_would() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let mut world = world(rng);
         let (from, to) = (rng.below(world.nodes.len()), rng.below(world.nodes.len()));
         let source = world.nodes[from].copy.clone();
@@ -212,7 +214,7 @@ fn a_delta_does_what_a_join_with_its_coordinator_would() {
 
 #[test]
 fn a_cut_kills_what_is_at_or_below_it_and_nothing_above() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let world = World::run(rng, everything, true);
         let copy = rng.pick(&world.past);
         let dots: Vec<_> = copy.record.elements().map(|element| element.dot).collect();
@@ -231,7 +233,7 @@ fn a_cut_kills_what_is_at_or_below_it_and_nothing_above() {
 /// A cut may be raised long before a record is pruned: a join must not wait for that.
 #[test]
 fn a_join_kills_what_a_cut_says_even_where_both_still_hold_it() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let (world, [a, b, _]) = copies(rng);
         let cut = a.record.context.highest();
         let late = Horizon { cut: cut.max(a.horizon.cut), ..a.horizon.clone() };
@@ -248,7 +250,7 @@ fn a_join_kills_what_a_cut_says_even_where_both_still_hold_it() {
 
 #[test]
 fn a_cut_is_forgotten_by_no_exchange() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let mut world = World::run(rng, everything, true);
         let cut = world.nodes.iter().map(|node| node.copy.horizon.cut).max().expect("nodes");
         world.heal();

@@ -4,8 +4,7 @@
 //! [`world`] is a few nodes that write, lose, repeat, join and flush at random; [`slot`] adds
 //! crashes, absent nodes and floor rounds.
 //!
-//! A failing case prints its seed. `KINRING_CASES=1 KINRING_SEED=<seed>` runs it again, and a large
-//! `KINRING_CASES` makes a long run.
+//! `crate::testing` says how a case is repeated, and how a long run is made.
 
 mod deadlines;
 mod examples;
@@ -14,7 +13,9 @@ mod floors;
 mod joins;
 mod oracle;
 mod positions;
-mod rng;
 mod semantics;
 mod slot;
 mod world;
+
+/// Cases of each law.
+const CASES: u64 = 5_000;

@@ -1,20 +1,21 @@
 //! List positions: dense, ordered, distinct.
 
-use super::rng::for_all;
+use super::CASES;
 use crate::causal::Position;
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
+use crate::testing::for_all;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
 #[test]
 fn a_position_lies_strictly_between_its_neighbours() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let mut list: Vec<(Position, Dot)> = Vec::new();
         let mut clock = Hlc::new(1_000, 0);
         for _ in 0..2 * rng.size {
             clock = clock.tick(1_000 + rng.below(50) as u64);
-            let dot = Dot { hlc: clock, actor: Actor(rng.next()) };
+            let dot = Dot { hlc: clock, actor: Actor(rng.word()) };
             // Favour one gap, so that fractions grow deep.
             let at = if rng.chance(50) { list.len() / 2 } else { rng.below(list.len() + 1) };
             for at in at..=at + rng.below(3) {
@@ -30,7 +31,7 @@ fn a_position_lies_strictly_between_its_neighbours() {
 
 #[test]
 fn concurrent_positions_are_distinct_and_leave_room_between_them() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let dot = |hlc: u64, actor: u64| Dot { hlc: Hlc(hlc), actor: Actor(actor) };
         let mut list = vec![Position::between(None, None, dot(1 << 20, 1))];
         for round in 2..2 + rng.size as u64 / 4 {
@@ -50,12 +51,12 @@ fn concurrent_positions_are_distinct_and_leave_room_between_them() {
 
 #[test]
 fn a_push_lies_outside_and_costs_no_fraction() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let (mut first, mut last): (Option<Position>, Option<Position>) = (None, None);
         let mut clock = Hlc::new(5, 0);
         for _ in 0..rng.size {
             clock = clock.tick(rng.below(30) as u64);
-            let dot = Dot { hlc: clock, actor: Actor(rng.next()) };
+            let dot = Dot { hlc: clock, actor: Actor(rng.word()) };
             let right = rng.chance(50);
             for _ in 0..1 + rng.below(3) {
                 let new = if right {

@@ -1,24 +1,26 @@
 //! What shows, what adds up, what supersedes what: each law by a definition of its own.
 
+use super::CASES;
 use super::oracle::{self, Set, What};
-use super::rng::{Rng, for_all};
 use super::world::{Copy, World, deadline, everything, strings, value};
 use crate::causal::{BaseId, Change, Kind, Path, Record, Value};
 use crate::id::Dot;
+use crate::random::Random;
+use crate::testing::for_all;
 use std::collections::BTreeMap;
 
-fn sets_and_dels(rng: &mut Rng, _: &Record, _: u64, _: Dot) -> Change {
+fn sets_and_dels(rng: &mut Random, _: &Record, _: u64, _: Dot) -> Change {
     if rng.chance(20) {
         return Change::Clear;
     }
     Change::Replace { value: value(rng), deadline_ms: None }
 }
 
-fn increments(rng: &mut Rng, _: &Record, _: u64, _: Dot) -> Change {
+fn increments(rng: &mut Random, _: &Record, _: u64, _: Dot) -> Change {
     Change::Increment { path: Path::Text, by: rng.below(100) as i64 - 30 }
 }
 
-fn sets_and_expiry(rng: &mut Rng, record: &Record, now_ms: u64, dot: Dot) -> Change {
+fn sets_and_expiry(rng: &mut Random, record: &Record, now_ms: u64, dot: Dot) -> Change {
     match rng.below(10) {
         0..4 => Change::Replace { value: value(rng), deadline_ms: None },
         4 => increments(rng, record, now_ms, dot),
@@ -37,7 +39,7 @@ fn events(world: &World, known: Set) -> impl Iterator<Item = usize> {
 
 #[test]
 fn the_view_is_what_the_history_shows() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let flushes = rng.chance(30);
         let world = World::run(rng, everything, flushes);
         let Copy { record, horizon, known, .. } = rng.pick(&world.past);
@@ -73,7 +75,7 @@ fn the_view_is_what_the_history_shows() {
 
 #[test]
 fn the_last_write_wins_by_the_highest_clock() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let world = World::run(rng, sets_and_dels, false);
         let Copy { record, known, .. } = rng.pick(&world.past);
         let superseded =
@@ -91,7 +93,7 @@ fn the_last_write_wins_by_the_highest_clock() {
 
 #[test]
 fn siblings_are_exactly_the_concurrent_bases() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let world = World::run(rng, sets_and_dels, false);
         let Copy { record, known, .. } = rng.pick(&world.past);
         let superseded =
@@ -110,7 +112,7 @@ fn siblings_are_exactly_the_concurrent_bases() {
 
 #[test]
 fn increments_of_many_actors_add_up_from_an_absent_key_too() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let mut world = World::new(rng, increments, false);
         let mut start = 0;
         if rng.chance(50) {
@@ -137,7 +139,7 @@ fn increments_of_many_actors_add_up_from_an_absent_key_too() {
 
 #[test]
 fn a_set_supersedes_what_it_saw_and_no_more() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let mut world = World::run(rng, everything, false);
         let (at, other) = (rng.below(world.nodes.len()), rng.below(world.nodes.len()));
         let seen = world.nodes[at].copy.known;
@@ -163,7 +165,7 @@ fn a_set_supersedes_what_it_saw_and_no_more() {
 
 #[test]
 fn a_deadline_reaches_no_value_that_its_issuer_had_not_seen() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let menu = if rng.chance(50) { sets_and_expiry } else { strings };
         let world = World::run(rng, menu, false);
         let Copy { record, known, .. } = rng.pick(&world.past);
@@ -193,7 +195,7 @@ fn a_deadline_reaches_no_value_that_its_issuer_had_not_seen() {
 
 #[test]
 fn an_expire_event_removes_nothing_that_shows() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let world = World::run(rng, everything, false);
         let Copy { record, horizon, .. } = rng.pick(&world.past);
         let now_ms = world.now_ms + rng.below(30) as u64;
@@ -215,7 +217,7 @@ fn an_expire_event_removes_nothing_that_shows() {
 /// One copy alone, against a model of Redis strings of a few lines.
 #[test]
 fn one_copy_alone_behaves_like_a_redis_string() {
-    for_all(|rng| {
+    for_all(CASES, |rng| {
         let mut world = World::new(rng, strings, false);
         let mut model: Option<(Value, Option<u64>)> = None;
         for _ in 0..rng.size {

@@ -6,11 +6,11 @@
 //! only then it prunes. Writes, deltas, joins and crashes happen between any two of these steps.
 
 use super::oracle::History;
-use super::rng::Rng;
 use super::world::{Copy, Menu, Parcel};
 use crate::causal::{Applied, Context, Floor, Horizon};
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
+use crate::random::Random;
 use std::collections::BTreeSet;
 
 const KEYS: usize = 2;
@@ -74,8 +74,8 @@ enum Step {
 }
 
 impl Slot {
-    pub fn new(rng: &mut Rng, menu: Menu, closing: Closing) -> Slot {
-        let node = |rng: &mut Rng| Holder {
+    pub fn new(rng: &mut Random, menu: Menu, closing: Closing) -> Slot {
+        let node = |rng: &mut Random| Holder {
             actor: Actor(0),
             clock: Hlc::ZERO,
             skew_ms: rng.below(8) as u64,
@@ -101,7 +101,7 @@ impl Slot {
         slot
     }
 
-    pub fn step(&mut self, rng: &mut Rng) {
+    pub fn step(&mut self, rng: &mut Random) {
         self.now_ms += rng.below(3) as u64;
         let (at, other, key) = (rng.below(NODES), rng.below(NODES), rng.below(KEYS));
         match rng.below(100) {
@@ -130,7 +130,7 @@ impl Slot {
         self.nodes[at].actor = *self.actors.last().expect("just pushed");
     }
 
-    fn write(&mut self, rng: &mut Rng, at: usize, key: usize) {
+    fn write(&mut self, rng: &mut Random, at: usize, key: usize) {
         let node = &mut self.nodes[at];
         let now_ms = self.now_ms + node.skew_ms;
         node.clock = node.clock.max(node.keys[key].highest()).tick(now_ms);
@@ -145,7 +145,7 @@ impl Slot {
         self.net.push((key, Parcel { delta, event }));
     }
 
-    fn deliver(&mut self, rng: &mut Rng, at: usize) {
+    fn deliver(&mut self, rng: &mut Random, at: usize) {
         if self.net.is_empty() {
             return;
         }
@@ -193,7 +193,7 @@ impl Slot {
     }
 
     /// Loses everything since some sync, and what was synced after that; comes back as a new actor.
-    fn crash(&mut self, rng: &mut Rng, at: usize) {
+    fn crash(&mut self, rng: &mut Random, at: usize) {
         let node = &mut self.nodes[at];
         let kept =
             if rng.chance(70) { node.synced.len() } else { 1 + rng.below(node.synced.len()) };
@@ -258,7 +258,7 @@ impl Slot {
         node.keys.iter_mut().for_each(|copy| copy.raise_cut(node.clock));
     }
 
-    fn advance_round(&mut self, rng: &mut Rng, at: usize) {
+    fn advance_round(&mut self, rng: &mut Random, at: usize) {
         let Some(round) = &mut self.round else {
             if !self.nodes[at].away {
                 self.start_round(rng, at);
@@ -279,7 +279,7 @@ impl Slot {
         }
     }
 
-    fn start_round(&mut self, rng: &mut Rng, home: usize) {
+    fn start_round(&mut self, rng: &mut Random, home: usize) {
         let members: Vec<usize> = (0..NODES).filter(|&at| !self.nodes[at].away).collect();
         for &at in &members {
             if self.nodes[at].asks {
@@ -344,7 +344,7 @@ impl Slot {
     }
 
     /// Everyone back, everything exchanged, and one undisturbed round.
-    pub fn settle(&mut self, rng: &mut Rng) {
+    pub fn settle(&mut self, rng: &mut Random) {
         (0..NODES).for_each(|at| self.come_back(at));
         for at in 0..NODES {
             if self.nodes[at].asks {

@@ -2,10 +2,11 @@
 //! joined from a copy of any age.
 
 use super::oracle::{self, History, Set};
-use super::rng::Rng;
 use crate::causal::{Applied, Change, Context, Delta, Horizon, Kind, Path, Position, Record};
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
+use crate::random::Random;
+use crate::testing::Case;
 use bytes::Bytes;
 
 /// One copy, with what it must know.
@@ -57,7 +58,7 @@ pub struct Parcel {
 }
 
 /// What a world's clients ask for.
-pub type Menu = fn(&mut Rng, &Record, u64, Dot) -> Change;
+pub type Menu = fn(&mut Random, &Record, u64, Dot) -> Change;
 
 pub struct World {
     pub now_ms: u64,
@@ -74,9 +75,9 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(rng: &mut Rng, menu: Menu, flushes: bool) -> World {
+    pub fn new(rng: &mut Random, menu: Menu, flushes: bool) -> World {
         let count = 3 + rng.below(2);
-        let node = |at: usize, rng: &mut Rng| Node {
+        let node = |at: usize, rng: &mut Random| Node {
             actor: Actor(at as u64 + 1),
             clock: Hlc::ZERO,
             skew_ms: rng.below(8) as u64,
@@ -96,7 +97,7 @@ impl World {
     }
 
     /// A world that has run for as long as the seed says.
-    pub fn run(rng: &mut Rng, menu: Menu, flushes: bool) -> World {
+    pub fn run(rng: &mut Case, menu: Menu, flushes: bool) -> World {
         let mut world = World::new(rng, menu, flushes);
         for _ in 0..rng.size {
             world.step(rng);
@@ -108,7 +109,7 @@ impl World {
         self.nodes.iter().map(|node| node.actor).collect()
     }
 
-    pub fn step(&mut self, rng: &mut Rng) {
+    pub fn step(&mut self, rng: &mut Random) {
         self.now_ms += rng.below(3) as u64;
         let at = rng.below(self.nodes.len());
         match rng.below(100) {
@@ -137,7 +138,7 @@ impl World {
     }
 
     /// A change from the menu at this node; the number of its event.
-    pub fn write(&mut self, rng: &mut Rng, at: usize) -> usize {
+    pub fn write(&mut self, rng: &mut Random, at: usize) -> usize {
         let (dot, now_ms) = self.mint(at);
         let change = (self.menu)(rng, &self.nodes[at].copy.record, now_ms, dot);
         self.commit(at, change, dot, now_ms)
@@ -239,7 +240,7 @@ impl Event {
 }
 
 /// All changes of all types over few paths.
-pub fn everything(rng: &mut Rng, record: &Record, now_ms: u64, dot: Dot) -> Change {
+pub fn everything(rng: &mut Random, record: &Record, now_ms: u64, dot: Dot) -> Change {
     match rng.below(20) {
         0..8 => strings(rng, record, now_ms, dot),
         8..10 => Change::Increment { path: field(rng), by: rng.below(9) as i64 - 3 },
@@ -255,7 +256,7 @@ pub fn everything(rng: &mut Rng, record: &Record, now_ms: u64, dot: Dot) -> Chan
 }
 
 /// All changes of strings, expiry included.
-pub fn strings(rng: &mut Rng, _: &Record, now_ms: u64, _: Dot) -> Change {
+pub fn strings(rng: &mut Random, _: &Record, now_ms: u64, _: Dot) -> Change {
     match rng.below(12) {
         0..2 => Change::Replace { value: value(rng), deadline_ms: None },
         2 => Change::Replace { value: value(rng), deadline_ms: Some(deadline(rng, now_ms)) },
@@ -267,14 +268,14 @@ pub fn strings(rng: &mut Rng, _: &Record, now_ms: u64, _: Dot) -> Change {
     }
 }
 
-fn cells(rng: &mut Rng, kind: Kind, path: impl Fn(&mut Rng) -> Path) -> Change {
+fn cells(rng: &mut Random, kind: Kind, path: impl Fn(&mut Random) -> Path) -> Change {
     let put = (0..rng.below(3)).map(|_| (path(rng), value(rng))).collect();
     let remove = (0..rng.below(3)).map(|_| path(rng)).collect();
     Change::Cells { kind, put, remove }
 }
 
 /// Pushes, inserts, overwrites and removals in the list that the record holds.
-fn items(rng: &mut Rng, record: &Record, dot: Dot) -> Change {
+fn items(rng: &mut Random, record: &Record, dot: Dot) -> Change {
     let held: Vec<Path> = record.cells.keys().cloned().collect();
     let held: Vec<Path> = held.into_iter().filter(|path| path.kind() == Some(Kind::List)).collect();
     let place = |at: usize| match held.get(at) {
@@ -297,28 +298,28 @@ fn items(rng: &mut Rng, record: &Record, dot: Dot) -> Change {
     Change::Cells { kind: Kind::List, put, remove }
 }
 
-fn field(rng: &mut Rng) -> Path {
+fn field(rng: &mut Random) -> Path {
     Path::Field(name(rng))
 }
 
-fn name(rng: &mut Rng) -> Bytes {
+fn name(rng: &mut Random) -> Bytes {
     Bytes::from_static([b"a", b"b", b"c"][rng.below(3)])
 }
 
-pub fn value(rng: &mut Rng) -> Bytes {
+pub fn value(rng: &mut Random) -> Bytes {
     Bytes::from(rng.below(50).to_string())
 }
 
-pub fn deadline(rng: &mut Rng, now_ms: u64) -> u64 {
+pub fn deadline(rng: &mut Random, now_ms: u64) -> u64 {
     now_ms + rng.below(30) as u64
 }
 
-fn some_deadline(rng: &mut Rng, now_ms: u64) -> Option<u64> {
+fn some_deadline(rng: &mut Random, now_ms: u64) -> Option<u64> {
     rng.chance(75).then(|| deadline(rng, now_ms))
 }
 
 /// Counters and sets that nearly always have a deadline.
-pub fn expiring(rng: &mut Rng, record: &Record, now_ms: u64, _: Dot) -> Change {
+pub fn expiring(rng: &mut Random, record: &Record, now_ms: u64, _: Dot) -> Change {
     match rng.below(20) {
         0..2 => Change::Replace { value: value(rng), deadline_ms: Some(deadline(rng, now_ms)) },
         2..8 => Change::Increment { path: Path::Text, by: 1 + rng.below(9) as i64 },

@@ -137,7 +137,7 @@ impl<'a> Query<'a> {
         }
         let span = match self.range {
             Range::Place { start, stop } => span(start, stop, members.len()),
-            Range::Score { .. } => self.page(0..members.len()),
+            Range::Score { .. } => self.page(0, members.len()),
             Range::Name { min, max } => self.name_span(&members, min, max),
         };
         members.truncate(span.end);
@@ -146,11 +146,11 @@ impl<'a> Query<'a> {
     }
 
     /// What LIMIT leaves of a span.
-    fn page(&self, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    fn page(&self, start: usize, end: usize) -> std::ops::Range<usize> {
         let skipped = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let start = span.start.saturating_add(skipped).min(span.end);
+        let start = start.saturating_add(skipped).min(end);
         let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        start..start.saturating_add(most).min(span.end)
+        start..start.saturating_add(most).min(end)
     }
 
     /// Where the members between two names are, and what LIMIT leaves of them. Redis says what comes
@@ -174,11 +174,9 @@ impl<'a> Query<'a> {
         if !ends_fit || !members.get(first).is_some_and(|(name, _)| goes_on(name)) {
             return 0..0;
         }
-        let skipped = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let start = first.saturating_add(skipped).min(members.len());
-        let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let found = members[start..].iter().take(most).take_while(|(name, _)| goes_on(name));
-        start..start + found.count()
+        let page = self.page(first, members.len());
+        let found = members[page.clone()].iter().take_while(|(name, _)| goes_on(name));
+        page.start..page.start + found.count()
     }
 
     fn reply(&self, members: &[Scored<'_>], out: &mut ReplyBuf) {

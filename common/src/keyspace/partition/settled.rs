@@ -25,19 +25,14 @@ impl Partition {
     /// FLUSHALL of this partition: the same for every database, without a walk.
     pub fn flush_all(&mut self, pass: &mut Pass<'_>) {
         let cut = self.clock.tick(pass.now.wall_ms);
-        let selected = pass.db;
-        for number in 0..self.cuts.len() {
-            pass.db = number as u8;
-            if pass.effects.interest.deltas {
-                pass.effects.push(Effect::Cut { partition: self.number, db: pass.db, cut });
-            }
+        if pass.effects.interest.deltas {
+            let of_db = |db| Effect::Cut { partition: self.number, db: db as u8, cut };
+            pass.effects.extend((0..self.cuts.len()).map(of_db));
         }
-        pass.db = selected;
         self.clock = cut;
         self.cuts.fill(cut);
         self.counts.fill(Counts::default());
-        let table = std::mem::take(&mut self.table);
-        pass.effects.doomed.extend((!table.is_empty()).then_some(Doomed::Table(table)));
+        self.doom_table(pass);
     }
 
     /// Takes another owner's flush over: every dot of the database at or below the cut is dead, now
@@ -62,13 +57,17 @@ impl Partition {
         }
         self.counts[usize::from(db)] = Counts::default();
         if self.table.is_all_of(db) {
-            let table = std::mem::take(&mut self.table);
-            pass.effects.doomed.extend((!table.is_empty()).then_some(Doomed::Table(table)));
+            self.doom_table(pass);
         } else {
             let seed = self.shared.seed;
             let gone = self.table.take_database(db, &|e: &Entry| seed.locate(e.db(), e.key()));
             pass.effects.doomed.extend((!gone.is_empty()).then_some(Doomed::Entries(gone)));
         }
+    }
+
+    fn doom_table(&mut self, pass: &mut Pass<'_>) {
+        let table = std::mem::take(&mut self.table);
+        pass.effects.doomed.extend((!table.is_empty()).then_some(Doomed::Table(table)));
     }
 
     /// Touches the keys of the database that a cut changes. Before the clock rises: a later view may

@@ -1,10 +1,11 @@
 //! The expiry sweep: what it takes, what it leaves, what it tells.
 
-use super::random::{Random, for_all};
 use super::twin::{SEED, START_MS, Twin};
 use crate::causal::{Change, Kind, NEVER, Path};
 use crate::keyspace::table::Payload;
 use crate::keyspace::{Effect, Effects, EventClass, Ttl};
+use crate::random::Random;
+use crate::testing::for_all;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -22,6 +23,19 @@ fn sweep(twin: &Twin, key: &[u8], due_ms: u64, keys_max: usize) -> (usize, Vec<E
     let mut locks = twin.space.lock_one(partition);
     let (n, _) = locks.sweep(partition, due_ms, twin.now, keys_max, &mut effects);
     (n, effects.drain().collect())
+}
+
+/// Puts fields with deadlines into the hash `h`.
+fn put_fields(twin: &mut Twin, fields: [(&'static str, u64); 2]) {
+    let path = |name: &'static str| Path::Field(Bytes::from_static(name.as_bytes()));
+    let put = fields.map(|(name, _)| (path(name), Bytes::from_static(b"1"))).to_vec();
+    twin.run(0, |txn| {
+        txn.change(b"h", Change::Cells { kind: Kind::Hash, put, remove: Vec::new() });
+        for (name, at_ms) in fields {
+            let (paths, deadline_ms) = (vec![path(name)], Some(at_ms));
+            txn.change(b"h", Change::FieldDeadline { paths, deadline_ms });
+        }
+    });
 }
 
 #[test]
@@ -57,15 +71,7 @@ fn a_sweep_stops_at_its_bound_and_goes_on_where_it_stopped() {
 #[test]
 fn a_field_that_expires_is_no_key_that_expires() {
     let mut twin = Twin::new(1, true, false);
-    let field = |name: &'static str| Path::Field(Bytes::from_static(name.as_bytes()));
-    let put = ["a", "b"].map(|f| (field(f), Bytes::from_static(b"1"))).to_vec();
-    let cells = Change::Cells { kind: Kind::Hash, put, remove: Vec::new() };
-    let soon = |f, ms| Change::FieldDeadline { paths: vec![field(f)], deadline_ms: Some(ms) };
-    twin.run(0, |txn| {
-        txn.change(b"h", cells);
-        txn.change(b"h", soon("a", START_MS + 5));
-        txn.change(b"h", soon("b", START_MS + 9));
-    });
+    put_fields(&mut twin, [("a", START_MS + 5), ("b", START_MS + 9)]);
     twin.now.wall_ms += 5;
     let (_, effects) = sweep(&twin, b"h", twin.now.wall_ms, 9);
     assert_eq!(events(&effects), [(EventClass::Hash, "hexpired")]);
@@ -87,8 +93,8 @@ fn run(random: &mut Random) {
         match random.below(20) {
             0 => {
                 twin.now.wall_ms += random.below(40) as u64;
-                let due = twin.now.wall_ms - random.pick(&[0, 0, 100]);
-                let keys_max = random.pick(&[1, 10, 1000]);
+                let due = twin.now.wall_ms - *random.pick(&[0, 0, 100]);
+                let keys_max = *random.pick(&[1, 10, 1000]);
                 let gone = model.values().flatten().filter(|ms| **ms <= due).count();
                 let (n, effects) = sweep(&twin, b"{t}", due, keys_max);
                 assert_eq!(n, gone.min(keys_max));
@@ -122,7 +128,7 @@ fn run(random: &mut Random) {
 
 #[test]
 fn a_sweep_finds_every_deadline_through_splits_and_merges() {
-    for_all(6, |_, random| run(random));
+    for_all(6, |random| run(random));
 }
 
 #[test]
@@ -155,15 +161,7 @@ fn a_string_with_siblings_is_read_at_the_time_of_the_view() {
 #[test]
 fn a_sweep_takes_nothing_that_is_not_due() {
     let mut twin = Twin::new(1, false, true);
-    let field = |name: &'static str| Path::Field(Bytes::from_static(name.as_bytes()));
-    let put = ["a", "b"].map(|f| (field(f), Bytes::from_static(b"1"))).to_vec();
-    let cells = Change::Cells { kind: Kind::Hash, put, remove: Vec::new() };
-    let soon = |f, ms| Change::FieldDeadline { paths: vec![field(f)], deadline_ms: Some(ms) };
-    twin.run(0, |txn| {
-        txn.change(b"h", cells);
-        txn.change(b"h", soon("a", START_MS + 5));
-        txn.change(b"h", soon("b", START_MS + 400));
-    });
+    put_fields(&mut twin, [("a", START_MS + 5), ("b", START_MS + 400)]);
     // Both are past by this shard's wall; another's may be behind, so only `a` is due.
     twin.now.wall_ms = START_MS + 500;
     let (n, effects) = sweep(&twin, b"h", START_MS + 5, 9);

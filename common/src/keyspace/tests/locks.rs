@@ -2,9 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "the test is about threads")]
 
-use super::random::Random;
 use super::twin::Twin;
 use crate::keyspace::PartitionSet;
+use crate::random::Random;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,6 +1,5 @@
 //! A packed entry is the record that it stands for, and what does not pack is kept whole.
 
-use super::random::{Random, for_all};
 use crate::causal::{
     Base, BaseId, Cells, Context, Deadline, Horizon, Increment, NEVER, Part, Path, Record,
     Register, Sibling,
@@ -9,6 +8,8 @@ use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
 use crate::keyspace::packed::{Actors, is_small, pack, unpack};
 use crate::keyspace::table::Entry;
+use crate::random::Random;
+use crate::testing::for_all;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -18,24 +19,24 @@ fn dot(random: &mut Random, actors: usize) -> Dot {
 }
 
 fn sibling(random: &mut Random, actors: usize) -> Sibling {
-    let value = random.pick(&["", "12", "-3", "007", "+1", "x", "9223372036854775807"]);
+    let value = *random.pick(&["", "12", "-3", "007", "+1", "x", "9223372036854775807"]);
     let value = match random.below(10) {
         0 => Bytes::from(vec![b'v'; 4096 + random.below(2)]),
         _ => Bytes::from_static(value.as_bytes()),
     };
-    let mut increments: Vec<(Actor, Increment)> = (0..random.pick(&[0, 0, 1, 1, 2]))
+    let mut increments: Vec<(Actor, Increment)> = (0..*random.pick(&[0, 0, 1, 1, 2]))
         .map(|_| {
             let dot = dot(random, actors);
-            let sum = random.pick(&[0, 7, -9, i64::MAX.into(), i128::from(i64::MAX) + 1]);
-            let since = random.pick(&[Hlc::ZERO, dot.hlc]);
+            let sum = *random.pick(&[0, 7, -9, i64::MAX.into(), i128::from(i64::MAX) + 1]);
+            let since = *random.pick(&[Hlc::ZERO, dot.hlc]);
             (dot.actor, Increment { sum, since, last: dot.hlc })
         })
         .collect();
     increments.sort_by_key(|(actor, _)| *actor);
     increments.dedup_by_key(|(actor, _)| *actor);
-    let mut deadlines: Vec<Deadline> = (0..random.pick(&[0, 0, 1, 2]))
+    let mut deadlines: Vec<Deadline> = (0..*random.pick(&[0, 0, 1, 2]))
         .map(|_| {
-            let at_ms = if random.chance(20) { NEVER } else { random.next() >> 20 };
+            let at_ms = if random.chance(20) { NEVER } else { random.word() >> 20 };
             let named = increments.iter().map(|&(actor, entry)| entry.dot(actor));
             let covers = match random.below(4) {
                 0 => Context::single(dot(random, actors)),
@@ -58,13 +59,13 @@ fn sibling(random: &mut Random, actors: usize) -> Sibling {
 
 /// Any record in canonical form, whether histories lead to it or not.
 fn record(random: &mut Random) -> Record {
-    let actors = random.pick(&[1, 1, 1, 3]);
+    let actors = *random.pick(&[1, 1, 1, 3]);
     let mut cells = BTreeMap::new();
     let paths = [Path::Text, Path::Deadline, Path::Field(Bytes::from_static(b"f"))];
-    for _ in 0..random.pick(&[0, 1, 1, 1, 1, 2]) {
-        let path = if random.chance(80) { Path::Text } else { random.pick(&paths) };
+    for _ in 0..*random.pick(&[0, 1, 1, 1, 1, 2]) {
+        let path = if random.chance(80) { Path::Text } else { random.pick(&paths).clone() };
         let mut siblings: Vec<Sibling> =
-            (0..random.pick(&[1, 1, 1, 2])).map(|_| sibling(random, actors)).collect();
+            (0..*random.pick(&[1, 1, 1, 2])).map(|_| sibling(random, actors)).collect();
         siblings.retain(|s| s.has_value() || !s.deadlines.is_empty());
         siblings.sort_by_key(|s| s.base.id());
         siblings.dedup_by_key(|s| s.base.id());
@@ -84,7 +85,7 @@ fn record(random: &mut Random) -> Record {
 
 #[test]
 fn unpack_gives_the_packed_record() {
-    for_all(20_000, |_, random| {
+    for_all(20_000, |random| {
         let actors = Actors::new(Actor(1 + random.below(2) as u64));
         let record = record(random);
         let entry = Entry::new(pack(Box::new(record.clone()), 3, b"key", &actors), 1);

@@ -1,8 +1,8 @@
 //! RANDOMKEY: any key that shows, each about as often as any other.
 
-use super::random::Random;
 use super::twin::{START_MS, Twin};
 use crate::keyspace::{Effects, Options, PartitionSet, Ttl, Txn};
+use crate::random::Random;
 use std::collections::BTreeMap;
 
 fn draw(twin: &Twin, random: u64) -> Option<Vec<u8>> {
@@ -16,7 +16,7 @@ fn chi_square(twin: &Twin, keys: usize, draws: usize) -> f64 {
     let mut random = Random::new(3);
     let mut times: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for _ in 0..draws {
-        *times.entry(draw(twin, random.next()).expect("there are keys")).or_default() += 1;
+        *times.entry(draw(twin, random.word()).expect("there are keys")).or_default() += 1;
     }
     let wanted = draws as f64 / keys as f64;
     let seen: f64 = times.values().map(|n| (*n as f64 - wanted).powi(2) / wanted).sum();

@@ -1,12 +1,13 @@
 //! Three owners that write, lose messages, get them late and twice, repair by whole records, flush
 //! and settle: each one's keyspace is what its plain records are, and they end equal.
 
-use super::random::{Random, for_all};
 use super::twin::{Name, Twin};
 use super::twins;
 use crate::causal::{Applied, Delta, Floor, Record};
 use crate::clock::Hlc;
 use crate::placement::slot::Slot;
+use crate::random::Random;
+use crate::testing::for_all;
 use std::collections::BTreeSet;
 
 #[derive(Clone)]
@@ -158,17 +159,17 @@ fn run(random: &mut Random, floors: bool) {
 
 #[test]
 fn owners_that_lose_messages_and_repair_end_equal() {
-    for_all(150, |_, random| run(random, false));
+    for_all(150, |random| run(random, false));
 }
 
 #[test]
 fn owners_that_also_settle_their_slots_end_equal() {
-    for_all(300, |_, random| run(random, true));
+    for_all(300, |random| run(random, true));
 }
 
 #[test]
 fn deltas_in_order_need_no_repair() {
-    for_all(60, |_, random| {
+    for_all(60, |random| {
         let mut world = World::new(false);
         for _ in 0..150 {
             twins::pass_time(&mut world.nodes[0], random);

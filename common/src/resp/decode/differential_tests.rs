@@ -1,18 +1,16 @@
 //! Our decoder against `redis-protocol`'s, and against itself on the same bytes cut otherwise.
-//!
-//! `KINRING_CASES` sets the number of random cases, `KINRING_SEED` the first seed; a failure prints
-//! the seed that repeats it with `KINRING_CASES=1`.
 
 use super::tests::decode_in_pieces;
 use super::*;
-use crate::resp::testing::{Random, for_each_seed};
+use crate::random::Random;
+use crate::testing::for_all;
 use redis_protocol::resp2;
 use redis_protocol::resp2::types::{OwnedFrame, Resp2Frame};
 
 type Requests = Vec<Vec<Vec<u8>>>;
 
 /// A pipeline of random requests and how `redis-protocol` encodes it.
-fn pipeline(random: &mut Random, requests_max: u64, arg_bytes_max: u64) -> (Requests, Vec<u8>) {
+fn pipeline(random: &mut Random, requests_max: usize, arg_bytes_max: usize) -> (Requests, Vec<u8>) {
     let mut requests = Vec::new();
     let mut bytes = Vec::new();
     for _ in 0..=random.below(requests_max) {
@@ -30,7 +28,7 @@ fn pipeline(random: &mut Random, requests_max: u64, arg_bytes_max: u64) -> (Requ
 }
 
 /// Mostly short, sometimes empty or long; made of bytes that matter to the protocol, or of any.
-fn arg(random: &mut Random, bytes_max: u64) -> Vec<u8> {
+fn arg(random: &mut Random, bytes_max: usize) -> Vec<u8> {
     let len_max = match random.below(8) {
         0 => 0,
         1 => bytes_max,
@@ -38,8 +36,10 @@ fn arg(random: &mut Random, bytes_max: u64) -> Vec<u8> {
         _ => bytes_max.min(20),
     };
     let len = random.below(len_max + 1);
-    let alphabet: &[u8] = if random.below(2) == 0 { b"*$\r\n-0123456789" } else { b"" };
-    if alphabet.is_empty() { random.bytes(len) } else { random.bytes_of(len, alphabet) }
+    if random.chance(50) {
+        return random.bytes(len);
+    }
+    (0..len).map(|_| *random.pick(b"*$\r\n-0123456789")).collect()
 }
 
 /// What `redis-protocol` makes of the bytes, until it wants more or refuses.
@@ -60,18 +60,17 @@ fn bulk(frame: OwnedFrame) -> Vec<u8> {
 }
 
 fn random_cuts(random: &mut Random, len: usize) -> Vec<usize> {
-    let mut cuts: Vec<usize> =
-        (0..random.below(12)).map(|_| random.below(len as u64 + 1) as usize).collect();
+    let mut cuts: Vec<usize> = (0..random.below(12)).map(|_| random.below(len + 1)).collect();
     cuts.sort_unstable();
     cuts
 }
 
 #[test]
 fn small_pipelines_decode_as_redis_protocol_says_at_every_cut() {
-    for_each_seed(1_000, |random| {
+    for_all(1_000, |random| {
         let (requests, bytes) = pipeline(random, 4, 40);
         assert_eq!(oracle(&bytes), requests, "the oracle reads what it wrote");
-        let requests_max = 1 + random.below(6) as usize;
+        let requests_max = 1 + random.below(6);
         for cut in 0..=bytes.len() {
             let decoded = decode_in_pieces(&bytes, &[cut], &Limits::default(), requests_max);
             assert_eq!(decoded, (requests.clone(), None), "cut at {cut}");
@@ -81,11 +80,11 @@ fn small_pipelines_decode_as_redis_protocol_says_at_every_cut() {
 
 #[test]
 fn large_pipelines_decode_as_redis_protocol_says_at_random_cuts() {
-    for_each_seed(300, |random| {
+    for_all(300, |random| {
         let (requests, bytes) = pipeline(random, 30, 70_000);
         assert_eq!(oracle(&bytes), requests, "the oracle reads what it wrote");
         let cuts = random_cuts(random, bytes.len());
-        let requests_max = 1 + random.below(40) as usize;
+        let requests_max = 1 + random.below(40);
         let decoded = decode_in_pieces(&bytes, &cuts, &Limits::default(), requests_max);
         assert!(decoded == (requests, None), "cuts {cuts:?}, {requests_max} at a time");
     });
@@ -94,9 +93,9 @@ fn large_pipelines_decode_as_redis_protocol_says_at_random_cuts() {
 /// A request with more arguments than are copied from call to call.
 #[test]
 fn requests_of_many_arguments_survive_any_cut() {
-    for_each_seed(100, |random| {
-        let count = 200 + random.below(3_000) as usize;
-        let before = random.below(3) as usize;
+    for_all(100, |random| {
+        let count = 200 + random.below(3_000);
+        let before = random.below(3);
         let args: Vec<Vec<u8>> = (0..count).map(|_| arg(random, 10)).collect();
         let mut bytes = b"*1\r\n$1\r\na\r\n".repeat(before);
         bytes.extend_from_slice(format!("*{count}\r\n").as_bytes());
@@ -106,7 +105,7 @@ fn requests_of_many_arguments_survive_any_cut() {
             bytes.extend_from_slice(b"\r\n");
         }
         // Long enough that a cut also falls behind the long request.
-        let after = 1 + random.below(1_000) as usize;
+        let after = 1 + random.below(1_000);
         bytes.extend(b"*1\r\n$1\r\nz\r\n".repeat(after));
         let cuts = random_cuts(random, bytes.len());
         let (decoded, error) = decode_in_pieces(&bytes, &cuts, &Limits::default(), 5_000);
@@ -137,16 +136,16 @@ const SPLICES: [&[u8]; 14] = [
 
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     for _ in 0..=random.below(3) {
-        let at = random.below(bytes.len() as u64 + 1) as usize;
+        let at = random.below(bytes.len() + 1);
         match random.below(4) {
             0 => bytes.truncate(at),
             1 if at < bytes.len() => bytes[at] = random.below(256) as u8,
             2 => {
-                let until = (at + random.below(8) as usize).min(bytes.len());
+                let until = (at + random.below(8)).min(bytes.len());
                 bytes.drain(at..until);
             }
             _ => {
-                let splice = SPLICES[random.below(SPLICES.len() as u64) as usize];
+                let splice = random.pick(&SPLICES);
                 bytes.splice(at..at, splice.iter().copied());
             }
         }
@@ -155,7 +154,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
 
 #[test]
 fn malformed_input_gives_the_same_at_every_cut() {
-    for_each_seed(2_000, |random| {
+    for_all(2_000, |random| {
         let (_, mut bytes) = pipeline(random, 3, 30);
         mutate(random, &mut bytes);
         let limits = Limits {
@@ -167,7 +166,7 @@ fn malformed_input_gives_the_same_at_every_cut() {
         };
         let whole = decode_in_pieces(&bytes, &[], &limits, 100);
         for cut in 0..=bytes.len() {
-            let decoded = decode_in_pieces(&bytes, &[cut], &limits, 1 + random.below(4) as usize);
+            let decoded = decode_in_pieces(&bytes, &[cut], &limits, 1 + random.below(4));
             assert_eq!(decoded, whole, "cut at {cut} of {:?}", bytes.escape_ascii().to_string());
         }
         let bytewise: Vec<usize> = (0..bytes.len()).collect();
@@ -177,7 +176,7 @@ fn malformed_input_gives_the_same_at_every_cut() {
 
 #[test]
 fn arbitrary_bytes_take_memory_only_for_what_arrived() {
-    for_each_seed(2_000, |random| {
+    for_all(2_000, |random| {
         let (_, mut bytes) = pipeline(random, 3, 30);
         mutate(random, &mut bytes);
         let mut decoder = Decoder::new();

@@ -1,7 +1,8 @@
 //! The texts against those of a Redis 7.2.4, and back to numbers.
 
 use super::format_double;
-use crate::resp::testing::{Random, for_each_seed};
+use crate::random::Random;
+use crate::testing::for_all;
 
 /// Each as ZADD and ZRANGE WITHSCORES on a Redis 7.2.4 show it.
 #[rustfmt::skip]
@@ -115,7 +116,7 @@ fn what_no_score_can_be_has_a_text_too() {
 
 #[test]
 fn every_text_reads_back_as_the_same_double() {
-    for_each_seed(50_000, |random| {
+    for_all(50_000, |random| {
         let value = double(random);
         let text = format_double(value);
         let back: f64 = text.parse().unwrap();
@@ -126,14 +127,14 @@ fn every_text_reads_back_as_the_same_double() {
 /// Not NaN: its bits are lost.
 fn double(random: &mut Random) -> f64 {
     let value = match random.below(5) {
-        0 => f64::from_bits(random.next()),
-        1 => f64::from_bits(random.next() >> random.below(64)),
-        2 => (random.next() as i64 >> random.below(64)) as f64,
+        0 => f64::from_bits(random.word()),
+        1 => f64::from_bits(random.word() >> random.below(64)),
+        2 => (random.word() as i64 >> random.below(64)) as f64,
         3 => {
-            (random.next() as i32 >> random.below(32)) as f64 / 10_f64.powi(random.below(12) as i32)
+            (random.word() as i32 >> random.below(32)) as f64 / 10_f64.powi(random.below(12) as i32)
         }
         // Around a power of two the neighbours lie unevenly.
-        _ => f64::from_bits(((random.below(2046) + 1) << 52) + random.below(9) - 4),
+        _ => f64::from_bits(((random.below(2046) as u64 + 1) << 52) + random.below(9) as u64 - 4),
     };
     if value.is_nan() { 0.1 } else { value }
 }

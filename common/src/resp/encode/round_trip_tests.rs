@@ -3,8 +3,9 @@
 
 use super::sending::COMPACT_BYTES_MIN;
 use super::*;
-use crate::resp::testing::{Random, for_each_seed};
+use crate::random::Random;
 use crate::resp::{Frame, ReplyReader};
+use crate::testing::for_all;
 use bytes::Buf;
 use redis_protocol::resp3::types::{BytesFrame, VerbatimStringFormat};
 use std::io::IoSlice;
@@ -16,13 +17,13 @@ fn frame(random: &mut Random, depth: u64) -> Frame {
     match random.below(kinds) {
         0 => Frame::Simple(text(random).into()),
         1 => Frame::Error(format!("ERR {}", text(random)).into()),
-        2 => Frame::Integer(random.next() as i64 >> random.below(64)),
+        2 => Frame::Integer(random.word() as i64 >> random.below(64)),
         3 => Frame::Bulk(bytes(random)),
         4 => Frame::Null,
         5 => Frame::NullArray,
         6 => Frame::Boolean(random.below(2) == 0),
         7 => Frame::Double(double(random)),
-        8 => Frame::BigNumber(random.next().to_string().into()),
+        8 => Frame::BigNumber(random.word().to_string().into()),
         9 => Frame::Verbatim(if random.below(2) == 0 { "txt" } else { "mkd" }, bytes(random)),
         10 => Frame::Array(frames(random, depth)),
         11 => Frame::Push(frames(random, depth)),
@@ -39,8 +40,8 @@ fn frames(random: &mut Random, depth: u64) -> Vec<Frame> {
 }
 
 fn text(random: &mut Random) -> String {
-    let len = random.below(30);
-    String::from_utf8(random.bytes_of(len, b"abc XYZ'\r\n\0:$*+-")).unwrap()
+    let bytes = (0..random.below(30)).map(|_| *random.pick(b"abc XYZ'\r\n\0:$*+-"));
+    String::from_utf8(bytes.collect()).unwrap()
 }
 
 fn bytes(random: &mut Random) -> Bytes {
@@ -52,9 +53,9 @@ fn bytes(random: &mut Random) -> Bytes {
 /// Not NaN, which equals nothing.
 fn double(random: &mut Random) -> f64 {
     match random.below(3) {
-        0 => (random.next() as i32).into(),
-        1 => f64::from(random.next() as i32) / 1000.0,
-        _ => Some(f64::from_bits(random.next())).filter(|value| !value.is_nan()).unwrap_or(0.1),
+        0 => (random.word() as i32).into(),
+        1 => f64::from(random.word() as i32) / 1000.0,
+        _ => Some(f64::from_bits(random.word())).filter(|value| !value.is_nan()).unwrap_or(0.1),
     }
 }
 
@@ -121,14 +122,14 @@ fn unsent(reply: &ReplyBuf) -> Vec<u8> {
 
 #[test]
 fn frames_are_read_back_as_their_protocol_has_them() {
-    for_each_seed(2_000, |random| {
+    for_all(2_000, |random| {
         let protocol = if random.below(2) == 0 { Protocol::Resp2 } else { Protocol::Resp3 };
         let frames: Vec<Frame> = (0..=random.below(4)).map(|_| frame(random, 4)).collect();
         let mut reply = ReplyBuf::new(protocol);
         let mut reader = ReplyReader::new(protocol);
         let mut read = Vec::new();
         frames.iter().for_each(|frame| reply.frame(frame));
-        for piece in unsent(&reply).chunks(1 + random.below(500) as usize) {
+        for piece in unsent(&reply).chunks(1 + random.below(500)) {
             reader.feed(piece);
             while let Some(frame) = reader.next_reply().unwrap() {
                 read.push(frame);
@@ -145,12 +146,12 @@ fn frames_are_read_back_as_their_protocol_has_them() {
 /// A model: the bytes that are still to be sent.
 #[test]
 fn sending_in_pieces_sends_every_byte_once() {
-    for_each_seed(1_000, |random| {
+    for_all(1_000, |random| {
         let mut reply = ReplyBuf::new(Protocol::Resp3);
         let mut model: Vec<u8> = Vec::new();
         for _ in 0..random.below(60) {
             if random.below(3) == 0 {
-                let count = random.below(reply.len() as u64 + 1) as usize;
+                let count = random.below(reply.len() + 1);
                 assert!(reply.chunk() == &model[..reply.chunk().len()]);
                 assert_eq!(reply.chunk().is_empty(), model.is_empty());
                 reply.advance(count);
@@ -184,7 +185,7 @@ fn sending_in_pieces_sends_every_byte_once() {
 /// Writes one reply and returns its bytes.
 fn one_reply(random: &mut Random, reply: &mut ReplyBuf) -> Vec<u8> {
     let value = match random.below(4) {
-        0 => Bytes::from(vec![b's'; SHARED_BYTES_MIN - 2 + random.below(4) as usize]),
+        0 => Bytes::from(vec![b's'; SHARED_BYTES_MIN - 2 + random.below(4)]),
         1 => Bytes::from(vec![b'p'; 9_000]),
         _ => bytes(random),
     };

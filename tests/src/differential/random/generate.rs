@@ -34,7 +34,7 @@ impl Generator {
         let mut ops = Vec::with_capacity(commands);
         let mut connection = 0;
         while ops.len() < commands {
-            if self.words.rng.percent(8) {
+            if self.words.rng.chance(8) {
                 connection = 1 - connection;
             }
             for words in self.step(connection) {
@@ -108,9 +108,9 @@ impl Generator {
         match self.words.rng.below(12) {
             0..6 => {
                 let db = ["0", "0", "0", "1", "2", "15", "16", "-1", "abc", "99999999999"];
-                request(&["SELECT", self.words.rng.pick(&db)])
+                request(&["SELECT", self.words.one_of(&db)])
             }
-            6..9 => request(&["HELLO", self.words.rng.pick(&["2", "3", "3", "4", "x"])]),
+            6..9 => request(&["HELLO", self.words.one_of(&["2", "3", "3", "4", "x"])]),
             9 => named("ECHO", [self.words.value()]),
             10 => named("PING", [self.words.value()]),
             _ => {
@@ -188,7 +188,7 @@ impl Generator {
 
     /// Adds an option, with its time where it takes one.
     fn option(&mut self, names: &[&str], words: &mut Request) {
-        let name = self.words.rng.pick(names);
+        let name = self.words.one_of(names);
         words.push(name.into());
         match name.to_ascii_uppercase().as_str() {
             "EX" => words.push(self.words.seconds()),
@@ -247,7 +247,7 @@ impl Generator {
             0..5 => {
                 let count = 1 + w.rng.below(4);
                 let names: Vec<_> = (0..count)
-                    .map(|_| if w.rng.percent(80) { w.name() } else { w.value() })
+                    .map(|_| if w.rng.chance(80) { w.name() } else { w.value() })
                     .collect();
                 named("SADD", std::iter::once(key).chain(names))
             }
@@ -257,14 +257,14 @@ impl Generator {
 
     fn scored(&mut self) -> Request {
         let key = self.words.key(Use::Scored);
-        if self.words.rng.percent(50) { self.z_add(key) } else { self.z_range(key) }
+        if self.words.rng.chance(50) { self.z_add(key) } else { self.z_range(key) }
     }
 
     fn z_add(&mut self, key: Vec<u8>) -> Request {
         let w = &mut self.words;
         let mut words = named("ZADD", [key]);
         for _ in 0..w.rng.below(3) {
-            words.push(w.rng.pick(&["NX", "XX", "GT", "LT", "CH", "ch", "INCR"]).into());
+            words.push(w.one_of(&["NX", "XX", "GT", "LT", "CH", "ch", "INCR"]).into());
         }
         for _ in 0..=w.rng.below(3) {
             // Redis keeps the sign of -0, and walks BYLEX over mixed scores in another way, where a
@@ -282,11 +282,11 @@ impl Generator {
         let by = w.rng.below(4);
         for _ in 0..2 {
             let mut bound = match by {
-                0 => w.rng.pick(&["-", "+", "[", "(", "[m1", "(m5", "[m3", "m", ""]).into(),
+                0 => w.one_of(&["-", "+", "[", "(", "[m1", "(m5", "[m3", "m", ""]).into(),
                 1 => w.float(),
                 _ => w.integer(),
             };
-            if by == 1 && w.rng.percent(25) {
+            if by == 1 && w.rng.chance(25) {
                 bound.insert(0, b'(');
             }
             words.push(bound);
@@ -298,7 +298,7 @@ impl Generator {
         }
         for _ in 0..w.rng.below(3) {
             let options = ["REV", "WITHSCORES", "LIMIT", "LIMIT", "BYSCORE", "BYLEX"];
-            let option = if by > 1 { w.rng.pick(&options) } else { w.rng.pick(&options[..4]) };
+            let option = if by > 1 { w.one_of(&options) } else { w.one_of(&options[..4]) };
             words.push(option.into());
             if option == "LIMIT" {
                 words.push(w.integer());
@@ -324,7 +324,7 @@ impl Generator {
         };
         let mut words = named(name, [key, time]);
         for _ in 0..w.rng.below(3) {
-            words.push(w.rng.pick(&["NX", "XX", "GT", "LT", "gt", "lt", "ZZ"]).into());
+            words.push(w.one_of(&["NX", "XX", "GT", "LT", "gt", "lt", "ZZ"]).into());
         }
         words
     }
@@ -333,20 +333,20 @@ impl Generator {
         let w = &mut self.words;
         let key = w.key(Use::Any);
         let name = match w.rng.below(20) {
-            0..4 => w.rng.pick(&["DEL", "UNLINK"]),
-            4..6 => w.rng.pick(&["EXISTS", "TOUCH"]),
+            0..4 => w.one_of(&["DEL", "UNLINK"]),
+            4..6 => w.one_of(&["EXISTS", "TOUCH"]),
             6..9 => "TYPE",
             9..12 => return named("RENAME", [key, w.key(Use::Any)]),
             12 => return request(&["RANDOMKEY"]),
             13..15 => {
                 let patterns = ["*", "s?", "[hl]*", "{tag}*", "*\\**", "[^s]*", "z[1-2]", "", "*1"];
-                return request(&["KEYS", w.rng.pick(&patterns)]);
+                return request(&["KEYS", w.one_of(&patterns)]);
             }
             15..17 => {
                 let mut words = request(&["SCAN", "0", "COUNT", "100000"]);
                 match w.rng.below(4) {
-                    0 => words.extend(request(&["MATCH", w.rng.pick(&["*", "s*", "[^h]?"])])),
-                    1 => words.extend(request(&["TYPE", w.rng.pick(&["string", "HASH", "zset"])])),
+                    0 => words.extend(request(&["MATCH", w.one_of(&["*", "s*", "[^h]?"])])),
+                    1 => words.extend(request(&["TYPE", w.one_of(&["string", "HASH", "zset"])])),
                     _ => {}
                 }
                 return words;
@@ -361,7 +361,7 @@ impl Generator {
 
     fn multi_key(&mut self, key: Vec<u8>) -> Request {
         let w = &mut self.words;
-        let name = w.rng.pick(&["DEL", "UNLINK", "EXISTS", "TOUCH", "MGET"]);
+        let name = w.one_of(&["DEL", "UNLINK", "EXISTS", "TOUCH", "MGET"]);
         let mut words = named(name, [key]);
         for _ in 0..w.rng.below(4) {
             words.push(w.key(Use::Any));

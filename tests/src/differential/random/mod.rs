@@ -7,7 +7,6 @@
 
 pub mod generate;
 pub mod play;
-pub mod rng;
 pub mod shrink;
 pub mod words;
 

@@ -1,6 +1,6 @@
 //! The words of random commands: keys, values, numbers, times, good and bad.
 
-use super::rng::Rng;
+use kinring_common::random::Random;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Which type a key is most often used for.
@@ -118,7 +118,7 @@ const LENGTHS: [usize; 14] =
 #[derive(Debug)]
 pub struct Words {
     /// What everything here is drawn from.
-    pub rng: Rng,
+    pub rng: Random,
     /// Times differ from each other, so that GT and LT never hang on a millisecond.
     times: u64,
     start_s: u64,
@@ -128,7 +128,12 @@ impl Words {
     /// Of a seed.
     pub fn new(seed: u64) -> Words {
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Words { rng: Rng::new(seed), times: 0, start_s: start.as_secs() }
+        Words { rng: Random::new(seed), times: 0, start_s: start.as_secs() }
+    }
+
+    /// One of them.
+    pub fn one_of<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+        from[self.rng.below(from.len())]
     }
 
     /// A key, most often of this use.
@@ -153,8 +158,8 @@ impl Words {
     /// An integer, now and then none.
     pub fn integer(&mut self) -> Vec<u8> {
         match self.rng.below(20) {
-            0 => self.rng.pick(&NO_INTEGERS).into(),
-            1..6 => self.rng.pick(&INTEGERS).into(),
+            0 => self.one_of(&NO_INTEGERS).into(),
+            1..6 => self.one_of(&INTEGERS).into(),
             6 => (self.rng.word() as i64).to_string().into(),
             _ => (self.rng.below(41) as i64 - 20).to_string().into(),
         }
@@ -163,8 +168,8 @@ impl Words {
     /// A number, now and then none.
     pub fn float(&mut self) -> Vec<u8> {
         match self.rng.below(20) {
-            0 => self.rng.pick(&NO_FLOATS).into(),
-            1..8 => self.rng.pick(&FLOATS).into(),
+            0 => self.one_of(&NO_FLOATS).into(),
+            1..8 => self.one_of(&FLOATS).into(),
             8 => f64::from_bits(self.rng.word()).to_string().into(),
             9 => format!("{:e}", f64::from_bits(self.rng.word() >> 2)).into(),
             10..13 => format!("{}", (self.rng.word() as i32) as f64 / 1000.0).into(),
@@ -236,8 +241,8 @@ impl Words {
         ];
         let too_far = ["9223372036854775807", "9223372036854775", "9223372036854776"];
         match self.rng.below(20) {
-            0..2 => self.rng.pick(&odd).into(),
-            2 if unit == 1 => self.rng.pick(&too_far).into(),
+            0..2 => self.one_of(&odd).into(),
+            2 if unit == 1 => self.one_of(&too_far).into(),
             3..5 if past => (1 + self.rng.below(1_000_000)).to_string().into(),
             _ => {
                 // An odd factor permutes: no two are equal, and none are less than 1000 s apart.

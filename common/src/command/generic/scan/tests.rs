@@ -2,6 +2,7 @@
 
 use super::super::super::testing::Bench;
 use super::super::tests::check;
+use crate::random::Random;
 
 #[test]
 fn a_step_takes_what_redis_takes() {
@@ -126,18 +127,6 @@ fn any_number_is_a_cursor_from_which_the_walk_ends() {
     }
 }
 
-/// A random walk of a test: the same numbers for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % end
-    }
-}
-
 /// Names that crowd in so many slots; in 0, they spread over all.
 fn name(key: usize, slots: usize) -> String {
     if slots == 0 { format!("key:{key}") } else { format!("{{{}}}key:{key}", key * key % slots) }
@@ -148,9 +137,9 @@ fn name(key: usize, slots: usize) -> String {
 /// never there does not, and the walk ends.
 fn disturbed_walk(seed: u64, slots: usize, count_max: usize) {
     let mut bench = Bench::with(|options| options.lone = seed.is_multiple_of(2));
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Random::new(seed);
     let stable: Vec<String> = (0..200 + dice.below(400)).map(|key| name(key * 7, slots)).collect();
-    let passing = |dice: &mut Dice| name(10_000 + dice.below(8000), slots);
+    let passing = |dice: &mut Random| name(10_000 + dice.below(8000), slots);
     for key in &stable {
         bench.line(&format!("SADD {key} m"));
     }

@@ -29,12 +29,12 @@ enum Value {
 
 impl Wanted {
     fn any(random: &mut Random) -> Wanted {
-        let clocks = [1, 9, u64::MAX, random.next()];
-        let mut clock = || Hlc(clocks[random.below(4) as usize]);
+        let clocks = [1, 9, u64::MAX, random.word()];
+        let mut clock = || Hlc(clocks[random.below(4)]);
         let (hlc, base_hlc, deadline_hlc) = (clock(), clock(), clock());
         let lens = [0, 1, 15, 127, 128, 300, INLINE_BYTES_MAX as u64];
         let mut bytes = |lens: &[u64]| {
-            let (len, fill) = (lens[random.below(lens.len() as u64) as usize], random.next());
+            let (len, fill) = (lens[random.below(lens.len())], random.word());
             (0..len).map(|n| (fill >> (n % 8)) as u8).collect::<Vec<u8>>()
         };
         let (key, value) = (bytes(&[0, 1, 20, 127, 128, 20_000]), bytes(&lens));
@@ -43,9 +43,9 @@ impl Wanted {
             1 => Value::Owned(value),
             2 => Value::Shared(Bytes::from(value)),
             3 => {
-                let base = (random.below(2) == 0).then(|| random.next() as i64);
-                let since = if base.is_none() { Hlc(random.next()) } else { Hlc::ZERO };
-                let sum = random.next() as i64;
+                let base = (random.below(2) == 0).then(|| random.word() as i64);
+                let since = if base.is_none() { Hlc(random.word()) } else { Hlc::ZERO };
+                let sum = random.word() as i64;
                 Value::Counter(Counter { base, sum, since, last: hlc })
             }
             4 => Value::Tombstone,
@@ -53,15 +53,15 @@ impl Wanted {
         };
         let boxed = matches!(payload, Value::Record(_));
         Wanted {
-            db: [0, 0, 1, 255][random.below(4) as usize],
+            db: [0, 0, 1, 255][random.below(4)],
             key,
-            actor: [0, 1, 127, 128, 16_383, 16_384, u16::MAX][random.below(7) as usize],
+            actor: [0, 1, 127, 128, 16_383, 16_384, u16::MAX][random.below(7)],
             hlc,
             base_hlc: if boxed { hlc } else { base_hlc },
             deadline: (random.below(2) == 0)
-                .then(|| (random.next(), if boxed { hlc } else { deadline_hlc })),
+                .then(|| (random.word(), if boxed { hlc } else { deadline_hlc })),
             payload,
-            lru: random.next() as u32 & 0x00ff_ffff,
+            lru: random.word() as u32 & 0x00ff_ffff,
         }
     }
 
@@ -101,7 +101,7 @@ impl Wanted {
     fn change(&mut self, entry: &mut Entry, random: &mut Random) {
         match random.below(3) {
             0 => {
-                self.lru = random.next() as u32 & 0x00ff_ffff;
+                self.lru = random.word() as u32 & 0x00ff_ffff;
                 entry.touch(self.lru);
             }
             1 => {
@@ -109,12 +109,12 @@ impl Wanted {
                     Value::Inline(old) | Value::Owned(old) => old.len(),
                     _ => 8,
                 };
-                let value = vec![random.next() as u8; len + random.below(2) as usize];
+                let value = vec![random.word() as u8; len + random.below(2)];
                 let plain = matches!(self.payload, Value::Inline(_) | Value::Owned(_))
                     && self.deadline.is_none()
                     && self.base_hlc == self.hlc
                     && value.len() == len;
-                let hlc = Hlc(random.next());
+                let hlc = Hlc(random.word());
                 assert!(!entry.overwrite_inline(&value, self.actor ^ 1, hlc));
                 assert_eq!(entry.overwrite_inline(&value, self.actor, hlc), plain);
                 if plain {
@@ -126,7 +126,7 @@ impl Wanted {
                 let Value::Record(wanted) = &mut self.payload else {
                     return assert!(entry.record_mut().is_none());
                 };
-                let dot = Dot { hlc: Hlc(random.next() | 1), actor: Actor(random.below(9)) };
+                let dot = Dot { hlc: Hlc(random.word() | 1), actor: Actor(random.below(9) as u64) };
                 wanted.context.insert(dot);
                 entry.record_mut().expect("it is boxed").context.insert(dot);
                 // A dot that equals the context's clock is not written twice.
@@ -140,11 +140,9 @@ impl Wanted {
 }
 
 fn record(random: &mut Random, members: u64) -> Record {
-    let dot = Dot { hlc: Hlc(1 + random.below(1000)), actor: Actor(random.below(5)) };
+    let dot = Dot { hlc: Hlc(1 + random.below(1000) as u64), actor: Actor(random.below(5) as u64) };
     let put = (0..members)
-        .map(|n| {
-            (Path::Member(Bytes::from(vec![n as u8; random.below(40) as usize])), Bytes::new())
-        })
+        .map(|n| (Path::Member(Bytes::from(vec![n as u8; random.below(40)])), Bytes::new()))
         .collect();
     let change = crate::causal::Change::Cells { kind: Kind::Set, put, remove: Vec::new() };
     let mut record = Record::default();
@@ -158,7 +156,7 @@ fn record(random: &mut Random, members: u64) -> Record {
 #[test]
 fn an_entry_of_any_encoding_gives_back_what_went_in() {
     for seed in 0..if cfg!(miri) { 20 } else { 4000 } {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut wanted = Wanted::any(&mut random);
         let mut entry = wanted.make();
         wanted.check(&entry);
@@ -175,7 +173,7 @@ fn entries_of_every_encoding_survive_the_tables_moves() {
     let locate = located(0);
     let (keys, steps) = if cfg!(miri) { (20, 200) } else { (600, 20_000) };
     for seed in 0..3 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut table = Table::default();
         let mut model: HashMap<(u8, Vec<u8>), Wanted> = HashMap::new();
         for step in 0..steps {

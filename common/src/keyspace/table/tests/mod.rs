@@ -5,25 +5,9 @@ mod speed;
 
 use super::*;
 use crate::clock::Hlc;
+use crate::random::Random;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
-
-/// A small generator (SplitMix64) so that a seed names a run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-}
 
 fn spread(key: &[u8], db: u8, skew: u32) -> Located {
     let hash = xxhash_rust::xxh3::xxh3_64_with_seed(key, u64::from(db));
@@ -59,8 +43,8 @@ fn inline(entry: &Entry) -> Vec<u8> {
 }
 
 /// Random inserts, overwrites, removals and look-ups; the table must answer as a map does.
-fn behaves_as_a_map(seed: u64, operations: usize, keys: u64, skew: u32) {
-    let mut random = Random(seed);
+fn behaves_as_a_map(seed: u64, operations: usize, keys: usize, skew: u32) {
+    let mut random = Random::new(seed);
     let mut table = Table::default();
     let mut model: HashMap<(u8, Vec<u8>), Vec<u8>> = HashMap::new();
     let locate = located(skew);
@@ -73,7 +57,7 @@ fn behaves_as_a_map(seed: u64, operations: usize, keys: u64, skew: u32) {
         // Phases of growth and of shrinking, so that splits and merges both happen.
         let grow = step / 2000 % 2 == 0;
         if random.below(10) < if grow { 8 } else { 2 } {
-            let value = vec![b'v'; random.below(40) as usize];
+            let value = vec![b'v'; random.below(40)];
             match spot {
                 Some(spot) if table.get_mut(spot).overwrite_inline(&value, 0, Hlc(step as u64)) => {
                 }
@@ -266,9 +250,9 @@ fn every_entry_has_the_same_chance_however_full_its_segment_is() {
             kept[usize::from(low(&key))] += 1;
         }
     }
-    let (mut random, mut drawn) = (Random(1), [0u32; 2]);
+    let (mut random, mut drawn) = (Random::new(1), [0u32; 2]);
     for _ in 0..if cfg!(miri) { 200 } else { 20_000 } {
-        let entry = table.random_entry(|| random.next()).expect("the table is not that empty");
+        let entry = table.random_entry(|| random.word()).expect("the table is not that empty");
         drawn[usize::from(low(entry.key()))] += 1;
     }
     let share = |pair: [u32; 2]| f64::from(pair[1]) / f64::from(pair[0] + pair[1]);

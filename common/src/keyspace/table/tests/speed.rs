@@ -9,7 +9,7 @@ use std::time::Instant;
 /// per replacement, and mean and longest search for a key that is not there, over all the time.
 fn churn(keys: usize, rounds: usize, skew: u32) -> (f64, f64, usize) {
     let locate = located(skew);
-    let mut random = Random(keys as u64);
+    let mut random = Random::new(keys as u64);
     let mut table = Table::default();
     let mut there: Vec<u64> = (0..keys as u64).collect();
     for key in &there {
@@ -18,7 +18,7 @@ fn churn(keys: usize, rounds: usize, skew: u32) -> (f64, f64, usize) {
     }
     let (mut nanos, mut sum, mut longest, mut looks) = (0, 0, 0, 0);
     for round in 0..rounds as u64 {
-        let victim = random.below(keys as u64) as usize;
+        let victim = random.below(keys);
         let (old, new) = (there[victim].to_be_bytes(), (keys as u64 + round).to_be_bytes());
         there[victim] = keys as u64 + round;
         let started = Instant::now();
@@ -29,7 +29,7 @@ fn churn(keys: usize, rounds: usize, skew: u32) -> (f64, f64, usize) {
         table.insert(&at, entry(0, &new, b"value", 1), &locate);
         nanos += started.elapsed().as_nanos();
         if round % 16 == 0 {
-            let at = spread(&random.next().to_be_bytes(), 0, skew);
+            let at = spread(&random.word().to_be_bytes(), 0, skew);
             let probes = table.probes(&at);
             (sum, longest, looks) = (sum + probes, longest.max(probes), looks + 1);
         }
