@@ -6,6 +6,7 @@
 //!
 //! Invariant: a delta is applied whole or not at all, and never twice.
 
+use super::cells::Cells;
 use super::context::{Context, Floor, Horizon};
 use super::record::{Element, Kind, Path, Record};
 use super::register::{Base, BaseId, Deadline, Increment, NEVER};
@@ -159,6 +160,17 @@ impl Record {
         }
         self.context.insert(delta.dot);
         Applied::Applied
+    }
+
+    /// Takes out everything that this delta is about to remove, where that is all there is: no walk,
+    /// and whoever called frees it where nobody waits. To be followed by [`Record::apply`].
+    pub fn take_superseded(&mut self, delta: &Delta, horizon: &Horizon) -> Option<Cells> {
+        let all = delta.removed == Removed::AllCovered
+            && delta.base.includes(&self.context)
+            && delta.floor.includes(&horizon.floor)
+            && delta.cut >= horizon.cut;
+        let applies = !self.knows(delta.dot, horizon) && self.has_seen_past_of(delta, horizon);
+        (all && applies).then(|| std::mem::take(&mut self.cells))
     }
 
     /// The floor is judged by the effective context too: a record that was repaired from a holder

@@ -136,9 +136,15 @@ fn a_deadline_does_not_touch_the_elements() {
 
 #[test]
 fn a_deleted_collection_is_freed_by_nobody_who_waits() {
-    for line in ["DEL key", "UNLINK key"] {
+    for (lone, line) in [
+        (true, "DEL key"),
+        (true, "UNLINK key"),
+        (true, "SET key value"),
+        (false, "DEL key"),
+        (false, "SET key value"),
+    ] {
         let [few, many] = [100, 10_000].map(|number| {
-            let mut bench = Bench::new();
+            let mut bench = Bench::with(|options| options.lone = lone);
             shortest(&mut bench, line, |bench| collection("SADD")(bench, number))
         });
         // Freeing the many takes half a millisecond.

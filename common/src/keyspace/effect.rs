@@ -2,7 +2,7 @@
 //! blocked clients read effects; nothing else is hooked into commands.
 
 use super::table::{Entry, Table};
-use crate::causal::Delta;
+use crate::causal::{Cells, Delta};
 use crate::clock::Hlc;
 
 /// What a keyspace event is about, as in Redis's `notify-keyspace-events`.
@@ -95,6 +95,8 @@ pub enum Doomed {
     Table(Table),
     /// Some keys.
     Entries(Vec<Entry>),
+    /// The elements of a key.
+    Cells(Cells),
 }
 
 /// The effects of the commands that ran under one set of locks, in order.

@@ -6,7 +6,7 @@
 //! only then it prunes. Writes, deltas, joins and crashes happen between any two of these steps.
 
 use super::oracle::History;
-use super::world::{Copy, Menu, Parcel};
+use super::world::{Copy, Menu, Parcel, apply};
 use crate::causal::{Applied, Context, Floor, Horizon};
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
@@ -140,7 +140,7 @@ impl Slot {
         let change = (self.menu)(rng, record, now_ms, dot);
         let event = self.histories[key].mint(*known, horizon.cut, &change, dot, now_ms);
         let delta = record.plan(change, dot, horizon, now_ms);
-        assert_eq!(record.apply(&delta, horizon), Applied::Applied, "its own delta fits");
+        assert_eq!(apply(record, &delta, horizon), Applied::Applied, "its own delta fits");
         *known |= 1 << event;
         self.net.push((key, Parcel { delta, event }));
     }
@@ -170,7 +170,7 @@ impl Slot {
             false if reaches => Applied::Applied,
             false => Applied::Gap,
         };
-        assert_eq!(record.apply(delta, horizon), expected);
+        assert_eq!(apply(record, delta, horizon), expected);
         if expected == Applied::Applied {
             *known |= 1 << *event;
             node.clock = node.clock.max(delta.dot.hlc);

@@ -2,7 +2,9 @@
 //! joined from a copy of any age.
 
 use super::oracle::{self, History, Set};
-use crate::causal::{Applied, Change, Context, Delta, Horizon, Kind, Path, Position, Record};
+use crate::causal::{
+    Applied, Change, Context, Delta, Horizon, Kind, Path, Position, Record, Removed,
+};
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
 use crate::random::Random;
@@ -163,7 +165,7 @@ impl World {
         let Copy { record, horizon, known, .. } = &mut self.nodes[at].copy;
         let event = self.history.mint(*known, horizon.cut, &change, dot, now_ms);
         let delta = record.plan(change.clone(), dot, horizon, now_ms);
-        assert_eq!(record.apply(&delta, horizon), Applied::Applied, "its own delta fits");
+        assert_eq!(apply(record, &delta, horizon), Applied::Applied, "its own delta fits");
         *known |= 1 << event;
         self.changes.push(change);
         self.net.push(Parcel { delta: delta.clone(), event });
@@ -174,7 +176,7 @@ impl World {
     pub fn deliver(&mut self, parcel: usize, at: usize) -> Applied {
         let Parcel { delta, event } = &self.net[parcel];
         let Copy { record, horizon, known, .. } = &mut self.nodes[at].copy;
-        let applied = record.apply(delta, horizon);
+        let applied = apply(record, delta, horizon);
         if applied == Applied::Applied {
             *known |= 1 << *event;
         }
@@ -334,4 +336,15 @@ pub fn expiring(rng: &mut Random, record: &Record, now_ms: u64, _: Dot) -> Chang
         15 => Change::Deadline(None),
         _ => Change::Deadline(Some(deadline(rng, now_ms))),
     }
+}
+
+/// Applies a delta both ways, at once and after what it supersedes was taken out, which is the same.
+pub fn apply(record: &mut Record, delta: &Delta, horizon: &Horizon) -> Applied {
+    let mut other = record.clone();
+    let gone = other.take_superseded(delta, horizon);
+    assert!(gone.is_none() || delta.removed == Removed::AllCovered);
+    let applied = record.apply(delta, horizon);
+    assert_eq!(other.apply(delta, horizon), applied);
+    assert_eq!(other, *record);
+    applied
 }

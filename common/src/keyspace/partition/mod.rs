@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Slots of one partition.
 const SLOTS_EACH: usize = crate::placement::slot::SLOTS as usize / super::PARTITIONS;
 
-/// Elements that a DEL frees itself: some microseconds.
+/// Elements that a DEL or a SET frees itself: some microseconds.
 const CELLS_FREED_MAX: usize = 64;
 
 /// What a partition shares with all others of its shard.

@@ -1,11 +1,11 @@
 //! Changes through the causal model, of this shard's own making or another owner's, and the form
 //! that a record takes in the table afterwards.
 
-use super::{Partition, Pass};
+use super::{CELLS_FREED_MAX, Partition, Pass};
 use crate::causal::{Applied, Change, Delta, Horizon, Record};
 use crate::clock::Hlc;
 use crate::id::Dot;
-use crate::keyspace::effect::Effect;
+use crate::keyspace::effect::{Doomed, Effect};
 use crate::keyspace::packed::{is_small, pack};
 use crate::keyspace::table::{Entry, Located, Payload, Spot};
 
@@ -130,7 +130,14 @@ impl Partition {
         pass: &mut Pass<'_>,
     ) -> Applied {
         let horizon = self.horizon(at, pass.db);
-        let change = |record: &mut Record| record.apply(delta, &horizon);
+        let effects = &mut *pass.effects;
+        let change = |record: &mut Record| {
+            if record.cells.len() > CELLS_FREED_MAX {
+                let gone = record.take_superseded(delta, &horizon);
+                effects.doomed.extend(gone.map(Doomed::Cells));
+            }
+            record.apply(delta, &horizon)
+        };
         self.update(at, key, (pass.db, Some(pass.lru)), &horizon, change)
     }
 
