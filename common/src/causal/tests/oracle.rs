@@ -70,7 +70,8 @@ impl History {
         assert!(id < Set::BITS as usize, "the world is too long for its sets");
         let live = self.live(known, cut);
         let (kills, adds) = effect(&live, change, dot, now_ms);
-        let presented = presented(&live, now_ms);
+        // What kills all begins anew.
+        let presented = if kills.is_none() { Vec::new() } else { presented(&live, now_ms) };
         let before = adds.iter().map(|(path, base, _)| seen_there(&presented, path, *base, dot));
         let before: Vec<(Set, Set)> = before.collect();
         for fact in &mut self.facts {
