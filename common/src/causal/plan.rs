@@ -111,7 +111,8 @@ impl Draft<'_> {
         let (base, value) = (shown.base.id(), shown.base.value());
         let mut unexpired = shown.unexpired(self.now_ms);
         let own = unexpired.find(|(actor, _)| *actor == self.dot.actor);
-        let begins = if base == BaseId::Bottom { self.dot.hlc } else { Hlc::ZERO };
+        // On a base that lives no sum ends but with it.
+        let begins = if shown.base.live_dot().is_some() { Hlc::ZERO } else { self.dot.hlc };
         let (sum, since) = own.map_or((0, begins), |(_, own)| (own.sum, own.since));
         let sum = sum.saturating_add(by.into());
         let is_own = |e: &Element| e.part == Part::Increment && e.dot.actor == self.dot.actor;

@@ -81,7 +81,8 @@ pub enum BaseId {
 pub struct Increment {
     /// The sum of the actor's increments since its entry began.
     pub sum: i128,
-    /// The clock of the first of them on ⊥, where an entry may begin again; zero on a value.
+    /// The clock of the first of them, where an entry may begin again: on ⊥ and on a base that is
+    /// dead. Zero if it began on a live one.
     pub since: Hlc,
     /// The clock of the last of them: with the actor, the element's dot.
     pub last: Hlc,

@@ -281,3 +281,20 @@ fn a_deadline_of_a_collection_does_not_reach_the_next_one() {
         assert_eq!(more.members(1000).count(), 2, "nor does what is added give it to the others");
     }
 }
+
+#[test]
+fn a_sum_that_began_again_on_a_dead_base_is_not_what_a_deadline_meant() {
+    let mut two = Two::default();
+    two.both(set("5", None), 1);
+    two.both(incr(1), 2);
+    let mut third = two.b.clone();
+    at(&mut third, expire_at(100), 4, 3);
+    two.b(incr(1), 6);
+    // Here the base dies, and with it the sum that the deadline's issuer saw.
+    two.a(set("9", None), 5);
+    two.a = two.joined();
+    assert_eq!(number(&two.a, 7), Some(6), "the other's sum came later than the 9");
+    two.a(incr(1), 7);
+    two.a.join(&Horizon::default(), &third, &Horizon::default());
+    assert_eq!(number(&two.a, 150), Some(7));
+}
