@@ -1,6 +1,7 @@
 //! What commands did, as values: the log, replication, invalidation, WATCH, notifications and
 //! blocked clients read effects; nothing else is hooked into commands.
 
+use super::partition::Slots;
 use super::table::{Entry, Table};
 use crate::causal::{Cells, Delta};
 use crate::clock::Hlc;
@@ -65,10 +66,12 @@ pub enum Effect {
         /// The key.
         key: Vec<u8>,
     },
-    /// A partition's database was flushed: dots at or below `cut` are dead there.
+    /// A database was flushed: dots at or below `cut` are dead there.
     Cut {
         /// The partition.
         partition: u8,
+        /// The slots in it.
+        slots: Slots,
         /// The database.
         db: u8,
         /// The clock of the cut.

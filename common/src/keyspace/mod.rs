@@ -20,7 +20,7 @@ mod watch;
 pub use effect::{Doomed, Effect, Effects, EventClass, Interest};
 pub use locate::{Cursor, HashSeed, PARTITIONS, partition_of};
 pub use packed::Actors;
-pub use partition::{Counts, Found, Partition, Pass, Ttl};
+pub use partition::{Counts, Found, Partition, Pass, Slots, Ttl};
 pub use scan::{Steps, Visit};
 pub use table::Located;
 pub use txn::{Hint, Text, Txn};

@@ -3,7 +3,7 @@
 
 use super::effect::{Effect, Effects, EventClass};
 use super::locate::Cursor;
-use super::partition::{Counts, Found, Partition, Pass, Ttl};
+use super::partition::{Counts, Found, Partition, Pass, Slots, Ttl};
 use super::rebuild;
 use super::scan::{Steps, Visit};
 use super::table::Entry;
@@ -389,7 +389,7 @@ impl<'t, 'k> Txn<'t, 'k> {
     /// FLUSHDB of the selected database. Needs the locks of all partitions.
     pub fn flush(&mut self) {
         self.touch_watched(Some(self.db));
-        self.each_partition(Partition::flush);
+        self.each_partition(|partition, pass| partition.flush(Slots::ALL, pass));
     }
 
     /// FLUSHALL. Needs the locks of all partitions.

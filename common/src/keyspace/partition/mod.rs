@@ -5,9 +5,12 @@
 //! other owners, go through [`Record::plan`] and [`Record::apply`], which is the meaning that the
 //! short ways must keep: a test holds them equal.
 
+mod cuts;
 mod settled;
 mod update;
 mod write;
+
+pub use cuts::Slots;
 
 use super::effect::{Doomed, Effects};
 use super::packed::{Actors, context, unpack};
@@ -89,7 +92,7 @@ pub struct Partition {
     clock: Hlc,
     counts: Vec<Counts>,
     floors: Box<[Floor]>,
-    cuts: Vec<Hlc>,
+    cuts: cuts::Cuts,
 }
 
 /// Keys of one database in one partition.
@@ -120,12 +123,12 @@ impl Partition {
         let databases = usize::from(shared.databases);
         Partition {
             number,
-            shared,
             table: Table::default(),
             clock: Hlc::ZERO,
             counts: vec![Counts::default(); databases],
             floors: vec![Floor::default(); SLOTS_EACH].into(),
-            cuts: vec![Hlc::ZERO; databases],
+            cuts: cuts::Cuts::new(shared.databases),
+            shared,
         }
     }
 
@@ -147,8 +150,8 @@ impl Partition {
 
     /// Settled history of the slot and database of a key.
     pub fn horizon(&self, at: &Located, db: u8) -> Horizon {
-        let slot = (at.order >> (u64::BITS - SLOTS_EACH.trailing_zeros())) as usize;
-        Horizon { floor: self.floors[slot].clone(), cut: self.cuts[usize::from(db)] }
+        let slot = slot_index(at);
+        Horizon { floor: self.floors[slot].clone(), cut: self.cuts.get(slot, db) }
     }
 
     /// What the key shows now, if anything, and until when.
@@ -285,6 +288,11 @@ impl Partition {
             }
         }
     }
+}
+
+/// The place of a key's slot within the partition.
+fn slot_index(at: &Located) -> usize {
+    (at.order >> (u64::BITS - SLOTS_EACH.trailing_zeros())) as usize
 }
 
 /// What kind of thing an entry shows at a time.

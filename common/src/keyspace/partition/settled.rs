@@ -1,6 +1,7 @@
 //! What removes keys in bulk: flushes, floors, and the expiry sweep.
 
-use super::{Counts, Partition, Pass, SLOTS_EACH, kind_at};
+use super::cuts::{self, Slots};
+use super::{Counts, Partition, Pass, SLOTS_EACH, kind_at, slot_index};
 use crate::causal::{Change, Floor, Horizon, Kind, Record};
 use crate::clock::Hlc;
 use crate::keyspace::PARTITIONS;
@@ -11,14 +12,21 @@ use crate::placement::slot::Slot;
 /// An order begins with the bits of the slot above the partition's.
 const SLOT_SHIFT: u32 = u64::BITS - SLOTS_EACH.trailing_zeros();
 
+/// The first and the last order of a slot's keys.
+fn orders(index: usize) -> (u64, u64) {
+    let start = (index as u64) << SLOT_SHIFT;
+    (start, start | ((1 << SLOT_SHIFT) - 1))
+}
+
 impl Partition {
-    /// FLUSHDB of this partition: a cut above its clock. What was there is freed with the effects,
-    /// outside the lock. Whoever cares for single keys has touched them before.
-    pub fn flush(&mut self, pass: &mut Pass<'_>) {
+    /// FLUSHDB of some slots of this partition: a cut above its clock. What was there is freed with
+    /// the effects, outside the lock. Whoever cares for single keys has touched them before.
+    pub fn flush(&mut self, slots: Slots, pass: &mut Pass<'_>) {
         let cut = self.clock.tick(pass.now.wall_ms);
-        self.apply_cut(cut, pass);
+        self.apply_cut(slots, cut, pass);
         if pass.effects.interest.deltas {
-            pass.effects.push(Effect::Cut { partition: self.number, db: pass.db, cut });
+            let (partition, db) = (self.number, pass.db);
+            pass.effects.push(Effect::Cut { partition, slots, db, cut });
         }
     }
 
@@ -26,34 +34,32 @@ impl Partition {
     pub fn flush_all(&mut self, pass: &mut Pass<'_>) {
         let cut = self.clock.tick(pass.now.wall_ms);
         if pass.effects.interest.deltas {
-            let of_db = |db| Effect::Cut { partition: self.number, db: db as u8, cut };
-            pass.effects.extend((0..self.cuts.len()).map(of_db));
+            let (partition, slots) = (self.number, Slots::ALL);
+            let of_db = |db| Effect::Cut { partition, slots, db: db as u8, cut };
+            pass.effects.extend((0..self.cuts.databases()).map(of_db));
         }
         self.clock = cut;
-        self.cuts.fill(cut);
+        self.cuts.raise_all(cut);
         self.counts.fill(Counts::default());
         self.doom_table(pass);
     }
 
-    /// Takes another owner's flush over: every dot of the database at or below the cut is dead, now
-    /// and when it comes later.
-    pub fn cut(&mut self, cut: Hlc, pass: &mut Pass<'_>) {
-        if cut > self.cuts[usize::from(pass.db)] {
-            self.touch_before(cut, pass);
-            self.apply_cut(cut, pass);
+    /// Takes another owner's flush over: every dot of the database in these slots at or below the
+    /// cut is dead, now and when it comes later.
+    pub fn cut(&mut self, slots: Slots, cut: Hlc, pass: &mut Pass<'_>) {
+        if slots.indices().any(|index| cut > self.cuts.get(index, pass.db)) {
+            self.touch_before(slots, cut, pass);
+            self.apply_cut(slots, cut, pass);
         }
     }
 
-    fn apply_cut(&mut self, cut: Hlc, pass: &mut Pass<'_>) {
+    fn apply_cut(&mut self, slots: Slots, cut: Hlc, pass: &mut Pass<'_>) {
         let db = pass.db;
-        let whole = self.clock <= cut;
+        let whole = self.clock <= cut && slots == Slots::ALL;
         self.clock = self.clock.max(cut);
-        self.cuts[usize::from(db)] = cut;
+        self.cuts.raise(slots, db, cut);
         if !whole {
-            let prune = |record: &mut Record, horizon: &Horizon| {
-                record.prune(horizon);
-            };
-            return self.each(0, None, |entry, _| entry.db() == db, prune);
+            return self.prune_cut(slots, db);
         }
         self.counts[usize::from(db)] = Counts::default();
         if self.table.is_all_of(db) {
@@ -65,6 +71,21 @@ impl Partition {
         }
     }
 
+    /// Lets the last flush of some slots have its effect on what is newer in part.
+    fn prune_cut(&mut self, slots: Slots, db: u8) {
+        let prune = |record: &mut Record, horizon: &Horizon| {
+            record.prune(horizon);
+        };
+        if slots == Slots::ALL {
+            return self.each(0, None, |entry, _| entry.db() == db, prune);
+        }
+        for index in slots.indices() {
+            let (start, last) = orders(index);
+            let which = |entry: &Entry, at: &Located| entry.db() == db && slot_index(at) == index;
+            self.each(start, Some(last), which, prune);
+        }
+    }
+
     fn doom_table(&mut self, pass: &mut Pass<'_>) {
         let table = std::mem::take(&mut self.table);
         pass.effects.doomed.extend((!table.is_empty()).then_some(Doomed::Table(table)));
@@ -73,12 +94,14 @@ impl Partition {
     /// Touches the keys of the database that a cut changes. Before the clock rises: a later view may
     /// hide what showed until now. What a cut below the clock leaves of a record may show although
     /// the record did not.
-    fn touch_before(&self, cut: Hlc, pass: &mut Pass<'_>) {
+    fn touch_before(&self, slots: Slots, cut: Hlc, pass: &mut Pass<'_>) {
         if !pass.effects.interest.touched {
             return;
         }
         let whole = self.clock <= cut;
-        for entry in self.table.database(pass.db) {
+        let seed = self.shared.seed;
+        let there = |entry: &&Entry| slots.has(slot_index(&seed.locate(entry.db(), entry.key())));
+        for entry in self.table.database(pass.db).filter(there) {
             let shows = self.show(entry, pass.now).is_some();
             if shows || !whole && !entry.is_tombstone() {
                 pass.effects.touched(pass.db, entry.key());
@@ -94,15 +117,14 @@ impl Partition {
     pub fn raise_floor(&mut self, slot: Slot, floor: &Floor) {
         let number = usize::from(slot.number());
         assert!(number % PARTITIONS == usize::from(self.number), "a slot has one partition");
-        let known = &mut self.floors[number / PARTITIONS];
+        let known = &mut self.floors[cuts::index(slot)];
         if known.includes(floor) {
             return;
         }
         known.merge(floor);
         // What we mint in this slot must not be settled already.
         self.clock = floor.iter().map(|dot| dot.hlc).fold(self.clock, Hlc::max);
-        let start = ((number / PARTITIONS) as u64) << SLOT_SHIFT;
-        let last = start | ((1 << SLOT_SHIFT) - 1);
+        let (start, last) = orders(cuts::index(slot));
         // A live packed entry says the same with a settled clock as without: it stays as it is.
         let which = |entry: &Entry, at: &Located| {
             let there = (start..=last).contains(&at.order);

@@ -1,13 +1,14 @@
 //! Changes through the causal model, of this shard's own making or another owner's, and the form
 //! that a record takes in the table afterwards.
 
-use super::{CELLS_FREED_MAX, Partition, Pass};
+use super::{CELLS_FREED_MAX, Partition, Pass, Slots};
 use crate::causal::{Applied, Change, Delta, Horizon, Record};
 use crate::clock::Hlc;
 use crate::id::Dot;
 use crate::keyspace::effect::{Doomed, Effect};
 use crate::keyspace::packed::{is_small, pack};
 use crate::keyspace::table::{Entry, Located, Payload, Spot};
+use crate::placement::slot::Slot;
 
 impl Partition {
     /// Any change, through the causal model.
@@ -151,7 +152,7 @@ impl Partition {
         theirs: &Horizon,
         pass: &mut Pass<'_>,
     ) {
-        self.cut(theirs.cut, pass);
+        self.cut(Slots::from(Slot::of(key)), theirs.cut, pass);
         // Their floor becomes part of the record's context, which every mint must exceed.
         let seen = other.context.iter().chain(theirs.floor.iter());
         self.clock = seen.map(|dot| dot.hlc).fold(self.clock, Hlc::max);

@@ -14,7 +14,9 @@ pub struct Model {
     pub actor: Actor,
     pub lone: bool,
     pub clocks: [Hlc; PARTITIONS],
+    /// By partition and database, and by slot and database.
     pub cuts: BTreeMap<(u8, u8), Hlc>,
+    pub slot_cuts: BTreeMap<(u16, u8), Hlc>,
     pub floors: BTreeMap<u16, Floor>,
     pub records: BTreeMap<Name, Record>,
 }
@@ -31,7 +33,9 @@ pub struct Shown {
 impl Model {
     pub fn horizon(&self, (db, key): &Name) -> Horizon {
         let partition = SEED.locate(*db, key).partition;
-        let cut = self.cuts.get(&(partition, *db)).copied().unwrap_or_default();
+        let all = self.cuts.get(&(partition, *db)).copied().unwrap_or_default();
+        let own = self.slot_cuts.get(&(Slot::of(key).number(), *db)).copied().unwrap_or_default();
+        let cut = all.max(own);
         let floor = self.floors.get(&Slot::of(key).number()).cloned().unwrap_or_default();
         Horizon { floor, cut }
     }
@@ -104,6 +108,19 @@ impl Model {
         for name in
             names.iter().filter(|n| n.0 == db && SEED.locate(0, &n.1).partition == partition)
         {
+            let record = self.record(name);
+            self.put(name, record);
+        }
+    }
+
+    /// A flush of one slot.
+    pub fn cut_slot(&mut self, slot: Slot, db: u8, cut: Hlc) {
+        let known = self.slot_cuts.entry((slot.number(), db)).or_default();
+        *known = cut.max(*known);
+        let clock = &mut self.clocks[usize::from(slot.number()) % PARTITIONS];
+        *clock = cut.max(*clock);
+        let names: Vec<Name> = self.records.keys().cloned().collect();
+        for name in names.iter().filter(|n| n.0 == db && Slot::of(&n.1) == slot) {
             let record = self.record(name);
             self.put(name, record);
         }

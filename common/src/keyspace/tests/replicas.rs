@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 enum Parcel {
     Delta(Name, Delta),
     Cut(u8, u8, Hlc),
+    CutSlot(Slot, Hlc),
     Floor(Slot, Floor),
 }
 
@@ -46,7 +47,12 @@ impl World {
                     }
                 }
             }
-            1..=2 => {
+            1 => {
+                let slot = Slot::of(&twins::name(random).1);
+                let cut = self.nodes[at].flush_slot(slot, 0);
+                self.tell(at, &Parcel::CutSlot(slot, cut));
+            }
+            2 => {
                 let due = self.nodes[at].now.wall_ms;
                 for partition in self.nodes[at].partitions() {
                     for (name, delta) in self.nodes[at].sweep(partition, due) {
@@ -91,6 +97,7 @@ impl World {
                 }
             }
             Parcel::Cut(partition, db, cut) => self.nodes[to].cut(*partition, *db, *cut),
+            Parcel::CutSlot(slot, cut) => self.nodes[to].cut_slot(*slot, 0, *cut),
             Parcel::Floor(slot, floor) => self.nodes[to].raise_floor(*slot, floor),
         }
     }

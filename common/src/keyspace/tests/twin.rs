@@ -8,7 +8,7 @@ use crate::id::{Actor, Dot};
 use crate::keyspace::table::{Entry, Payload};
 use crate::keyspace::{
     Counts, Effect, Effects, Found, HashSeed, Interest, Keyspace, Options, PARTITIONS,
-    PartitionSet, Pass, Txn, Watch, rebuild,
+    PartitionSet, Pass, Slots, Txn, Watch, rebuild,
 };
 use crate::placement::slot::Slot;
 use std::collections::BTreeMap;
@@ -37,6 +37,7 @@ impl Twin {
             lone,
             clocks: [Hlc::ZERO; PARTITIONS],
             cuts: BTreeMap::new(),
+            slot_cuts: BTreeMap::new(),
             floors: BTreeMap::new(),
             records: BTreeMap::new(),
         };
@@ -213,7 +214,7 @@ impl Twin {
             }
         }
         let cut = |effect: &Effect| match effect {
-            Effect::Cut { partition, db, cut } => Some((*partition, *db, *cut)),
+            Effect::Cut { partition, slots: Slots::ALL, db, cut } => Some((*partition, *db, *cut)),
             _ => None,
         };
         let told: Vec<(u8, u8, Hlc)> = effects.iter().filter_map(cut).collect();
@@ -247,7 +248,7 @@ impl Twin {
         let ((), effects) = self.partition(at.partition, name.0, |partition, pass| {
             partition.join(&at, &name.1, other, theirs, pass);
         });
-        self.model.cut(at.partition, name.0, theirs.cut);
+        self.model.cut_slot(Slot::of(&name.1), name.0, theirs.cut);
         let clock = self.model.clock(&name.1);
         let dots = other.context.iter().chain(theirs.floor.iter());
         *clock = dots.map(|dot| dot.hlc).fold(theirs.cut.max(*clock), Hlc::max);
@@ -386,8 +387,37 @@ impl Twin {
         let here = |n: &&Name| n.0 == db && SEED.locate(0, &n.1).partition == partition;
         let names: Vec<Name> = self.model.records.keys().filter(here).cloned().collect();
         let before: Vec<_> = names.iter().map(|name| (name, self.model.record(name))).collect();
-        let (_, effects) = self.partition(partition, db, |p, pass| p.cut(cut, pass));
+        let (_, effects) = self.partition(partition, db, |p, pass| p.cut(Slots::ALL, cut, pass));
         self.model.cut(partition, db, cut);
+        for (name, before) in before {
+            self.check_touched(name, &before, &effects);
+        }
+        self.check_all();
+    }
+
+    /// FLUSHDB of one slot on both sides.
+    pub fn flush_slot(&mut self, slot: Slot, db: u8) -> Hlc {
+        let partition = (usize::from(slot.number()) % PARTITIONS) as u8;
+        let (_, effects) = self.partition(partition, db, |p, pass| p.flush(slot.into(), pass));
+        let clock = &mut self.model.clocks[usize::from(partition)];
+        *clock = clock.tick(self.now.wall_ms);
+        let cut = *clock;
+        self.model.cut_slot(slot, db, cut);
+        let slots = slot.into();
+        let told = [Effect::Cut { partition, slots, db, cut }];
+        assert_eq!(effects, if self.deltas { &told[..] } else { &[] });
+        self.check_all();
+        cut
+    }
+
+    /// Another owner's flush of one slot on both sides.
+    pub fn cut_slot(&mut self, slot: Slot, db: u8, cut: Hlc) {
+        let here = |n: &&Name| n.0 == db && Slot::of(&n.1) == slot;
+        let names: Vec<Name> = self.model.records.keys().filter(here).cloned().collect();
+        let before: Vec<_> = names.iter().map(|name| (name, self.model.record(name))).collect();
+        let partition = (usize::from(slot.number()) % PARTITIONS) as u8;
+        let (_, effects) = self.partition(partition, db, |p, pass| p.cut(slot.into(), cut, pass));
+        self.model.cut_slot(slot, db, cut);
         for (name, before) in before {
             self.check_touched(name, &before, &effects);
         }
