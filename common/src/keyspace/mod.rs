@@ -167,24 +167,25 @@ impl<'k> Locks<'k> {
         })
     }
 
-    /// A sweep for expired keys over one held partition, at most `keys_max` of them. Returns how
-    /// many expired and whether the partition was walked to its end. `effects` is empty before and
-    /// settled after.
+    /// A sweep for expired keys over some slots of one held partition, at most `keys_max` of them.
+    /// Returns how many expired and whether the partition was walked to its end. `effects` is empty
+    /// before and settled after.
     pub fn sweep(
         &mut self,
-        partition: u8,
+        (partition, slots): (u8, Slots),
         due_ms: u64,
         now: Now,
         keys_max: usize,
         effects: &mut Effects,
     ) -> (usize, bool) {
         let (mut expired, mut at) = (0, Some(0));
-        let mut pass = Pass { db: 0, now, lru: 0, effects, source: None };
+        let mut pass = Pass { db: 0, now, lru: 0, effects, source: None, expires: false };
         while let Some(order) = at
             && expired < keys_max
         {
             let left = keys_max - expired;
-            let (n, next) = self.partition(partition).sweep(order, due_ms, left, &mut pass);
+            let (n, next) =
+                self.partition(partition).sweep(order, (slots, due_ms), left, &mut pass);
             expired += n;
             at = next;
         }
@@ -220,6 +221,11 @@ impl Keyspace {
             watchers: Watchers::default(),
             options,
         }
+    }
+
+    /// Mints under another name from now on; see [`Partition::rename`].
+    pub fn rename(&self, actor: Actor) {
+        self.partitions.iter().for_each(|partition| partition.lock().rename(actor));
     }
 
     /// What it was made with.
@@ -284,6 +290,6 @@ impl Keyspace {
         let mut effects = Effects::new(self.interest());
         let mut locks = self.lock_one(partition);
         effects.interest = self.interest();
-        locks.sweep(partition, due_ms, now, keys_max, &mut effects)
+        locks.sweep((partition, Slots::ALL), due_ms, now, keys_max, &mut effects)
     }
 }

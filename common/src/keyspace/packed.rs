@@ -13,36 +13,32 @@ use parking_lot::RwLock;
 
 /// Actors by small numbers, so that an entry needs a byte or two for its own.
 ///
-/// Bounded by the 16 bits of the number; past them, records stay boxed. Number 0 is the shard's own.
+/// Bounded by the 16 bits of the number; past them, records stay boxed. Number 0 is the shard's own
+/// at its start, which most entries have.
 #[derive(Debug)]
 pub struct Actors {
-    own: Actor,
+    first: Actor,
     known: RwLock<Vec<Actor>>,
 }
 
-/// The number of the shard's own actor.
-pub const OWN: u16 = 0;
+/// The number of the shard's own actor at its start.
+pub const FIRST: u16 = 0;
 
 impl Actors {
     /// Knows the shard's own actor.
-    pub fn new(own: Actor) -> Actors {
-        Actors { own, known: RwLock::new(vec![own]) }
-    }
-
-    /// The shard's own actor.
-    pub fn own(&self) -> Actor {
-        self.own
+    pub fn new(first: Actor) -> Actors {
+        Actors { first, known: RwLock::new(vec![first]) }
     }
 
     /// The actor with this number.
     pub fn get(&self, number: u16) -> Actor {
-        if number == OWN { self.own } else { self.known.read()[usize::from(number)] }
+        if number == FIRST { self.first } else { self.known.read()[usize::from(number)] }
     }
 
     /// The number of an actor, given to it now if it has none; `None` when all are given.
     pub fn intern(&self, actor: Actor) -> Option<u16> {
-        if actor == self.own {
-            return Some(OWN);
+        if actor == self.first {
+            return Some(FIRST);
         }
         if let Some(at) = self.known.read().iter().position(|a| *a == actor) {
             return Some(at as u16);
@@ -109,7 +105,7 @@ pub fn pack<'a>(record: Box<Record>, db: u8, key: &'a [u8], actors: &Actors) -> 
     let hlc = record.context.highest();
     let deadline = record.min_deadline_ms().map(|ms| (ms, hlc));
     let payload = NewPayload::Record(record);
-    Draft { db, key, actor: OWN, hlc, base_hlc: hlc, deadline, payload }
+    Draft { db, key, actor: FIRST, hlc, base_hlc: hlc, deadline, payload }
 }
 
 /// Whether a record packs.

@@ -104,6 +104,8 @@ pub struct Txn<'t, 'k> {
     pub text_bytes_max: usize,
     /// The buffer that the command's words lie in, if it may be kept: a long value then needs no copy.
     pub source: Option<&'t Bytes>,
+    /// See [`Pass::expires`].
+    pub expires: bool,
     /// Looks at keys that found something, and that found nothing.
     looks: (u64, u64),
     /// Those of a command that writes, too, and whose reply shows what was there.
@@ -135,6 +137,7 @@ impl<'t, 'k> Txn<'t, 'k> {
             random,
             text_bytes_max: TEXT_BYTES_MAX,
             source: None,
+            expires: false,
             looks: (0, 0),
             shown: (0, 0),
         }
@@ -192,7 +195,8 @@ impl<'t, 'k> Txn<'t, 'k> {
         let at = self.locate(key);
         let (now, db, lru, touch) = (self.now, self.db, self.lru(), self.touch);
         let partition = self.locks.partition(at.partition);
-        let mut pass = Pass { db, now, lru, effects: self.effects, source: None };
+        let expires = self.expires;
+        let mut pass = Pass { db, now, lru, effects: self.effects, source: None, expires };
         let found = partition.look(&at, key, touch, &mut pass);
         self.looks.0 += u64::from(found.is_some());
         self.looks.1 += u64::from(found.is_none());
@@ -412,7 +416,8 @@ impl<'t, 'k> Txn<'t, 'k> {
     fn each_partition(&mut self, flush: impl Fn(&mut Partition, &mut Pass<'_>)) {
         let (now, db, lru) = (self.now, self.db, self.lru());
         for partition in 0..=u8::MAX {
-            let mut pass = Pass { db, now, lru, effects: self.effects, source: self.source };
+            let (source, expires) = (self.source, self.expires);
+            let mut pass = Pass { db, now, lru, effects: self.effects, source, expires };
             flush(self.locks.partition(partition), &mut pass);
         }
     }
@@ -471,7 +476,8 @@ impl<'t, 'k> Txn<'t, 'k> {
     #[inline]
     fn pass<T>(&mut self, at: Located, run: impl FnOnce(&mut Partition, &mut Pass<'_>) -> T) -> T {
         let (db, now, lru) = (self.db, self.now, self.lru());
-        let mut pass = Pass { db, now, lru, effects: self.effects, source: self.source };
+        let (source, expires) = (self.source, self.expires);
+        let mut pass = Pass { db, now, lru, effects: self.effects, source, expires };
         run(self.locks.partition(at.partition), &mut pass)
     }
 }

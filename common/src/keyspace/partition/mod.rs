@@ -13,10 +13,11 @@ mod write;
 pub use cuts::Slots;
 
 use super::effect::{Doomed, Effects};
-use super::packed::{Actors, context, unpack};
+use super::packed::{Actors, FIRST, context, unpack};
 use super::table::{Entry, Located, Payload, Spot, Table};
 use crate::causal::{Context, Floor, Horizon, Kind, Record};
 use crate::clock::{Hlc, Now};
+use crate::id::Actor;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -52,6 +53,9 @@ pub struct Pass<'e> {
     pub effects: &'e mut Effects,
     /// The buffer that the command's words lie in, if it may be kept.
     pub source: Option<&'e Bytes>,
+    /// Whether a look at what is due mints its expire event, so that nobody whose clock is behind
+    /// shows it again: the settled home may do so.
+    pub expires: bool,
 }
 
 impl Pass<'_> {
@@ -90,6 +94,8 @@ pub struct Partition {
     shared: Shared,
     table: Table,
     clock: Hlc,
+    /// The shard's actor and its number.
+    own: (u16, Actor),
     counts: Vec<Counts>,
     floors: Box<[Floor]>,
     cuts: cuts::Cuts,
@@ -125,6 +131,7 @@ impl Partition {
             number,
             table: Table::default(),
             clock: Hlc::ZERO,
+            own: (FIRST, shared.actors.get(FIRST)),
             counts: vec![Counts::default(); databases],
             floors: vec![Floor::default(); SLOTS_EACH].into(),
             cuts: cuts::Cuts::new(shared.databases),
@@ -135,6 +142,15 @@ impl Partition {
     /// Its table, to read and to walk.
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Mints under another name from now on: the one before was closed, or lost what it wrote.
+    ///
+    /// # Panics
+    /// When 65,536 actors have been seen already.
+    pub fn rename(&mut self, actor: Actor) {
+        let number = self.shared.actors.intern(actor).expect("an actor gets a number");
+        self.own = (number, actor);
     }
 
     /// Keys and deadlines of a database.
@@ -180,6 +196,9 @@ impl Partition {
         let due = self.table.get(spot).deadline_ms();
         if due.is_some_and(|ms| ms <= self.view_ms(pass.now)) {
             self.drop_found(spot, pass);
+            if pass.expires {
+                self.expire(key, self.view_ms(pass.now), pass);
+            }
             spot = self.table.find(at, pass.db, key)?;
         }
         if touch {

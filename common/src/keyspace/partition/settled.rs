@@ -160,13 +160,13 @@ impl Partition {
         }
     }
 
-    /// One step of the expiry sweep: mints the expire event of at most `keys_max` keys in the
-    /// segment at `order` whose deadline passed at or before `due_ms`. Returns how many, and where
-    /// to go on.
+    /// One step of the expiry sweep: mints the expire event of at most `keys_max` keys of these slots
+    /// in the segment at `order` whose deadline passed at or before `due_ms`. Returns how many, and
+    /// where to go on.
     pub fn sweep(
         &mut self,
         order: u64,
-        due_ms: u64,
+        (slots, due_ms): (Slots, u64),
         keys_max: usize,
         pass: &mut Pass<'_>,
     ) -> (usize, Option<u64>) {
@@ -176,18 +176,20 @@ impl Partition {
         if earliest > due_ms {
             return (0, next);
         }
-        let (mut due, mut later) = (Vec::new(), u64::MAX);
+        let (mut due, mut later, mut is_done) = (Vec::new(), u64::MAX, true);
+        let seed = self.shared.seed;
+        let mine = |entry: &Entry| {
+            slots == Slots::ALL || slots.has(slot_index(&seed.locate(entry.db(), entry.key())))
+        };
         for entry in self.table.segment_at(order).0 {
-            match entry.deadline_ms() {
-                Some(ms) if ms <= due_ms && due.len() < keys_max => {
-                    due.push((entry.db(), entry.key().to_vec()));
-                }
-                Some(ms) => later = later.min(ms),
-                None => {}
+            let Some(ms) = entry.deadline_ms() else { continue };
+            match ms <= due_ms && mine(entry) {
+                true if due.len() < keys_max => due.push((entry.db(), entry.key().to_vec())),
+                is_due => (later, is_done) = (later.min(ms), is_done && !is_due),
             }
         }
         self.table.set_deadline_at(order, later);
-        if later <= due_ms {
+        if !is_done {
             next = Some(order);
         }
         let db = pass.db;
@@ -224,7 +226,7 @@ impl Partition {
 
     /// The expire event: removes what expired at or before `due_ms`, keeps what did not. What is not
     /// due yet may be hidden by the view already, and still be given a longer deadline elsewhere.
-    fn expire(&mut self, key: &[u8], due_ms: u64, pass: &mut Pass<'_>) {
+    pub(super) fn expire(&mut self, key: &[u8], due_ms: u64, pass: &mut Pass<'_>) {
         let at = self.shared.seed.locate(pass.db, key);
         let Some(spot) = self.table.find(&at, pass.db, key) else { return };
         let entry = self.table.get(spot);

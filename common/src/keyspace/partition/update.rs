@@ -28,7 +28,7 @@ impl Partition {
     ) {
         let hlc = self.mint(pass.now);
         pass.effects.touched(pass.db, key);
-        let dot = Dot { hlc, actor: self.shared.actors.own() };
+        let dot = Dot { hlc, actor: self.own.1 };
         let view = self.view_ms(pass.now);
         let spot = self.table.find(at, pass.db, key);
         let change = match spot.map(|spot| self.table.get(spot)) {
@@ -89,7 +89,7 @@ impl Partition {
         (hlc, view): (Hlc, u64),
         pass: &Pass<'_>,
     ) -> Delta {
-        let dot = Dot { hlc, actor: self.shared.actors.own() };
+        let dot = Dot { hlc, actor: self.own.1 };
         let horizon = self.horizon(at, pass.db);
         let spot = self.table.find(at, pass.db, key);
         let delta = match spot.map(|spot| self.table.get(spot)) {

@@ -6,7 +6,6 @@ use crate::causal::{Change, NEVER, Value};
 use crate::clock::Hlc;
 use crate::command::number::parse_i64;
 use crate::keyspace::effect::Effect;
-use crate::keyspace::packed::OWN;
 use crate::keyspace::table::{
     Counter, Draft, Entry, INLINE_BYTES_MAX, Located, NewPayload, Payload,
 };
@@ -22,7 +21,7 @@ impl Partition {
         if let Some(spot) = spot
             && ttl == Ttl::Clear
             && !pass.effects.interest.deltas
-            && self.table.get_mut(spot).overwrite_inline(value, OWN, hlc)
+            && self.table.get_mut(spot).overwrite_inline(value, self.own.0, hlc)
         {
             self.table.get_mut(spot).touch(pass.lru);
             return;
@@ -49,7 +48,8 @@ impl Partition {
             NewPayload::Shared(pass.keep(value))
         };
         let deadline = deadline.map(|ms| (ms, hlc));
-        let draft = Draft { db: pass.db, key, actor: OWN, hlc, base_hlc: hlc, deadline, payload };
+        let draft =
+            Draft { db: pass.db, key, actor: self.own.0, hlc, base_hlc: hlc, deadline, payload };
         self.store(at, spot, Entry::new(draft, pass.lru));
     }
 
@@ -76,7 +76,7 @@ impl Partition {
             // A tombstone of the same context takes the entry's place, so that it lets go of the
             // bytes; for the SET that follows one is as good as the other.
             let (db, seen) = (pass.db, self.table.get(spot).hlc());
-            let (actor, deadline, payload) = (OWN, None, NewPayload::Tombstone);
+            let (actor, deadline, payload) = (self.own.0, None, NewPayload::Tombstone);
             let draft = Draft { db, key, actor, hlc: seen, base_hlc: seen, deadline, payload };
             self.store(at, Some(spot), Entry::new(draft, pass.lru));
         }
@@ -87,7 +87,7 @@ impl Partition {
 
     /// Whether a packed entry's whole history is this shard's own.
     fn is_own(&self, entry: &Entry) -> bool {
-        !matches!(entry.payload(), Payload::Record(_)) && entry.actor() == OWN
+        !matches!(entry.payload(), Payload::Record(_)) && entry.actor() == self.own.0
     }
 
     /// DEL. Returns whether something was shown before.
@@ -169,7 +169,7 @@ impl Partition {
         let deadline = entry.deadline().map(|(at_ms, _)| (at_ms, hlc));
         let payload = NewPayload::Counter(counter);
         let key = entry.key();
-        let draft = Draft { db: pass.db, key, actor: OWN, hlc, base_hlc, deadline, payload };
+        let draft = Draft { db: pass.db, key, actor: self.own.0, hlc, base_hlc, deadline, payload };
         Some((counter.shown(), Entry::new(draft, pass.lru)))
     }
 
@@ -205,7 +205,8 @@ impl Partition {
                 }
                 (None, old) => old,
             };
-            let draft = Draft { db: pass.db, key, actor: OWN, hlc, base_hlc, deadline, payload };
+            let draft =
+                Draft { db: pass.db, key, actor: self.own.0, hlc, base_hlc, deadline, payload };
             let entry = Entry::new(draft, pass.lru);
             self.store(at, Some(spot), entry);
         } else {

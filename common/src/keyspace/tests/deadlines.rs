@@ -3,7 +3,8 @@
 use super::twin::{SEED, START_MS, Twin};
 use crate::causal::{Change, Kind, NEVER, Path};
 use crate::keyspace::table::Payload;
-use crate::keyspace::{Effect, Effects, EventClass, Ttl};
+use crate::keyspace::{Effect, Effects, EventClass, Slots, Ttl};
+use crate::placement::slot::Slot;
 use crate::random::Random;
 use crate::testing::for_all;
 use bytes::Bytes;
@@ -21,7 +22,7 @@ fn sweep(twin: &Twin, key: &[u8], due_ms: u64, keys_max: usize) -> (usize, Vec<E
     let partition = SEED.locate(0, key).partition;
     let mut effects = Effects::new(twin.interest());
     let mut locks = twin.space.lock_one(partition);
-    let (n, _) = locks.sweep(partition, due_ms, twin.now, keys_max, &mut effects);
+    let (n, _) = locks.sweep((partition, Slots::ALL), due_ms, twin.now, keys_max, &mut effects);
     (n, effects.drain().collect())
 }
 
@@ -208,5 +209,46 @@ fn a_counter_stays_packed_whatever_is_done_to_its_deadline() {
             assert_eq!(step(&|txn| assert!(txn.set_deadline(b"k", None))), (true, never));
             assert_eq!(twin.space.counts(0).deadlines, 0);
         }
+    }
+}
+
+#[test]
+fn a_sweep_of_some_slots_leaves_the_others_keys() {
+    let mut twin = Twin::new(1, false, true);
+    let tag = |n: usize| format!("{{{n}}}");
+    let partition = |n: usize| SEED.locate(0, tag(n).as_bytes()).partition;
+    let other = (1..).find(|&n| partition(n) == partition(0)).expect("there are only 256");
+    for name in [tag(0), tag(other)] {
+        twin.run(0, |txn| txn.set(name.as_bytes(), b"v", Ttl::At(START_MS + 5)));
+    }
+    twin.now.wall_ms += 5;
+    let swept = |name: &str| {
+        let slots = Slots::from(Slot::of(name.as_bytes()));
+        let mut effects = Effects::new(twin.interest());
+        let mut locks = twin.space.lock_one(partition(0));
+        let at = (partition(0), slots);
+        let (n, done) = locks.sweep(at, twin.now.wall_ms, twin.now, 9, &mut effects);
+        assert!(done);
+        n
+    };
+    assert_eq!(
+        [swept(&tag(0)), swept(&tag(0)), swept(&tag(other)), swept(&tag(other))],
+        [1, 0, 1, 0]
+    );
+}
+
+#[test]
+fn a_look_at_what_is_due_may_mint_its_expire_event() {
+    for expires in [true, false] {
+        let mut twin = Twin::new(1, false, true);
+        twin.run(0, |txn| txn.set(b"k", b"v", Ttl::At(START_MS + 5)));
+        twin.now.wall_ms += 5;
+        let mut effects = Effects::new(twin.interest());
+        let mut locks = twin.space.lock_one(SEED.locate(0, b"k").partition);
+        let mut txn = crate::keyspace::Txn::new(&mut locks, &mut effects, twin.now, 0, 1);
+        txn.expires = expires;
+        assert!(!txn.exists(b"k") && !txn.exists(b"k"));
+        let deltas = effects.iter().filter(|effect| matches!(effect, Effect::Delta { .. }));
+        assert_eq!(deltas.count(), usize::from(expires));
     }
 }

@@ -25,8 +25,8 @@ fn set(twin: &mut Twin, value: &'static str) -> Delta {
 fn settle(twins: &mut [Twin]) {
     let slot = Slot::of(b"k");
     let mut floor = Floor::new();
-    for (at, twin) in twins.iter_mut().enumerate() {
-        floor.merge(&twin.report(slot, Actor(at as u64 + 1)));
+    for twin in twins.iter_mut() {
+        floor.merge(&twin.report(slot));
     }
     twins.iter_mut().for_each(|twin| twin.raise_floor(slot, &floor));
 }

@@ -65,6 +65,7 @@ impl World {
                 let name = twins::name(random);
                 self.repair(at, other, &name);
             }
+            7 if random.chance(20) => self.nodes[at].rename(3),
             7 if self.floors => self.settle(random),
             8..=22 => {
                 if !self.under_way.is_empty() {
@@ -92,7 +93,7 @@ impl World {
         match parcel {
             Parcel::Delta(name, delta) => {
                 if self.nodes[to].apply(name, delta) == Applied::Gap {
-                    let from = delta.dot.actor.0 as usize - 1;
+                    let from = (delta.dot.actor.0 as usize - 1) % self.nodes.len();
                     self.repair(to, from, name);
                 }
             }
@@ -118,9 +119,8 @@ impl World {
     fn settle(&mut self, random: &mut Random) {
         let slot = Slot::of(&twins::name(random).1);
         let mut floor = Floor::new();
-        for (at, node) in self.nodes.iter_mut().enumerate() {
-            let actor = crate::id::Actor(at as u64 + 1);
-            floor.merge(&node.report(slot, actor));
+        for node in &mut self.nodes {
+            floor.merge(&node.report(slot));
         }
         for name in self.names().iter().filter(|name| Slot::of(&name.1) == slot) {
             self.exchange(name);

@@ -80,7 +80,8 @@ impl Twin {
     ) -> (T, Vec<Effect>) {
         let mut effects = Effects::new(self.interest());
         let mut locks = self.space.lock_one(number);
-        let mut pass = Pass { db, now: self.now, lru: 5, effects: &mut effects, source: None };
+        let mut pass =
+            Pass { db, now: self.now, lru: 5, effects: &mut effects, source: None, expires: false };
         let out = run(locks.partition(number), &mut pass);
         (out, effects.drain().collect())
     }
@@ -149,7 +150,7 @@ impl Twin {
         let (expired, effects) = self.partition(number, 0, |partition, pass| {
             let (mut at, mut expired) = (Some(0), 0);
             while let Some(order) = at {
-                let (n, next) = partition.sweep(order, due_ms, usize::MAX, pass);
+                let (n, next) = partition.sweep(order, (Slots::ALL, due_ms), usize::MAX, pass);
                 expired += n;
                 at = next;
             }
@@ -424,8 +425,15 @@ impl Twin {
         self.check_all();
     }
 
+    /// Another name for what is minted from now on, so many further.
+    pub fn rename(&mut self, by: u64) {
+        self.model.actor.0 += by;
+        self.space.rename(self.model.actor);
+    }
+
     /// The clock that this owner reports for a floor round of the slot.
-    pub fn report(&mut self, slot: Slot, actor: Actor) -> Floor {
+    pub fn report(&mut self, slot: Slot) -> Floor {
+        let actor = self.model.actor;
         let partition = (usize::from(slot.number()) % PARTITIONS) as u8;
         let hlc = self.partition(partition, 0, |p, _| p.clock()).0;
         assert_eq!(hlc, self.model.clocks[usize::from(partition)]);
