@@ -11,7 +11,7 @@
 //! register goes through here, which keeps it so. No cell of a collection has a dot above `newest`.
 
 use super::record::Path;
-use super::register::{NEVER, Register, Sibling};
+use super::register::{Deadline, NEVER, Register, Sibling, end_ms};
 use crate::clock::Hlc;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,9 +39,12 @@ impl Cells {
     pub fn due_ms(&self) -> Option<u64> {
         let text = self.map.get(&Path::Text).and_then(Register::due_ms);
         let deadlines = self.map.get(&Path::Deadline);
-        let collections = deadlines.and_then(|deadlines| match self.has_collection() {
-            true => deadlines.latest_ms().filter(|&at_ms| at_ms != NEVER),
-            false => deadlines.due_ms(),
+        let collections = deadlines.and_then(|deadlines| {
+            if !self.has_collection() {
+                return deadlines.due_ms();
+            }
+            let ends = self.collection_deadlines().map(|(_, at_ms)| at_ms);
+            ends.min().filter(|&at_ms| at_ms != NEVER)
         });
         [text, self.fields_due_ms(), collections].into_iter().flatten().min()
     }
@@ -56,9 +59,27 @@ impl Cells {
         self.newest
     }
 
+    /// The deadlines of the collections, each with its time: see [`end_ms`]. Where there are several,
+    /// those hold that something here is old enough for.
+    pub(super) fn collection_deadlines(&self) -> impl Iterator<Item = (&Deadline, u64)> {
+        let register = self.map.get(&Path::Deadline);
+        let all = register.into_iter().flat_map(Register::deadlines);
+        let alone = all.clone().nth(1).is_none();
+        let holding = all.filter(move |deadline| {
+            // Nearly always the first cell is old enough.
+            let mut siblings = self.collections().flat_map(|(_, register)| &register.siblings);
+            alone || siblings.any(|s| s.live_dots().any(|dot| dot.hlc <= deadline.dot.hlc))
+        });
+        holding.clone().map(move |deadline| (deadline, end_ms(deadline, &holding)))
+    }
+
     /// Whether there is a cell of a collection, shown or not.
     fn has_collection(&self) -> bool {
-        self.map.range(Path::Field(Bytes::new())..Path::Deadline).next().is_some()
+        self.collections().next().is_some()
+    }
+
+    fn collections(&self) -> impl Iterator<Item = (&Path, &Register)> {
+        self.map.range(Path::Field(Bytes::new())..Path::Deadline)
     }
 
     /// Changes the register at `path`, made if absent, dropped if nothing is left in it.

@@ -47,5 +47,5 @@ pub use context::{Context, Floor, Horizon};
 pub use delta::{Added, Applied, Change, Delta, Removed};
 pub use position::Position;
 pub use record::{Element, Kind, Part, Path, Record};
-pub use register::{Base, BaseId, Deadline, Increment, NEVER, Register, Sibling};
-pub use view::{TextView, Value};
+pub use register::{Base, BaseId, Deadline, Increment, NEVER, Register, Sibling, Sight};
+pub use view::{Shown, TextView, Value};

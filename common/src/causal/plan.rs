@@ -9,7 +9,7 @@
 use super::context::{Context, Horizon};
 use super::delta::{Added, Change, Delta, Removed};
 use super::record::{Element, Kind, Part, Path, Record, elements_at};
-use super::register::{BaseId, NEVER, Register, Sibling};
+use super::register::{BaseId, NEVER, Sibling, Sight};
 use crate::clock::Hlc;
 use crate::id::Dot;
 use bytes::Bytes;
@@ -63,33 +63,27 @@ impl Draft<'_> {
         if self.record.only_kind().is_some() && self.record.kind(self.now_ms).is_none() {
             return (Removed::AllCovered, Vec::new());
         }
-        let since = self.record.collections_since(self.now_ms);
+        let sight = self.record.sight(self.now_ms);
         let mut gone = Vec::new();
         let mut kept = BTreeSet::new();
         for (path, register) in self.record.cells.iter().filter(|(path, _)| path.kind().is_some()) {
+            let sight = sight.of(path);
             for sibling in &register.siblings {
-                if !self.shows(path, sibling, since) {
+                if !sibling.is_visible(sight) {
                     gone.extend(elements_at(path, sibling));
                     continue;
                 }
                 kept.insert(path.kind());
-                if sibling.due_ms().is_some_and(|at_ms| at_ms <= self.now_ms) {
-                    gone.extend(self.outlived(path, sibling));
-                }
+                gone.extend(ended(path, sibling, sight));
             }
         }
         if kept.is_empty() {
             return (Removed::AllCovered, Vec::new());
         }
-        if since != Hlc::ZERO || kept.iter().all(|&kind| kind == Some(Kind::Text)) {
-            gone.extend(self.record.elements_of(&Path::Deadline));
-        }
+        let deadlines = self.record.elements_of(&Path::Deadline);
+        let no_collection = kept.iter().all(|&kind| kind == Some(Kind::Text));
+        gone.extend(deadlines.filter(|e| no_collection || e.dot.hlc <= sight.since));
         (Removed::Elements(gone), Vec::new())
-    }
-
-    fn shows(&self, path: &Path, sibling: &Sibling, collections_since: Hlc) -> bool {
-        sibling.is_visible(self.now_ms)
-            && (*path == Path::Text || sibling.is_since(collections_since, self.now_ms))
     }
 
     fn increment(&self, path: Path, by: i64) -> Effect {
@@ -103,13 +97,15 @@ impl Draft<'_> {
             self.keep_collection_deadline(&mut effect);
         }
         let (mut removed, mut added) = effect;
-        let Some(shown) = self.record.shown(&path, self.now_ms) else {
+        let sight = self.record.sight(self.now_ms).of(&path);
+        let register = self.record.cells.get(&path);
+        let Some(shown) = register.and_then(|register| register.shown(sight)) else {
             removed.extend(self.record.elements_of(&path));
             added.push(self.first_increment(path, by));
             return (Removed::Elements(removed), added);
         };
         let (base, value) = (shown.base.id(), shown.base.value());
-        let mut unexpired = shown.unexpired(self.now_ms);
+        let mut unexpired = shown.unexpired(sight);
         let own = unexpired.find(|(actor, _)| *actor == self.dot.actor);
         // On a base that lives no sum ends but with it.
         let begins = if shown.base.live_dot().is_some() { Hlc::ZERO } else { self.dot.hlc };
@@ -118,7 +114,7 @@ impl Draft<'_> {
         let is_own = |e: &Element| e.part == Part::Increment && e.dot.actor == self.dot.actor;
         let gone = self.record.elements_of(&path).filter(|e| e.base != base || is_own(e));
         removed.extend(gone);
-        let deadline = self.carried(&path, shown, &mut removed);
+        let deadline = self.carried((&path, shown, sight), &mut removed);
         added.push(Added::Increment { path, base, value, sum, since });
         added.extend(deadline);
         (Removed::Elements(removed), added)
@@ -132,28 +128,43 @@ impl Draft<'_> {
     /// The deadline of a sibling that the event counts up, under the event's dot: whoever removes
     /// the old one does not take this one, so what survives still expires.
     ///
-    /// One that reaches only a part of the sibling stays with that part.
-    fn carried(&self, path: &Path, shown: &Sibling, removed: &mut Vec<Element>) -> Option<Added> {
-        let at_ms = shown.time_ms();
-        let whole = shown.is_reached_whole();
-        if at_ms.is_some_and(|at_ms| at_ms > self.now_ms) && !whole {
+    /// One that reaches only a part of the sibling stays with that part: with the actor's own sum, if
+    /// that is in it.
+    fn carried(
+        &self,
+        (path, shown, sight): (&Path, &Sibling, Sight),
+        removed: &mut Vec<Element>,
+    ) -> Option<Added> {
+        let coming = shown.coming_ms(self.now_ms);
+        let whole = coming.is_some() && shown.is_reached_whole(sight);
+        let is_own = |element: &Element| {
+            element.part == Part::Increment && element.dot.actor == self.dot.actor
+        };
+        let gives_up = |e: &Element| e.part == Part::Deadline && (whole || coming.is_none());
+        let there = elements_at(path, shown).filter(gives_up);
+        removed.extend(ended(path, shown, sight).filter(|e| !is_own(e) && !gives_up(e)));
+        removed.extend(there);
+        let mut unexpired = shown.unexpired(sight).map(|(actor, entry)| entry.dot(actor));
+        let own = unexpired.find(|dot| dot.actor == self.dot.actor);
+        let covers = if whole {
+            let mut seen = seen_on(shown, sight);
+            seen.insert(self.dot);
+            seen
+        } else if own.is_some_and(|own| shown.is_to_end(own, self.now_ms)) {
+            Context::single(self.dot)
+        } else {
             return None;
-        }
-        let is_own = |element: &Element| element.dot.actor == self.dot.actor;
-        let outlived = self.outlived(path, shown);
-        removed.extend(outlived.filter(|e| e.part == Part::Deadline || !is_own(e)));
-        let mut covers = self.seen_on(shown);
-        covers.insert(self.dot);
+        };
         let (path, base) = (path.clone(), shown.base.id());
-        let at_ms = at_ms.filter(|_| whole)?;
-        Some(Added::Deadline { path, base, at_ms, covers })
+        Some(Added::Deadline { path, base, at_ms: coming?, covers })
     }
 
     fn deadline(&self, at_ms: Option<u64>) -> Effect {
         let mut effect = (Vec::new(), Vec::new());
         self.deadline_on(&Path::Text, at_ms, &mut effect);
         if self.shows_collection() {
-            let at_ms = at_ms.or(self.coming_collection_deadline().map(|_| NEVER));
+            let coming = self.record.coming_collection_ms(self.now_ms);
+            let at_ms = at_ms.or(coming.filter(|&at_ms| at_ms != NEVER).map(|_| NEVER));
             self.set_collection_deadline(at_ms, &mut effect);
         }
         (Removed::Elements(effect.0), effect.1)
@@ -192,10 +203,9 @@ impl Draft<'_> {
 
     /// The deadline of the collections, under the event's own dot: see [`Draft::carried`].
     fn keep_collection_deadline(&self, effect: &mut (Vec<Element>, Vec<Added>)) {
-        let passed = self.record.collections_since(self.now_ms) != Hlc::ZERO;
-        if !passed && self.record.collections_end_whole(self.now_ms) {
-            let deadlines = self.record.cells.get(&Path::Deadline);
-            self.set_collection_deadline(deadlines.and_then(Register::latest_ms), effect);
+        let coming = self.record.coming_collection_ms(self.now_ms);
+        if coming.is_some() && self.record.collections_end_whole(self.now_ms) {
+            self.set_collection_deadline(coming, effect);
         }
     }
 
@@ -205,13 +215,18 @@ impl Draft<'_> {
         (removed, added): &mut (Vec<Element>, Vec<Added>),
     ) {
         let Some(at_ms) = at_ms else { return };
-        let since = self.record.collections_since(self.now_ms);
-        if since != Hlc::ZERO {
+        let sight = self.record.sight(self.now_ms);
+        if sight.since != Hlc::ZERO {
             // What the old deadline ended would be back without it.
-            let cells = self.record.cells.iter().filter(|(path, _)| path.kind().is_some());
-            for (path, register) in cells.filter(|(path, _)| **path != Path::Text) {
-                let ended = register.siblings.iter().filter(|s| !self.shows(path, s, since));
-                removed.extend(ended.flat_map(|sibling| elements_at(path, sibling)));
+            let cells = self.record.cells.iter();
+            for (path, register) in
+                cells.filter(|(path, _)| !matches!(path, Path::Text | Path::Deadline))
+            {
+                for sibling in &register.siblings {
+                    let shows = sibling.is_visible(sight);
+                    let gone = |e: &Element| !shows || is_expired(sibling, e, sight);
+                    removed.extend(elements_at(path, sibling).filter(gone));
+                }
             }
         }
         removed.extend(self.record.elements_of(&Path::Deadline));
@@ -226,35 +241,17 @@ impl Draft<'_> {
         (removed, added): &mut (Vec<Element>, Vec<Added>),
     ) {
         let Some(register) = self.record.cells.get(path) else { return };
-        let since = self.record.collections_since(self.now_ms);
-        for sibling in register.siblings.iter().filter(|s| self.shows(path, s, since)) {
-            let comes = sibling.time_ms().is_some_and(|at_ms| at_ms != NEVER);
+        let sight = self.record.sight(self.now_ms).of(path);
+        for sibling in register.visible(sight) {
+            let comes = sibling.coming_ms(self.now_ms).is_some_and(|at_ms| at_ms != NEVER);
             if let Some(at_ms) = at_ms.or(comes.then_some(NEVER)) {
-                removed.extend(self.outlived(path, sibling));
-                let (path, base, covers) = (path.clone(), sibling.base.id(), self.seen_on(sibling));
+                let gone = |e: &Element| e.part == Part::Deadline || is_expired(sibling, e, sight);
+                removed.extend(elements_at(path, sibling).filter(gone));
+                let (path, base, covers) =
+                    (path.clone(), sibling.base.id(), seen_on(sibling, sight));
                 added.push(Added::Deadline { path, base, at_ms, covers });
             }
         }
-    }
-
-    /// What a deadline that is given now names of a sibling.
-    fn seen_on(&self, sibling: &Sibling) -> Context {
-        sibling.unexpired(self.now_ms).map(|(actor, entry)| entry.dot(actor)).collect()
-    }
-
-    /// The deadlines of a visible sibling, with the part of it that expired: without them it would
-    /// be back.
-    fn outlived<'a>(
-        &self,
-        path: &'a Path,
-        sibling: &'a Sibling,
-    ) -> impl Iterator<Item = Element> + use<'a> {
-        let now_ms = self.now_ms;
-        elements_at(path, sibling).filter(move |element| match element.part {
-            Part::Base => false,
-            Part::Increment => sibling.has_expired(element.dot, now_ms),
-            Part::Deadline => true,
-        })
     }
 
     /// The elements of every type but `kind`; the deadline of collections belongs to all of those.
@@ -275,10 +272,6 @@ impl Draft<'_> {
         siblings.flat_map(|(path, sibling)| elements_at(path, sibling)).collect()
     }
 
-    fn coming_collection_deadline(&self) -> Option<u64> {
-        self.record.collection_deadline_ms().filter(|&at_ms| at_ms > self.now_ms)
-    }
-
     fn shows_collection(&self) -> bool {
         let mut paths = self.record.cells.keys();
         paths.any(|path| {
@@ -295,6 +288,29 @@ impl Draft<'_> {
                 && self.record.shown(path, self.now_ms).is_some()
         })
     }
+}
+
+/// What a deadline that is given now names of a sibling.
+fn seen_on(sibling: &Sibling, sight: Sight) -> Context {
+    sibling.unexpired(sight).map(|(actor, entry)| entry.dot(actor)).collect()
+}
+
+/// The deadlines of a visible sibling whose time has come, with the part of it that expired: without
+/// them it would be back.
+fn ended<'a>(
+    path: &'a Path,
+    sibling: &'a Sibling,
+    sight: Sight,
+) -> impl Iterator<Item = Element> + use<'a> {
+    elements_at(path, sibling).filter(move |element| {
+        is_expired(sibling, element, sight)
+            || element.part == Part::Deadline
+                && sibling.ended(sight.now_ms).any(|deadline| deadline.dot == element.dot)
+    })
+}
+
+fn is_expired(sibling: &Sibling, element: &Element, sight: Sight) -> bool {
+    element.part == Part::Increment && sibling.has_expired(element.dot, sight)
 }
 
 fn added_deadline(path: &Path, base: BaseId, at_ms: u64) -> Added {

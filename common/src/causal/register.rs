@@ -4,10 +4,11 @@
 //! key has, so that two first INCRs add up. Increments hang on a base, one running sum an actor;
 //! deadlines hang on the base that their issuer saw, and name the increments that he saw on it.
 //!
-//! A sibling has one time at which it expires: the latest of its deadlines, of those that hold for
-//! something that lives (a deadline whose issuer saw nothing of what is left says nothing). On a
-//! value it takes the whole sibling. ⊥ is the same for a counter and for the next one after a DEL,
-//! so there it takes the increments that some deadline names, and the others stay.
+//! A deadline holds as long as something that its issuer saw lives. Of those that hold and were given
+//! concurrently the latest time counts, but none puts off another whose time had come before it was
+//! given: what has expired stays so, whatever the next of this name is given. On a value a deadline
+//! takes the whole sibling. ⊥ is the same for a counter and for the next one after a DEL, so there it
+//! takes the increments that it names, and the others stay.
 //!
 //! Invariant (canonical form, so that `Eq` is equality of the elements): siblings are sorted by
 //! base, increments by actor, deadlines by dot; a sibling without elements is not there; a dead
@@ -88,6 +89,37 @@ pub struct Increment {
     pub last: Hlc,
 }
 
+/// From where a record is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Milliseconds since the Unix epoch.
+    pub now_ms: u64,
+    /// What belongs to a collection and is not newer than this ended with a deadline of it.
+    pub since: Hlc,
+}
+
+impl Sight {
+    /// At a time, where no collection ended.
+    pub fn at(now_ms: u64) -> Sight {
+        Sight { now_ms, since: Hlc::ZERO }
+    }
+}
+
+/// When a deadline comes, among those that hold.
+pub(super) fn end_ms<'a>(
+    deadline: &Deadline,
+    holding: &(impl Iterator<Item = &'a Deadline> + Clone),
+) -> u64 {
+    let mut end = deadline.at_ms;
+    loop {
+        let before = holding.clone().filter(|other| other.dot.hlc.wall_ms() < end);
+        match before.map(|other| other.at_ms).max() {
+            Some(later) if later > end => end = later,
+            _ => return end,
+        }
+    }
+}
+
 impl Register {
     /// The sibling with this base.
     pub fn sibling(&self, base: BaseId) -> Option<&Sibling> {
@@ -95,19 +127,13 @@ impl Register {
     }
 
     /// The unexpired sibling with the highest clock: what a plain read shows.
-    pub fn shown(&self, now_ms: u64) -> Option<&Sibling> {
-        self.visible(now_ms).max_by_key(|sibling| sibling.clock(now_ms))
+    pub fn shown(&self, sight: Sight) -> Option<&Sibling> {
+        self.visible(sight).max_by_key(|sibling| sibling.clock(sight))
     }
 
     /// The siblings that have a value and have not expired.
-    pub fn visible(&self, now_ms: u64) -> impl Iterator<Item = &Sibling> {
-        self.siblings.iter().filter(move |sibling| sibling.is_visible(now_ms))
-    }
-
-    /// The same of the siblings that were written after `since`.
-    pub(super) fn shown_since(&self, since: Hlc, now_ms: u64) -> Option<&Sibling> {
-        let visible = self.visible(now_ms).filter(|sibling| sibling.is_since(since, now_ms));
-        visible.max_by_key(|sibling| sibling.clock(now_ms))
+    pub fn visible(&self, sight: Sight) -> impl Iterator<Item = &Sibling> {
+        self.siblings.iter().filter(move |sibling| sibling.is_visible(sight))
     }
 
     /// The sibling with this base, made if absent; its base is dead and empty then.
@@ -135,10 +161,9 @@ impl Register {
         self.siblings.iter().filter_map(Sibling::due_ms).min()
     }
 
-    /// The latest deadline anywhere in it, [`NEVER`] if one never comes.
-    pub(super) fn latest_ms(&self) -> Option<u64> {
-        let deadlines = self.siblings.iter().flat_map(|sibling| &sibling.deadlines);
-        deadlines.map(|deadline| deadline.at_ms).max()
+    /// The deadlines in it.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = &Deadline> + Clone {
+        self.siblings.iter().flat_map(|sibling| &sibling.deadlines)
     }
 
     fn find(&self, base: BaseId) -> Result<usize, usize> {
@@ -157,88 +182,97 @@ impl Sibling {
     }
 
     /// The highest live dot of what shows, deadlines aside; `None` if nothing does.
-    pub fn clock(&self, now_ms: u64) -> Option<Dot> {
-        let base = self.base.live_dot().filter(|_| !self.has_passed(now_ms));
-        self.unexpired(now_ms).map(|(actor, entry)| entry.dot(actor)).chain(base).max()
+    pub fn clock(&self, sight: Sight) -> Option<Dot> {
+        let base = self.base.live_dot().filter(|_| self.ended(sight.now_ms).next().is_none());
+        self.unexpired(sight).map(|(actor, entry)| entry.dot(actor)).chain(base).max()
     }
 
     /// The same whether it has expired or not.
     pub fn highest(&self) -> Option<Dot> {
+        self.live_dots().max()
+    }
+
+    /// The dots of base and increments that live.
+    pub(super) fn live_dots(&self) -> impl Iterator<Item = Dot> {
         let increments = self.increments.iter().map(|&(actor, entry)| entry.dot(actor));
-        increments.chain(self.base.live_dot()).max()
+        increments.chain(self.base.live_dot())
     }
 
     /// When it expires, as Redis shows it: `None` if it never does, or only a part of it.
-    pub fn deadline_ms(&self) -> Option<u64> {
-        let at_ms = self.time_ms()?;
-        (at_ms != NEVER && self.is_reached_whole()).then_some(at_ms)
+    pub fn deadline_ms(&self, sight: Sight) -> Option<u64> {
+        let at_ms = self.coming_ms(sight.now_ms)?;
+        (at_ms != NEVER && self.is_reached_whole(sight)).then_some(at_ms)
     }
 
     /// When something here is due to be removed. Deadlines of nothing are due too.
     pub fn due_ms(&self) -> Option<u64> {
         if self.has_value() {
-            return self.time_ms().filter(|&at_ms| at_ms != NEVER);
+            let ends = self.holding().map(|deadline| end_ms(deadline, &self.holding()));
+            return ends.min().filter(|&at_ms| at_ms != NEVER);
         }
         let at_ms = self.deadlines.iter().map(|deadline| deadline.at_ms).max()?;
         Some(if at_ms == NEVER { 0 } else { at_ms })
     }
 
-    /// When what its deadlines reach expires: the latest of those that hold.
-    pub(super) fn time_ms(&self) -> Option<u64> {
-        let holding = self.deadlines.iter().filter(|deadline| self.holds(deadline));
-        holding.map(|deadline| deadline.at_ms).max()
+    /// The time of the deadlines that are still to come, which is one: of what was given before now
+    /// the latest counts.
+    pub(super) fn coming_ms(&self, now_ms: u64) -> Option<u64> {
+        self.coming(now_ms).map(|deadline| deadline.at_ms).max()
     }
 
-    /// Whether its deadlines reach all that lives in it.
-    pub(super) fn is_reached_whole(&self) -> bool {
-        self.increments.iter().all(|&(actor, entry)| self.reaches(entry.dot(actor)))
+    /// Whether the deadlines to come reach all that shows of it.
+    pub(super) fn is_reached_whole(&self, sight: Sight) -> bool {
+        self.unexpired(sight).all(|(actor, entry)| self.is_to_end(entry.dot(actor), sight.now_ms))
+    }
+
+    /// Whether a deadline to come reaches this increment.
+    pub(super) fn is_to_end(&self, increment: Dot, now_ms: u64) -> bool {
+        self.coming(now_ms).any(|deadline| self.reaches(deadline, increment))
     }
 
     /// Whether an increment has expired. On a value none does but with the whole.
-    pub(super) fn has_expired(&self, increment: Dot, now_ms: u64) -> bool {
-        self.has_passed(now_ms) && self.reaches(increment)
+    pub(super) fn has_expired(&self, increment: Dot, sight: Sight) -> bool {
+        self.base == Base::Bottom && increment.hlc <= sight.since
+            || self.ended(sight.now_ms).any(|deadline| self.reaches(deadline, increment))
     }
 
-    /// Whether something that its issuer saw lives, if only as the beginning of a sum.
-    fn holds(&self, deadline: &Deadline) -> bool {
-        let mut increments = self.increments.iter();
-        self.base.live_dot().is_some()
-            || increments.any(|&(actor, entry)| {
-                let seen = deadline.covers.get(actor);
-                seen != Hlc::ZERO && seen >= entry.since
-            })
+    /// The deadlines whose time has come.
+    pub(super) fn ended(&self, now_ms: u64) -> impl Iterator<Item = &Deadline> {
+        self.holding().filter(move |deadline| {
+            let at_ms = end_ms(deadline, &self.holding());
+            at_ms != NEVER && at_ms <= now_ms
+        })
     }
 
-    /// Whether its deadlines, such as hold, reach this increment.
-    fn reaches(&self, increment: Dot) -> bool {
-        self.base != Base::Bottom
-            || self.deadlines.iter().any(|deadline| deadline.covers.covers(increment))
+    fn coming(&self, now_ms: u64) -> impl Iterator<Item = &Deadline> {
+        self.holding().filter(move |deadline| end_ms(deadline, &self.holding()) > now_ms)
     }
 
-    fn has_passed(&self, now_ms: u64) -> bool {
-        self.time_ms().is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms)
+    /// The deadlines whose issuer saw something that lives, if only as the beginning of a sum.
+    fn holding(&self) -> impl Iterator<Item = &Deadline> + Clone {
+        self.deadlines.iter().filter(|deadline| {
+            let mut increments = self.increments.iter();
+            self.base.live_dot().is_some()
+                || increments.any(|&(actor, entry)| {
+                    let seen = deadline.covers.get(actor);
+                    seen != Hlc::ZERO && seen >= entry.since
+                })
+        })
+    }
+
+    fn reaches(&self, deadline: &Deadline, increment: Dot) -> bool {
+        self.base != Base::Bottom || deadline.covers.covers(increment)
     }
 
     /// The increments that have not expired.
-    pub fn unexpired(&self, now_ms: u64) -> impl Iterator<Item = (Actor, Increment)> {
-        let passed = self.has_passed(now_ms);
+    pub fn unexpired(&self, sight: Sight) -> impl Iterator<Item = (Actor, Increment)> {
         let increments = self.increments.iter().copied();
-        increments.filter(move |&(actor, entry)| !passed || !self.reaches(entry.dot(actor)))
-    }
-
-    /// Whether it has a value, and all of it has expired.
-    pub fn is_expired(&self, now_ms: u64) -> bool {
-        self.has_passed(now_ms) && self.is_reached_whole()
+        increments.filter(move |&(actor, entry)| !self.has_expired(entry.dot(actor), sight))
     }
 
     /// Whether it has a value that has not expired. Deadlines without a value are orphans.
-    pub fn is_visible(&self, now_ms: u64) -> bool {
-        self.has_value() && !self.is_expired(now_ms)
-    }
-
-    /// Whether something of what shows was written after `since`.
-    pub(super) fn is_since(&self, since: Hlc, now_ms: u64) -> bool {
-        self.clock(now_ms).is_some_and(|dot| dot.hlc > since)
+    pub fn is_visible(&self, sight: Sight) -> bool {
+        self.clock(sight).is_some_and(|dot| dot.hlc > sight.since)
     }
 
     /// Whether a base or an increment lives here.

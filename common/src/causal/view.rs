@@ -9,7 +9,7 @@
 
 use super::position::Position;
 use super::record::{Kind, Path, Record};
-use super::register::{Base, NEVER, Register, Sibling};
+use super::register::{Base, NEVER, Register, Sibling, Sight};
 use crate::clock::Hlc;
 use crate::id::Dot;
 use bytes::Bytes;
@@ -49,7 +49,7 @@ impl Value {
 impl Sibling {
     /// The base with its unexpired increments added. A base that is no number counts as 0: INCR
     /// refuses such a value before it gets here.
-    pub fn value(&self, now_ms: u64) -> Value {
+    pub fn value(&self, sight: Sight) -> Value {
         if self.increments.is_empty() {
             return Value::Bytes(self.base.value());
         }
@@ -57,7 +57,7 @@ impl Sibling {
             Base::Bottom => 0,
             Base::Value { value, .. } => parse_i64(value).unwrap_or(0),
         };
-        let sums = self.unexpired(now_ms).map(|(_, entry)| entry.sum);
+        let sums = self.unexpired(sight).map(|(_, entry)| entry.sum);
         let total = sums.fold(i128::from(start), i128::saturating_add);
         Value::Integer(total.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
     }
@@ -70,33 +70,43 @@ fn parse_i64(bytes: &[u8]) -> Option<i64> {
 impl Record {
     /// The type that shows; `None` if the key is absent.
     pub fn kind(&self, now_ms: u64) -> Option<Kind> {
-        let since = self.collections_since(now_ms);
+        let sight = self.sight(now_ms);
         if let Some(kind) = self.only_kind() {
             // The first cell that shows decides: a large collection is not walked. Nor is one that
             // has expired.
-            if kind != Kind::Text && since != Hlc::ZERO && self.cells.newest() <= since {
+            if kind != Kind::Text && sight.since != Hlc::ZERO && self.cells.newest() <= sight.since
+            {
                 return None;
             }
-            let shows = self.cells.iter().any(|(path, register)| {
-                path.kind().is_some() && shown_in(path, register, since, now_ms).is_some()
-            });
-            return shows.then_some(kind);
+            let mut shown = self.cells.iter().filter(|(path, _)| path.kind().is_some());
+            return shown
+                .any(|(path, register)| shown_in(path, register, sight).is_some())
+                .then_some(kind);
         }
         let shown = self.cells.iter().filter_map(|(path, register)| {
-            let shown = shown_in(path, register, since, now_ms)?;
-            Some((shown.clock(now_ms)?, path.kind()?))
+            let shown = shown_in(path, register, sight)?;
+            Some((shown.clock(sight.of(path))?, path.kind()?))
         });
         shown.max().map(|(_, kind)| kind)
     }
 
     /// What a cell or the string shows, whatever type the key shows.
-    pub fn shown(&self, path: &Path, now_ms: u64) -> Option<&Sibling> {
-        shown_in(path, self.cells.get(path)?, self.collections_since(now_ms), now_ms)
+    pub fn shown(&self, path: &Path, now_ms: u64) -> Option<Shown<'_>> {
+        let sight = self.sight(now_ms).of(path);
+        Some(Shown { sibling: self.cells.get(path)?.shown(sight)?, sight })
     }
 
     /// Whether it does.
     pub fn shows(&self, path: &Path, now_ms: u64) -> bool {
         self.shown(path, now_ms).is_some()
+    }
+
+    /// From where its cells are looked at.
+    pub(super) fn sight(&self, now_ms: u64) -> Sight {
+        let deadlines = self.cells.collection_deadlines();
+        let ended = deadlines.filter(|&(_, at_ms)| at_ms != NEVER && at_ms <= now_ms);
+        let since = ended.map(|(deadline, _)| deadline.dot.hlc).max().unwrap_or_default();
+        Sight { now_ms, since }
     }
 
     /// The type of all cells, when they are of one: nearly always. Paths are ordered by type, with
@@ -112,29 +122,41 @@ impl Record {
         if self.kind(now_ms) != Some(Kind::Text) {
             return None;
         }
-        let register = self.cells.get(&Path::Text)?;
-        let shown = register.shown(now_ms)?;
+        let (register, sight) = (self.cells.get(&Path::Text)?, Sight::at(now_ms));
+        let shown = register.shown(sight)?;
         Some(TextView {
-            value: shown.value(now_ms),
-            deadline_ms: shown.deadline_ms(),
-            siblings: register.visible(now_ms).count(),
+            value: shown.value(sight),
+            deadline_ms: shown.deadline_ms(sight),
+            siblings: register.visible(sight).count(),
         })
     }
 
     /// When what shows expires.
     pub fn deadline_ms(&self, now_ms: u64) -> Option<u64> {
         match self.kind(now_ms)? {
-            Kind::Text => self.cells.get(&Path::Text)?.shown(now_ms)?.deadline_ms(),
+            Kind::Text => self.shown(&Path::Text, now_ms)?.deadline_ms(),
             _ => self
-                .collection_deadline_ms()
-                .filter(|&at_ms| at_ms > now_ms && self.collections_end_whole(now_ms)),
+                .coming_collection_ms(now_ms)
+                .filter(|&at_ms| at_ms != NEVER && self.collections_end_whole(now_ms)),
         }
+    }
+
+    /// Whether what shows has a deadline to come, or a part of it: what PERSIST takes away.
+    pub fn is_to_expire(&self, now_ms: u64) -> bool {
+        let at_ms = match self.kind(now_ms) {
+            None => None,
+            Some(Kind::Text) => {
+                self.shown(&Path::Text, now_ms).and_then(|shown| shown.sibling.coming_ms(now_ms))
+            }
+            Some(_) => self.coming_collection_ms(now_ms),
+        };
+        at_ms.is_some_and(|at_ms| at_ms != NEVER)
     }
 
     /// The fields of the hash that shows, by name; none if another type does.
     pub fn fields(&self, now_ms: u64) -> impl Iterator<Item = (&Bytes, Value)> {
         self.shown_cells(Kind::Hash, now_ms).filter_map(move |(path, shown)| match path {
-            Path::Field(field) => Some((field, shown.value(now_ms))),
+            Path::Field(field) => Some((field, shown.value())),
             _ => None,
         })
     }
@@ -144,7 +166,7 @@ impl Record {
         if self.kind(now_ms) != Some(Kind::Hash) {
             return None;
         }
-        Some(self.shown(&Path::Field(field.clone()), now_ms)?.value(now_ms))
+        Some(self.shown(&Path::Field(field.clone()), now_ms)?.value())
     }
 
     /// The members of the set that shows, by name.
@@ -158,7 +180,7 @@ impl Record {
     /// The members of the sorted set that shows, by name, with their scores.
     pub fn scores(&self, now_ms: u64) -> impl Iterator<Item = (&Bytes, f64)> {
         self.shown_cells(Kind::Zset, now_ms).filter_map(|(path, shown)| match path {
-            Path::Scored(member) => Some((member, score(shown))),
+            Path::Scored(member) => Some((member, score(shown.sibling))),
             _ => None,
         })
     }
@@ -166,7 +188,7 @@ impl Record {
     /// The items of the list that shows, in order: where, put there by which event, and what.
     pub fn items(&self, now_ms: u64) -> impl DoubleEndedIterator<Item = (&Position, Dot, Bytes)> {
         self.shown_cells(Kind::List, now_ms).filter_map(|(path, shown)| match path {
-            Path::Item(position, dot) => Some((position, *dot, shown.base.value())),
+            Path::Item(position, dot) => Some((position, *dot, shown.sibling.base.value())),
             _ => None,
         })
     }
@@ -190,41 +212,36 @@ impl Record {
         self.cells.due_ms()
     }
 
-    /// The deadline of the collections in it; `None` if it never comes.
-    pub(super) fn collection_deadline_ms(&self) -> Option<u64> {
-        self.cells.get(&Path::Deadline)?.latest_ms().filter(|&at_ms| at_ms != NEVER)
+    /// The deadlines of the collections in it that are still to come: the latest of their clocks, and
+    /// their time, which is one.
+    fn coming_collection(&self, now_ms: u64) -> Option<(Hlc, u64)> {
+        let coming = self.cells.collection_deadlines().filter(|&(_, at_ms)| at_ms > now_ms);
+        let coming = coming.map(|(deadline, _)| (deadline.dot.hlc, deadline.at_ms));
+        coming.reduce(|one, other| (one.0.max(other.0), one.1.max(other.1)))
     }
 
-    /// The clock that a cell of a collection must exceed to show: zero until the deadline has passed.
-    pub(super) fn collections_since(&self, now_ms: u64) -> Hlc {
-        let passed = self.collection_deadline_ms().is_some_and(|at_ms| at_ms <= now_ms);
-        if passed { self.collection_deadline_given() } else { Hlc::ZERO }
+    /// When the collections in it end; [`NEVER`] if that was said.
+    pub(super) fn coming_collection_ms(&self, now_ms: u64) -> Option<u64> {
+        self.coming_collection(now_ms).map(|(_, at_ms)| at_ms)
     }
 
-    /// When the latest deadline of the collections was given. It reaches what is not newer: whoever
-    /// adds something and knows of a deadline gives it again with that, so what is newer was put by
-    /// somebody who knew of none, in the next collection of this name perhaps.
-    fn collection_deadline_given(&self) -> Hlc {
-        let siblings = self.cells.get(&Path::Deadline).into_iter().flat_map(|r| &r.siblings);
-        let deadlines = siblings.flat_map(|sibling| &sibling.deadlines);
-        deadlines.map(|deadline| deadline.dot.hlc).max().unwrap_or_default()
-    }
-
-    /// Whether the deadline of the collections reaches all that shows of them. A walk only where
-    /// something newer is there, or was.
+    /// Whether the deadline of the collections to come reaches all that shows of them: what is not
+    /// newer. Whoever adds something and knows of a deadline gives it again with that, so what is
+    /// newer was put by somebody who knew of none. A walk only where something newer is there, or
+    /// was.
     pub(super) fn collections_end_whole(&self, now_ms: u64) -> bool {
-        let given = self.collection_deadline_given();
+        let given = self.coming_collection(now_ms).map_or(Hlc::ZERO, |(given, _)| given);
+        let newer = Sight { since: given.max(self.sight(now_ms).since), now_ms };
         let mut cells = self.cells.iter();
         self.cells.newest() <= given
             || !cells.any(|(path, register)| {
-                !matches!(path, Path::Text | Path::Deadline)
-                    && register.shown_since(given, now_ms).is_some()
+                !matches!(path, Path::Text | Path::Deadline) && register.shown(newer).is_some()
             })
     }
 
     /// Whether a cell may be there that does not show.
     fn has_hidden(&self, now_ms: u64) -> bool {
-        self.collections_since(now_ms) != Hlc::ZERO
+        self.sight(now_ms).since != Hlc::ZERO
             || self.cells.fields_due_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
@@ -232,28 +249,47 @@ impl Record {
         &self,
         kind: Kind,
         now_ms: u64,
-    ) -> impl DoubleEndedIterator<Item = (&Path, &Sibling)> {
-        let since = self.collections_since(now_ms);
+    ) -> impl DoubleEndedIterator<Item = (&Path, Shown<'_>)> {
+        let sight = self.sight(now_ms);
         let cells: Option<_> = (self.kind(now_ms) == Some(kind)).then(|| self.cells.iter());
         cells.into_iter().flatten().filter(move |(path, _)| path.kind() == Some(kind)).filter_map(
             move |(path, register): (&Path, &Register)| {
-                Some((path, shown_in(path, register, since, now_ms)?))
+                let sibling = shown_in(path, register, sight)?;
+                Some((path, Shown { sibling, sight: sight.of(path) }))
             },
         )
     }
 }
 
-fn shown_in<'a>(
-    path: &Path,
-    register: &'a Register,
-    collections_since: Hlc,
-    now_ms: u64,
-) -> Option<&'a Sibling> {
-    match path {
-        Path::Text => register.shown(now_ms),
-        _ if collections_since == Hlc::ZERO => register.shown(now_ms),
-        _ => register.shown_since(collections_since, now_ms),
+/// A sibling that shows, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'r> {
+    /// The sibling.
+    pub sibling: &'r Sibling,
+    sight: Sight,
+}
+
+impl Shown<'_> {
+    /// Its value.
+    pub fn value(&self) -> Value {
+        self.sibling.value(self.sight)
     }
+
+    /// When it expires by a deadline of its own.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        self.sibling.deadline_ms(self.sight)
+    }
+}
+
+impl Sight {
+    /// From where the register at a path is looked at.
+    pub(super) fn of(self, path: &Path) -> Sight {
+        if *path == Path::Text { Sight::at(self.now_ms) } else { self }
+    }
+}
+
+fn shown_in<'a>(path: &Path, register: &'a Register, sight: Sight) -> Option<&'a Sibling> {
+    register.shown(sight.of(path))
 }
 
 /// Scores are written by our own commands; anything else shows as 0.

@@ -135,7 +135,7 @@ fn get_ex(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(
             txn.set_deadline(key, Some(at_ms));
             txn.event(EventClass::Generic, "expire", key);
         }
-        (None, GetExOptions::Persist) if txn.deadline(key).flatten().is_some() => {
+        (None, GetExOptions::Persist) if txn.is_to_expire(key) => {
             txn.set_deadline(key, None);
             txn.event(EventClass::Generic, "persist", key);
         }

@@ -2,7 +2,7 @@
 //!
 //! The copy has a history of its own: siblings that do not show stay behind.
 
-use crate::causal::{Change, Kind, Path, Position, Record, Sibling};
+use crate::causal::{Change, Kind, Path, Position, Record};
 use crate::id::Dot;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ pub fn steps(record: &Record, view_ms: u64) -> Vec<Step> {
             let mut deadlines: BTreeMap<u64, Vec<Path>> = BTreeMap::new();
             for path in fields().map(|(field, _)| path(field)) {
                 let shown = record.shown(&path, view_ms);
-                if let Some(ms) = shown.and_then(Sibling::deadline_ms) {
+                if let Some(ms) = shown.and_then(|shown| shown.deadline_ms()) {
                     deadlines.entry(ms).or_default().push(path);
                 }
             }

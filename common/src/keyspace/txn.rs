@@ -191,7 +191,7 @@ impl<'t, 'k> Txn<'t, 'k> {
     }
 
     #[inline]
-    fn find(&mut self, key: &[u8]) -> Option<(Found<'_>, Option<u64>)> {
+    fn find(&mut self, key: &[u8]) -> Option<Found<'_>> {
         let at = self.locate(key);
         let (now, db, lru, touch) = (self.now, self.db, self.lru(), self.touch);
         let partition = self.locks.partition(at.partition);
@@ -212,10 +212,10 @@ impl<'t, 'k> Txn<'t, 'k> {
         let view = self.view_ms(key);
         match self.find(key) {
             None => Ok(None),
-            Some((Found::Bytes(bytes), _)) => Ok(Some(Text::Bytes(bytes))),
-            Some((Found::Shared(bytes), _)) => Ok(Some(Text::Shared(bytes.clone()))),
-            Some((Found::Integer(n), _)) => Ok(Some(Text::Integer(n))),
-            Some((Found::Record(record), _)) => {
+            Some(Found::Bytes(bytes)) => Ok(Some(Text::Bytes(bytes))),
+            Some(Found::Shared(bytes)) => Ok(Some(Text::Shared(bytes.clone()))),
+            Some(Found::Integer(n)) => Ok(Some(Text::Integer(n))),
+            Some(Found::Record(record)) => {
                 match record.text(view).ok_or(CommandError::WrongType)?.value {
                     Value::Integer(n) => Ok(Some(Text::Integer(n))),
                     Value::Bytes(bytes) => Ok(Some(Text::Shared(bytes))),
@@ -234,7 +234,7 @@ impl<'t, 'k> Txn<'t, 'k> {
     /// What kind of thing shows at a key.
     pub fn kind(&mut self, key: &[u8]) -> Option<Kind> {
         let view = self.view_ms(key);
-        match self.find(key)?.0 {
+        match self.find(key)? {
             Found::Record(record) => record.kind(view),
             _ => Some(Kind::Text),
         }
@@ -249,9 +249,16 @@ impl<'t, 'k> Txn<'t, 'k> {
     /// `Some(None)` when it has none.
     pub fn deadline(&mut self, key: &[u8]) -> Option<Option<u64>> {
         let touch = std::mem::replace(&mut self.touch, false);
-        let deadline = self.find(key).map(|found| found.1);
+        let shows = self.find(key).is_some();
         self.touch = touch;
-        deadline
+        let (at, now, db) = (self.locate(key), self.now, self.db);
+        shows.then(|| self.locks.partition(at.partition).deadline(&at, db, key, now).flatten())
+    }
+
+    /// Whether what shows at a key has a deadline, or a part of it.
+    pub fn is_to_expire(&mut self, key: &[u8]) -> bool {
+        let (at, now, db) = (self.locate(key), self.now, self.db);
+        self.locks.partition(at.partition).is_to_expire(&at, db, key, now)
     }
 
     /// The record of a collection, to read its elements; `None` when nothing shows.
@@ -262,7 +269,7 @@ impl<'t, 'k> Txn<'t, 'k> {
         let view = self.view_ms(key);
         match self.find(key) {
             None => Ok(None),
-            Some((Found::Record(record), _)) if record.kind(view) == Some(kind) => Ok(Some(record)),
+            Some(Found::Record(record)) if record.kind(view) == Some(kind) => Ok(Some(record)),
             Some(_) => Err(CommandError::WrongType),
         }
     }

@@ -5,7 +5,7 @@ use super::CASES;
 use super::oracle::{self, Fact, History, deadline_in};
 use super::slot::{Closing, Slot};
 use super::world::{Copy, World, everything, expiring, strings};
-use crate::causal::{BaseId, Change, Element, Kind, Part, Path, Record};
+use crate::causal::{BaseId, Change, Element, Kind, Part, Path, Record, Sight};
 use crate::random::Random;
 use crate::testing::{Case, cases, for_all};
 use bytes::Bytes;
@@ -18,7 +18,7 @@ const FAR: u64 = u64::MAX - 1;
 /// expired by the word of somebody who had seen it. What a deadline hides that its issuer had not
 /// seen is not meant here: that lives on when the deadline goes, as an INCR does that a DEL had not
 /// seen. Nor is a value whose longer deadline, given concurrently, is known where the value is not.
-fn has_expired(history: &History, copy: &Copy, now_ms: u64) -> bool {
+pub fn has_expired(history: &History, copy: &Copy, now_ms: u64) -> bool {
     let live = history.live(copy.known, copy.horizon.cut);
     let (deadlines, values): (Vec<&Fact>, Vec<&Fact>) =
         live.iter().partition(|fact| deadline_in(fact).is_some());
@@ -135,7 +135,7 @@ fn a_deadline_reaches_no_increment_on_bottom_that_its_issuer_had_not_seen() {
             let (deadlines, values): (Vec<&Fact>, Vec<&Fact>) =
                 live.iter().filter(here).partition(|fact| deadline_in(fact).is_some());
             let left: Vec<_> =
-                sibling.unexpired(FAR).map(|(actor, entry)| entry.dot(actor)).collect();
+                sibling.unexpired(Sight::at(FAR)).map(|(actor, entry)| entry.dot(actor)).collect();
             for value in values {
                 let unseen = !deadlines.iter().any(|deadline| deadline.saw(value));
                 assert!(!unseen || left.contains(&value.element.dot));
@@ -181,10 +181,10 @@ fn two_that_agree(rng: &mut Case) -> Option<(World, u64)> {
 fn lasting(record: &Record, now_ms: u64) -> Vec<(Path, Bytes)> {
     let kind = record.kind(now_ms);
     let cells = record.cells.iter().filter(|(path, _)| path.kind() == kind);
-    let shown = cells.filter_map(|(path, register)| Some((path, register.shown(now_ms)?)));
+    let shown = cells.filter_map(|(path, _)| Some((path, record.shown(path, now_ms)?)));
     let lasting =
         shown.filter(|(path, shown)| **path == Path::Text || shown.deadline_ms().is_none());
-    lasting.map(|(path, shown)| (path.clone(), shown.value(now_ms).to_bytes())).collect()
+    lasting.map(|(path, shown)| (path.clone(), shown.value().to_bytes())).collect()
 }
 
 #[test]

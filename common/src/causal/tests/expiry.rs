@@ -1,6 +1,6 @@
 //! Expiry case by case: what a deadline reaches, what outlives what it hung on, and what does not.
 
-use crate::causal::{Applied, Change, Delta, Horizon, Path, Position, Record, Value};
+use crate::causal::{Applied, Change, Delta, Horizon, Kind, Path, Position, Record, Value};
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
 use bytes::Bytes;
@@ -297,4 +297,109 @@ fn a_sum_that_began_again_on_a_dead_base_is_not_what_a_deadline_meant() {
     two.a(incr(1), 7);
     two.a.join(&Horizon::default(), &third, &Horizon::default());
     assert_eq!(number(&two.a, 150), Some(7));
+}
+
+fn member(name: &'static str) -> Path {
+    Path::Member(name.into())
+}
+
+fn hincr(by: i64) -> Change {
+    Change::Increment { path: field(), by }
+}
+
+#[test]
+fn the_next_counters_deadline_puts_off_none_that_has_come() {
+    let mut two = Two::default();
+    two.both(incr(5), 1);
+    two.both(expire_at(100), 2);
+    // A misses this one, which carries the deadline.
+    two.b(incr(1), 50);
+    two.a(incr(1), 200);
+    assert_eq!(number(&two.joined(), 205), Some(1));
+    two.a(expire_at(1000), 210);
+    assert_eq!(number(&two.joined(), 300), Some(1));
+    assert_eq!(two.joined().deadline_ms(300), Some(1000));
+    assert_eq!(number(&two.joined(), 1000), None);
+}
+
+#[test]
+fn the_next_collections_deadline_puts_off_none_that_has_come() {
+    let mut two = Two::default();
+    two.both(put(member("x")), 1);
+    two.both(expire_at(100), 2);
+    two.b(put(member("y")), 50);
+    two.a(put(member("w")), 200);
+    two.a(expire_at(1000), 210);
+    let joined = two.joined();
+    assert_eq!(joined.members(300).collect::<Vec<_>>(), [&b"w"[..]]);
+    assert_eq!(joined.deadline_ms(300), Some(1000));
+    assert_eq!(joined.kind(1000), None);
+    assert_eq!(joined.min_deadline_ms(), Some(100), "y is swept");
+}
+
+#[test]
+fn a_field_that_is_counted_again_brings_nothing_back() {
+    let mut two = Two::default();
+    two.both(hincr(5), 1);
+    two.both(expire_at(100), 2);
+    two.b(hincr(1), 50);
+    two.a(hincr(1), 200);
+    let shown = |record: &Record| record.field(&Bytes::from_static(b"f"), 300);
+    assert_eq!(shown(&two.joined()), Some(Value::Integer(1)));
+    let mut swept = two.joined();
+    at(&mut swept, Change::Expire, 300, 3);
+    assert_eq!(shown(&swept), Some(Value::Integer(1)));
+    assert_eq!(swept.elements().count(), 1);
+}
+
+#[test]
+fn counting_on_frees_no_share_from_its_deadline() {
+    let mut two = Two::default();
+    two.a(incr(5), 1);
+    two.a(expire_at(100), 2);
+    two.b(incr(1), 3);
+    let mut joined = two.joined();
+    assert_eq!(joined.deadline_ms(10), None, "a part of it stays");
+    assert!(joined.is_to_expire(10), "but a PERSIST has something to do");
+    at(&mut joined, incr(1), 10, 1);
+    assert_eq!(number(&joined, 10), Some(7));
+    assert_eq!(number(&joined, 200), Some(1), "the other's");
+}
+
+#[test]
+fn a_persist_of_a_collection_does_not_reach_the_next_one() {
+    let mut two = Two::default();
+    two.both(put(member("x")), 1);
+    two.both(expire_at(100), 2);
+    two.a(Change::Deadline(None), 3);
+    two.b(Change::Clear, 4);
+    two.b(put(member("z")), 5);
+    two.b(expire_at(90), 6);
+    assert_eq!(two.joined().deadline_ms(50), Some(90));
+    assert_eq!(two.joined().kind(90), None);
+}
+
+#[test]
+fn a_collection_ends_whole_again_when_what_was_newer_goes() {
+    let mut two = Two::default();
+    two.both(put(member("x")), 1);
+    two.a(expire_at(100), 2);
+    two.b(put(member("y")), 3);
+    let mut joined = two.joined();
+    assert_eq!(joined.deadline_ms(50), None);
+    assert_eq!((joined.len(Kind::Set, 50), joined.len(Kind::Set, 100)), (2, 1));
+    let remove = vec![member("y")];
+    at(&mut joined, Change::Cells { kind: Kind::Set, put: Vec::new(), remove }, 4, 1);
+    assert_eq!(joined.deadline_ms(50), Some(100));
+}
+
+#[test]
+fn a_persisted_collection_is_never_due() {
+    let mut two = Two::default();
+    two.both(put(member("x")), 1);
+    two.both(expire_at(100), 2);
+    two.both(Change::Deadline(None), 3);
+    assert_eq!(two.a.min_deadline_ms(), None);
+    two.both(Change::Deadline(Some(200)), 4);
+    assert_eq!(two.a.min_deadline_ms(), Some(200));
 }

@@ -11,6 +11,8 @@ mod examples;
 mod expiry;
 mod floors;
 mod joins;
+mod linear;
+mod lives;
 mod oracle;
 mod positions;
 mod semantics;

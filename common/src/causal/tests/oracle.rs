@@ -6,8 +6,9 @@
 
 use crate::causal::{Base, BaseId, Change, Element, Kind, NEVER, Part, Path, Record, Value};
 use crate::clock::Hlc;
-use crate::id::Dot;
+use crate::id::{Actor, Dot};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// A set of events of one key, by number.
 pub type Set = u128;
@@ -41,9 +42,17 @@ pub struct Fact {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     Base(Bytes),
-    Sum { payload: Bytes, sum: i128 },
+    Sum {
+        payload: Bytes,
+        sum: i128,
+    },
     Deadline(u64),
+    /// A deadline of the own sum alone, which is a part of what shows.
+    Share(u64),
 }
+
+/// An element with what it holds and, of a deadline, the sums that it names, by actor.
+pub type Flat = (Element, What, Vec<Dot>);
 
 /// What a change does: which living facts it kills (all that was seen, if `None`) and what it adds.
 type Effect = (Option<Vec<Element>>, Vec<(Path, BaseId, What)>);
@@ -57,11 +66,36 @@ impl History {
     }
 
     /// The living facts in the order of [`flat`].
-    pub fn flat(&self, known: Set, cut: Hlc) -> Vec<(Element, What)> {
+    pub fn flat(&self, known: Set, cut: Hlc) -> Vec<Flat> {
+        let plain = |what: &What| match what {
+            What::Share(at_ms) => What::Deadline(*at_ms),
+            other => other.clone(),
+        };
         let live = self.live(known, cut).into_iter();
-        let mut flat: Vec<_> = live.map(|fact| (fact.element.clone(), fact.what.clone())).collect();
+        let named = |fact: &Fact| (fact.element.clone(), plain(&fact.what), self.named_by(fact));
+        let mut flat: Vec<_> = live.map(named).collect();
         flat.sort_by(|a, b| a.0.cmp(&b.0));
         flat
+    }
+
+    /// The sums that a deadline was given to.
+    fn named_by(&self, deadline: &Fact) -> Vec<Dot> {
+        let here = |fact: &&Fact| {
+            let (one, other) = (&fact.element, &deadline.element);
+            one.part == Part::Increment && (&one.path, one.base) == (&other.path, other.base)
+        };
+        let is_named = |fact: &&Fact| deadline.meant >> fact.by & 1 == 1;
+        if deadline_in(deadline).is_none() {
+            return Vec::new();
+        }
+        let named = self.facts.iter().filter(here).filter(is_named);
+        // The event that counted up and carried the deadline goes on with its own sum.
+        let mut last: BTreeMap<Actor, Dot> = BTreeMap::new();
+        for dot in named.map(|fact| fact.element.dot) {
+            let known = last.entry(dot.actor).or_insert(dot);
+            *known = dot.max(*known);
+        }
+        last.into_values().collect()
     }
 
     /// A new event by someone who knows `known`; its number.
@@ -83,10 +117,10 @@ impl History {
         let adds = adds.into_iter().zip(before);
         self.facts.extend(adds.map(|((path, base, what), (meant, parts))| Fact {
             element: Element { path, base, part: what.part(), dot },
-            what,
             by: id,
             saw: known | 1 << id,
-            meant: meant | 1 << id,
+            meant: if matches!(what, What::Share(_)) { 0 } else { meant } | 1 << id,
+            what,
             parts: parts | 1 << id,
             killers: 0,
         }));
@@ -114,17 +148,16 @@ impl What {
         match self {
             What::Base(_) => Part::Base,
             What::Sum { .. } => Part::Increment,
-            What::Deadline(_) => Part::Deadline,
+            What::Deadline(_) | What::Share(_) => Part::Deadline,
         }
     }
 }
 
 /// A sibling: the facts that share a path and a base.
 ///
-/// A deadline speaks of what its issuer had seen. It counts as long as any of that lives; the latest
-/// that counts is the sibling's time. A value's identity is its event, so whoever gave it a deadline
-/// meant all of it; ⊥ is everybody's, so there only those increments go that some deadline's issuer
-/// had seen.
+/// A deadline speaks of what its issuer had seen. It counts as long as any of that lives. A value's
+/// identity is its event, so whoever gave it a deadline meant all of it; ⊥ is everybody's, so there
+/// only those increments go that the deadline's issuer had seen.
 pub struct Group<'a> {
     pub path: &'a Path,
     pub base: BaseId,
@@ -135,12 +168,37 @@ pub struct Group<'a> {
     /// Those that have.
     pub expired: Vec<&'a Fact>,
     pub deadlines: Vec<&'a Fact>,
-    /// The latest deadline that counts.
-    pub time: Option<u64>,
-    /// Whether it has come.
-    pub passed: bool,
-    /// Whether that is the end of all that lives here.
+    /// The deadlines that count and whose time has come.
+    pub ended: Vec<&'a Fact>,
+    /// Those that count and are still to come.
+    pub coming: Vec<&'a Fact>,
+    /// Whether those are the end of all that shows here.
     pub whole: bool,
+}
+
+/// When a deadline comes, among those that count: whatever is given before puts it off.
+fn comes(deadline: &Fact, all: &[&Fact]) -> u64 {
+    let time = |fact: &Fact| deadline_in(fact).expect("a deadline");
+    let mut at_ms = time(deadline);
+    while let Some(later) =
+        all.iter().find(|other| other.element.dot.hlc.wall_ms() < at_ms && time(other) > at_ms)
+    {
+        at_ms = time(later);
+    }
+    at_ms
+}
+
+/// Those of the deadlines whose time has come, and the others.
+fn ended_and_coming<'a>(all: &[&'a Fact], now_ms: u64) -> (Vec<&'a Fact>, Vec<&'a Fact>) {
+    all.iter().partition(|deadline| {
+        let at_ms = comes(deadline, all);
+        at_ms != NEVER && at_ms <= now_ms
+    })
+}
+
+/// The latest time of these.
+fn time(deadlines: &[&Fact]) -> Option<u64> {
+    deadlines.iter().filter_map(|fact| deadline_in(fact)).max()
 }
 
 impl Fact {
@@ -148,10 +206,21 @@ impl Fact {
     pub fn saw(&self, other: &Fact) -> bool {
         self.saw >> other.by & 1 == 1
     }
+
+    /// Whether this deadline names that value.
+    fn names(&self, value: &Fact) -> bool {
+        if matches!(self.what, What::Share(_)) { value.by == self.by } else { self.saw(value) }
+    }
 }
 
 impl<'a> Group<'a> {
-    pub fn new(path: &'a Path, base: BaseId, all: &[&'a Fact], now_ms: u64) -> Group<'a> {
+    /// `since`: what belongs to a collection and is not newer ended with it.
+    pub fn new(
+        path: &'a Path,
+        base: BaseId,
+        all: &[&'a Fact],
+        (now_ms, since): (u64, Hlc),
+    ) -> Group<'a> {
         let of_group = |fact: &&&Fact| fact.element.path == *path && fact.element.base == base;
         let all: Vec<&Fact> = all.iter().filter(of_group).copied().collect();
         let (deadlines, values): (Vec<_>, Vec<_>) =
@@ -160,37 +229,38 @@ impl<'a> Group<'a> {
             // A sum goes on with what was seen of it.
             values.iter().any(|value| deadline.meant & value.parts != 0)
         };
-        let time = deadlines.iter().filter(counts).filter_map(|fact| deadline_in(fact)).max();
-        let reached = |value: &&Fact| {
-            base != BaseId::Bottom || deadlines.iter().any(|deadline| deadline.saw(value))
+        let counting: Vec<&Fact> = deadlines.iter().filter(counts).copied().collect();
+        let (ended, coming) = ended_and_coming(&counting, now_ms);
+        let reached = |by: &[&Fact], value: &Fact| {
+            by.iter().any(|deadline| base != BaseId::Bottom || deadline.names(value))
         };
-        let whole = values.iter().all(reached);
-        let passed = time.is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms);
-        let (expired, facts): (Vec<_>, Vec<_>) =
-            values.into_iter().partition(|value| passed && reached(value));
-        let clock = facts.iter().map(|fact| fact.element.dot).max();
-        Group { path, base, clock, facts, expired, deadlines, time, passed, whole }
+        let since = if *path == Path::Text { Hlc::ZERO } else { since };
+        let (expired, facts): (Vec<_>, Vec<_>) = values.into_iter().partition(|value| {
+            reached(&ended, value) || base == BaseId::Bottom && value.element.dot.hlc <= since
+        });
+        let clock = facts.iter().map(|fact| fact.element.dot).max().filter(|dot| dot.hlc > since);
+        let whole = facts.iter().all(|value| reached(&coming, value));
+        Group { path, base, clock, facts, expired, deadlines, ended, coming, whole }
     }
 
     pub fn deadline_ms(&self) -> Option<u64> {
-        self.time.filter(|&at_ms| at_ms != NEVER && self.whole)
+        time(&self.coming).filter(|&at_ms| at_ms != NEVER && self.whole)
     }
 
     fn holds(&self, fact: &Fact) -> bool {
-        *self.path == fact.element.path && self.base == fact.element.base
+        self.facts.iter().chain(&self.deadlines).any(|held| held.element == fact.element)
     }
+}
 
-    /// What goes when this sibling gets other deadlines: the old ones, and what they had ended.
-    fn given_up(&self) -> impl Iterator<Item = Element> {
-        self.deadlines.iter().chain(&self.expired).map(|fact| fact.element.clone())
-    }
+fn names_of(facts: &[&Fact]) -> impl Iterator<Item = Element> {
+    facts.iter().map(|fact| fact.element.clone())
 }
 
 impl Group<'_> {
     pub fn payload(&self) -> Bytes {
         match &self.facts.last().expect("a group with a value").what {
             What::Base(value) | What::Sum { payload: value, .. } => value.clone(),
-            What::Deadline(_) => unreachable!("these lie apart"),
+            What::Deadline(_) | What::Share(_) => unreachable!("these lie apart"),
         }
     }
 
@@ -226,38 +296,44 @@ pub fn presented<'a>(live: &[&'a Fact], now_ms: u64) -> Vec<Group<'a>> {
             named.push(name);
         }
     }
-    let groups = named.into_iter().map(|(path, base)| Group::new(path, base, live, now_ms));
-    let shows = |group: &Group| *group.path == Path::Text || !is_ended(live, group.clock, now_ms);
-    groups.filter(|group| group.clock.is_some() && shows(group)).collect()
+    let sight = (now_ms, collections_since(live, now_ms));
+    let groups = named.into_iter().map(|(path, base)| Group::new(path, base, live, sight));
+    groups.filter(|group| group.clock.is_some()).collect()
 }
 
-/// Whether what was last written at `clock` ended with the collections' deadline.
-fn is_ended(live: &[&Fact], clock: Option<Dot>, now_ms: u64) -> bool {
-    has_passed(collection_time(live), now_ms) && clock.is_some_and(|dot| !is_newer(live, dot))
+/// The collections' deadlines that have come, and those that are to come. Of several those count
+/// that something living is old enough for.
+fn collection_deadlines<'a>(live: &[&'a Fact], now_ms: u64) -> (Vec<&'a Fact>, Vec<&'a Fact>) {
+    let of_collection = |fact: &Fact| {
+        !matches!(fact.element.path, Path::Text | Path::Deadline) && deadline_in(fact).is_none()
+    };
+    let (all, cells): (Vec<&Fact>, Vec<&Fact>) = live
+        .iter()
+        .filter(|fact| fact.element.path == Path::Deadline || of_collection(fact))
+        .partition(|fact| fact.element.path == Path::Deadline);
+    let is_old = |deadline: &&&Fact| {
+        cells.iter().any(|cell| cell.element.dot.hlc <= deadline.element.dot.hlc)
+    };
+    let counting: Vec<&Fact> =
+        all.iter().filter(|deadline| all.len() == 1 || is_old(deadline)).copied().collect();
+    ended_and_coming(&counting, now_ms)
 }
 
-/// Whether something was written after the latest deadline of the collections was given.
-fn is_newer(live: &[&Fact], clock: Dot) -> bool {
-    let mut given = live.iter().filter(|fact| fact.element.path == Path::Deadline);
-    given.all(|fact| fact.element.dot.hlc < clock.hlc)
+/// The clock up to which the collections have ended.
+fn collections_since(live: &[&Fact], now_ms: u64) -> Hlc {
+    given(&collection_deadlines(live, now_ms).0)
+}
+
+fn given(deadlines: &[&Fact]) -> Hlc {
+    deadlines.iter().map(|fact| fact.element.dot.hlc).max().unwrap_or_default()
 }
 
 /// The deadline of all that shows of the collections: what is added to them takes it over.
 fn collection_whole(live: &[&Fact], presented: &[Group], now_ms: u64) -> Option<u64> {
-    let time = collection_time(live).filter(|_| !has_passed(collection_time(live), now_ms))?;
+    let coming = collection_deadlines(live, now_ms).1;
     let mut cells = presented.iter().filter(|group| *group.path != Path::Text);
-    cells.all(|group| group.clock.is_some_and(|dot| !is_newer(live, dot))).then_some(time)
-}
-
-/// Whether the collections' deadline has passed.
-fn has_passed(time: Option<u64>, now_ms: u64) -> bool {
-    time.is_some_and(|at_ms| at_ms != NEVER && at_ms <= now_ms)
-}
-
-/// The latest deadline given to the collections.
-fn collection_time(live: &[&Fact]) -> Option<u64> {
-    let deadlines = live.iter().filter(|fact| fact.element.path == Path::Deadline);
-    deadlines.filter_map(|fact| deadline_in(fact)).max()
+    let reached = |group: &Group| group.clock.is_some_and(|dot| dot.hlc <= given(&coming));
+    time(&coming).filter(|_| cells.all(reached))
 }
 
 pub fn kind(presented: &[Group]) -> Option<Kind> {
@@ -277,7 +353,7 @@ fn deadline_of_key(live: &[&Fact], presented: &[Group], now_ms: u64) -> Option<u
 
 pub fn deadline_in(fact: &Fact) -> Option<u64> {
     match fact.what {
-        What::Deadline(at_ms) => Some(at_ms),
+        What::Deadline(at_ms) | What::Share(at_ms) => Some(at_ms),
         _ => None,
     }
 }
@@ -300,19 +376,8 @@ fn effect(live: &[&Fact], change: &Change, dot: Dot, now_ms: u64) -> Effect {
             let reached = |group: &Group| *group.path == Path::Text;
             let (mut kills, mut adds) = set_deadlines(&presented, reached, *at_ms);
             if presented.iter().any(|group| *group.path != Path::Text) {
-                let time = collection_time(live);
-                let passed = has_passed(time, now_ms);
-                let given = at_ms.or(persisted(time.filter(|_| !passed)));
-                if given.is_some() && passed {
-                    // What has ended goes, or it would be back.
-                    let shows = |fact: &&&Fact| {
-                        presented.iter().any(|group| group.holds(fact))
-                            || fact.element.path == Path::Text
-                    };
-                    let ended = live.iter().filter(|fact| !shows(fact));
-                    kills.extend(ended.map(|fact| fact.element.clone()));
-                }
-                collection_deadline(live, given, &mut kills, &mut adds);
+                let given = at_ms.or(persisted(time(&collection_deadlines(live, now_ms).1)));
+                collection_deadline((live, &presented), given, now_ms, &mut kills, &mut adds);
             }
             (Some(kills), adds)
         }
@@ -342,15 +407,12 @@ fn expire(live: &[&Fact], presented: &[Group], now_ms: u64) -> Effect {
     if presented.is_empty() {
         return (None, Vec::new());
     }
-    let collection = presented.iter().any(|group| *group.path != Path::Text)
-        && !has_passed(collection_time(live), now_ms);
+    let (since, collection) =
+        (collections_since(live, now_ms), presented.iter().any(|group| *group.path != Path::Text));
     let stays = |fact: &&&Fact| {
-        let same = |kept: &&Fact| kept.element == fact.element;
-        presented.iter().any(|group| {
-            // Once their time has come they have no more to end.
-            let in_force = !group.passed && group.deadlines.iter().any(same);
-            group.facts.iter().any(same) || in_force
-        }) || fact.element.path == Path::Deadline && collection
+        let ended = |group: &Group| group.ended.iter().any(|gone| gone.element == fact.element);
+        presented.iter().any(|group| group.holds(fact) && !ended(group))
+            || fact.element.path == Path::Deadline && collection && fact.element.dot.hlc > since
     };
     let gone = live.iter().filter(|fact| !stays(fact));
     (Some(gone.map(|fact| fact.element.clone()).collect()), Vec::new())
@@ -372,7 +434,8 @@ fn increment(
     let other = |at: &Path| foreign(at, path.kind().expect("text or field"));
     let (mut kills, mut adds) = (elements(live, other), Vec::new());
     if *path != Path::Text {
-        collection_deadline(live, collection_whole(live, presented, now_ms), &mut kills, &mut adds);
+        let time = collection_whole(live, presented, now_ms);
+        collection_deadline((live, presented), time, now_ms, &mut kills, &mut adds);
     }
     let Some(shown) = shown(presented, path) else {
         kills.extend(elements(live, |at| at == path));
@@ -389,13 +452,24 @@ fn increment(
         BaseId::Value(_) => shown.payload(),
     };
     adds.push((path.clone(), shown.base, What::Sum { payload, sum }));
-    // The deadline of all that was seen is the deadline of what is added to it.
-    let ahead = shown.time.filter(|&at_ms| at_ms == NEVER || at_ms > now_ms);
-    if shown.whole || ahead.is_none() {
-        kills.extend(shown.given_up());
+    // The deadline of all that was seen is the deadline of what is added to it; that of a part of it
+    // is the deadline of the own sum, if that is in it.
+    kills.extend(names_of(&shown.expired));
+    kills.extend(names_of(&shown.ended));
+    let reaches = |value: &Fact| {
+        let mut coming = shown.coming.iter();
+        coming.any(|deadline| shown.base != BaseId::Bottom || deadline.names(value))
+    };
+    let own_ends = shown.facts.iter().find(|fact| own(fact)).is_some_and(|fact| reaches(fact));
+    let given = match time(&shown.coming) {
+        Some(at_ms) if shown.whole => Some(What::Deadline(at_ms)),
+        Some(at_ms) if own_ends => Some(What::Share(at_ms)),
+        _ => None,
+    };
+    if shown.whole || shown.coming.is_empty() {
+        kills.extend(names_of(&shown.deadlines));
     }
-    let kept = ahead.filter(|_| shown.whole).map(What::Deadline);
-    adds.extend(kept.map(|what| (path.clone(), shown.base, what)));
+    adds.extend(given.map(|what| (path.clone(), shown.base, what)));
     (Some(kills), adds)
 }
 
@@ -404,17 +478,24 @@ fn persisted(time: Option<u64>) -> Option<u64> {
     time.filter(|&at_ms| at_ms != NEVER).map(|_| NEVER)
 }
 
-/// The collections' deadlines give way to this one, if there is one.
+/// The collections' deadlines give way to this one, if there is one, and with those that have come
+/// what they have ended, or it would be back.
 fn collection_deadline(
-    live: &[&Fact],
+    (live, presented): (&[&Fact], &[Group]),
     time: Option<u64>,
+    now_ms: u64,
     kills: &mut Vec<Element>,
     adds: &mut Vec<(Path, BaseId, What)>,
 ) {
-    if let Some(at_ms) = time {
-        kills.extend(elements(live, |path| *path == Path::Deadline));
-        adds.push((Path::Deadline, BaseId::Bottom, What::Deadline(at_ms)));
+    let Some(at_ms) = time else { return };
+    if collections_since(live, now_ms) != Hlc::ZERO {
+        let shows = |fact: &Fact| {
+            fact.element.path == Path::Text || presented.iter().any(|group| group.holds(fact))
+        };
+        kills.extend(live.iter().filter(|fact| !shows(fact)).map(|fact| fact.element.clone()));
     }
+    kills.extend(elements(live, |path| *path == Path::Deadline));
+    adds.push((Path::Deadline, BaseId::Bottom, What::Deadline(at_ms)));
 }
 
 fn set_deadlines(
@@ -424,8 +505,9 @@ fn set_deadlines(
 ) -> (Vec<Element>, Vec<(Path, BaseId, What)>) {
     let (mut kills, mut adds) = (Vec::new(), Vec::new());
     for group in presented.iter().filter(|group| reached(group)) {
-        if let Some(at_ms) = at_ms.or(persisted(group.time)) {
-            kills.extend(group.given_up());
+        if let Some(at_ms) = at_ms.or(persisted(time(&group.coming))) {
+            kills.extend(names_of(&group.deadlines));
+            kills.extend(names_of(&group.expired));
             adds.push((group.path.clone(), group.base, What::Deadline(at_ms)));
         }
     }
@@ -454,28 +536,30 @@ fn cells(
     }
     let mut kills = elements(live, |path| touched(path) || foreign(path, of));
     if !put.is_empty() {
-        collection_deadline(live, collection_whole(live, presented, now_ms), &mut kills, &mut adds);
+        let time = collection_whole(live, presented, now_ms);
+        collection_deadline((live, presented), time, now_ms, &mut kills, &mut adds);
     }
     (Some(kills), adds)
 }
 
 /// What a record holds, element by element, in the order of the elements.
-pub fn flat(record: &Record) -> Vec<(Element, What)> {
+pub fn flat(record: &Record) -> Vec<Flat> {
     let elements = record.elements().map(|element| {
         let sibling = record.cells[&element.path].sibling(element.base).expect("its own element");
-        let what = match element.part {
-            Part::Base => What::Base(sibling.base.value()),
+        let (what, named) = match element.part {
+            Part::Base => (What::Base(sibling.base.value()), Vec::new()),
             Part::Increment => {
                 let sum = sibling.increment(element.dot.actor).expect("its own element").sum;
-                What::Sum { payload: sibling.base.value(), sum }
+                (What::Sum { payload: sibling.base.value(), sum }, Vec::new())
             }
             Part::Deadline => {
                 let mut deadlines = sibling.deadlines.iter();
                 let found = deadlines.find(|deadline| deadline.dot == element.dot);
-                What::Deadline(found.expect("its own element").at_ms)
+                let deadline = found.expect("its own element");
+                (What::Deadline(deadline.at_ms), deadline.covers.iter().collect())
             }
         };
-        (element, what)
+        (element, what, named)
     });
     let mut flat: Vec<_> = elements.collect();
     flat.sort_by(|a, b| a.0.cmp(&b.0));

@@ -172,7 +172,7 @@ fn a_deadline_reaches_no_value_that_its_issuer_had_not_seen() {
         let by = |dot: Dot| {
             world.history.events.iter().position(|event| event.dot == dot).expect("an event")
         };
-        for (element, what) in oracle::flat(record) {
+        for (element, what, _) in oracle::flat(record) {
             let (What::Deadline(_), BaseId::Value(base)) = (what, element.base) else { continue };
             let (issuer, base) = (by(element.dot), by(base));
             assert!(issuer == base || contains(world.history.events[issuer].seen, base));
@@ -180,7 +180,7 @@ fn a_deadline_reaches_no_value_that_its_issuer_had_not_seen() {
         // However late: a value that nobody gave a deadline still shows.
         let given = |base: usize| {
             let dot = world.history.events[base].dot;
-            oracle::flat(record).iter().any(|(element, what)| {
+            oracle::flat(record).iter().any(|(element, what, _)| {
                 matches!(what, What::Deadline(_)) && element.base == BaseId::Value(dot)
             })
         };

@@ -125,7 +125,8 @@ pub(super) fn time_to_live(command: Command, txn: &mut Txn<'_, '_>, key: &[u8]) 
 
 /// `PERSIST key`. Returns whether there was a deadline.
 pub(super) fn persist(txn: &mut Txn<'_, '_>, key: &[u8]) -> bool {
-    if !matches!(txn.deadline(key), Some(Some(_))) {
+    // The look is counted, and removes what has expired.
+    if txn.deadline(key).is_none() || !txn.is_to_expire(key) {
         return false;
     }
     txn.set_deadline(key, None);

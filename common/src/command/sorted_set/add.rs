@@ -93,7 +93,7 @@ fn stored(score: f64) -> Bytes {
 }
 
 fn score_of(record: &Record, path: &Path, view_ms: u64) -> Option<f64> {
-    let bits = record.shown(path, view_ms)?.base.value();
+    let bits = record.shown(path, view_ms)?.sibling.base.value();
     let bits = <[u8; 8]>::try_from(&bits[..]).ok()?;
     Some(f64::from_bits(u64::from_be_bytes(bits)))
 }

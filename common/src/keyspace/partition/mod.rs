@@ -170,15 +170,9 @@ impl Partition {
         Horizon { floor: self.floors[slot].clone(), cut: self.cuts.get(slot, db) }
     }
 
-    /// What the key shows now, if anything, and until when.
+    /// What the key shows now, if anything.
     #[inline]
-    pub fn read(
-        &self,
-        at: &Located,
-        db: u8,
-        key: &[u8],
-        now: Now,
-    ) -> Option<(Found<'_>, Option<u64>)> {
+    pub fn read(&self, at: &Located, db: u8, key: &[u8], now: Now) -> Option<Found<'_>> {
         let spot = self.table.find(at, db, key)?;
         self.show(self.table.get(spot), now)
     }
@@ -191,7 +185,7 @@ impl Partition {
         key: &[u8],
         touch: bool,
         pass: &mut Pass<'_>,
-    ) -> Option<(Found<'_>, Option<u64>)> {
+    ) -> Option<Found<'_>> {
         let mut spot = self.table.find(at, pass.db, key)?;
         let due = self.table.get(spot).deadline_ms();
         if due.is_some_and(|ms| ms <= self.view_ms(pass.now)) {
@@ -209,23 +203,41 @@ impl Partition {
 
     /// What an entry shows now.
     #[inline]
-    pub fn show<'a>(&self, entry: &'a Entry, now: Now) -> Option<(Found<'a>, Option<u64>)> {
-        let deadline = entry.deadline_ms();
+    pub fn show<'a>(&self, entry: &'a Entry, now: Now) -> Option<Found<'a>> {
         let found = match entry.payload() {
             Payload::Record(record) => {
-                let view = self.view_ms(now);
-                record.kind(view)?;
-                return Some((Found::Record(record), record.deadline_ms(view)));
+                return record.kind(self.view_ms(now)).map(|_| Found::Record(record));
             }
             Payload::Inline(bytes) => Found::Bytes(bytes),
             Payload::Shared(bytes) => Found::Shared(bytes),
             Payload::Counter(counter) => Found::Integer(counter.shown()),
             Payload::Tombstone => return None,
         };
-        if deadline.is_some_and(|ms| ms <= self.view_ms(now)) {
-            return None;
+        let passed = entry.deadline_ms().is_some_and(|ms| ms <= self.view_ms(now));
+        (!passed).then_some(found)
+    }
+
+    /// When an entry that shows something expires. May walk over a collection.
+    fn deadline_of(&self, entry: &Entry, now: Now) -> Option<u64> {
+        match entry.payload() {
+            Payload::Record(record) => record.deadline_ms(self.view_ms(now)),
+            _ => entry.deadline_ms(),
         }
-        Some((found, deadline))
+    }
+
+    /// Whether what a key shows has a deadline, or a part of it.
+    pub fn is_to_expire(&self, at: &Located, db: u8, key: &[u8], now: Now) -> bool {
+        let entry = self.table.find(at, db, key).map(|spot| self.table.get(spot));
+        entry.is_some_and(|entry| match entry.payload() {
+            Payload::Record(record) => record.is_to_expire(self.view_ms(now)),
+            _ => entry.deadline_ms().is_some() && self.show(entry, now).is_some(),
+        })
+    }
+
+    /// The deadline of a key: `None` when nothing shows, `Some(None)` when it has none.
+    pub fn deadline(&self, at: &Located, db: u8, key: &[u8], now: Now) -> Option<Option<u64>> {
+        let entry = self.table.get(self.table.find(at, db, key)?);
+        self.show(entry, now).map(|_| self.deadline_of(entry, now))
     }
 
     /// What kind of thing an entry shows now.

@@ -29,9 +29,7 @@ impl Partition {
         let deadline = match ttl {
             Ttl::Clear => None,
             Ttl::At(ms) => Some(ms),
-            Ttl::Keep => {
-                spot.and_then(|spot| self.show(self.table.get(spot), pass.now)).and_then(|s| s.1)
-            }
+            Ttl::Keep => self.deadline(at, pass.db, key, pass.now).flatten(),
         };
         let replace = |value| Change::Replace { value, deadline_ms: deadline };
         // The context keeps the clocks of other actors, so a packed entry can only follow our own.
@@ -135,8 +133,8 @@ impl Partition {
             pass,
         );
         match self.read(at, pass.db, key, pass.now) {
-            Some((Found::Integer(sum), _)) => sum,
-            Some((Found::Record(record), _)) => {
+            Some(Found::Integer(sum)) => sum,
+            Some(Found::Record(record)) => {
                 match record.text(self.view_ms(pass.now)).map(|view| view.value) {
                     Some(Value::Integer(sum)) => sum,
                     _ => 0,

@@ -163,9 +163,8 @@ impl Looks {
         let cells = record.cells.iter().filter(|(path, _)| path.kind() == kind);
         let shown = cells.filter_map(|(path, _)| Some((path, record.shown(path, view)?)));
         let named = shown.filter(|(path, _)| !matches!(path, Path::Item(..)));
-        let fields = named.map(|(path, sibling)| {
-            (path.clone(), sibling.value(view).to_bytes(), sibling.deadline_ms())
-        });
+        let fields = named
+            .map(|(path, shown)| (path.clone(), shown.value().to_bytes(), shown.deadline_ms()));
         Looks {
             kind,
             deadline_ms: record.deadline_ms(view),

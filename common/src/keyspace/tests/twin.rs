@@ -292,7 +292,8 @@ impl Twin {
         );
         let view = partition.view_ms(self.now);
         let found = partition.read(&at, name.0, &name.1, self.now);
-        let got = found.map(|(found, deadline_ms)| {
+        let deadline_ms = partition.deadline(&at, name.0, &name.1, self.now).flatten();
+        let got = found.map(|found| {
             let text =
                 |value| Shown { kind: Kind::Text, text: Some(value), deadline_ms, cells: None };
             match found {

@@ -2,7 +2,7 @@
 //! what leaves as deltas is what the causal model says.
 
 use super::twin::{Name, Twin};
-use crate::causal::{Change, Delta, Kind, Path, Position, Record, Sibling};
+use crate::causal::{Change, Delta, Kind, Path, Position, Record, Sibling, Sight};
 use crate::command::error::CommandError;
 use crate::id::Dot;
 use crate::keyspace::{Ttl, Txn};
@@ -105,7 +105,7 @@ fn increment(twin: &mut Twin, name: &Name, random: &mut Random) -> Option<Delta>
     };
     let sum = before.and_then(|n| n.checked_add(by).ok_or(CommandError::Overflow));
     // Concurrent ones may add up to more than shows: the next is added to what is behind it.
-    let total = record.shown(&Path::Text, view).map_or(0, |shown| total(shown, view));
+    let total = record.shown(&Path::Text, view).map_or(0, |shown| total(shown.sibling, view));
     let sum = sum.map(|_| (total + i128::from(by)).clamp(i64::MIN.into(), i64::MAX.into()) as i64);
     match sum {
         Err(error) => {
@@ -124,7 +124,7 @@ fn increment(twin: &mut Twin, name: &Name, random: &mut Random) -> Option<Delta>
 
 fn total(counter: &Sibling, view_ms: u64) -> i128 {
     let base = crate::command::number::parse_i64(&counter.base.value()).unwrap_or(0);
-    let sums = counter.unexpired(view_ms).map(|(_, increment)| increment.sum);
+    let sums = counter.unexpired(Sight::at(view_ms)).map(|(_, increment)| increment.sum);
     i128::from(base) + sums.sum::<i128>()
 }
 
