@@ -7,7 +7,7 @@
 //! mathematical libraries differ in the last bit.
 
 use super::members::Member;
-use super::slot::Slot;
+use super::slot::{SLOTS, Slot};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Changing it moves every slot of every cluster.
@@ -24,6 +24,17 @@ fn hash(slot: Slot, node: u64) -> u64 {
     bytes[..8].copy_from_slice(&node.to_le_bytes());
     bytes[8..].copy_from_slice(&slot.number().to_le_bytes());
     xxh3_64_with_seed(&bytes, SEED)
+}
+
+/// All slots, in an order of the node's own.
+pub(super) fn walk(node: u64) -> impl Iterator<Item = Slot> {
+    let hash = xxh3_64_with_seed(&node.to_le_bytes(), SEED);
+    let (mut at, step) = (hash as u16, (hash >> 16) as u16 | 1);
+    // An odd step goes through all numbers of 16 bits, and so through those of 14.
+    (0..SLOTS).map(move |_| {
+        at = at.wrapping_add(step);
+        Slot::new(at % SLOTS).expect("it is below the number of slots")
+    })
 }
 
 /// −log2(hash ÷ 2^64) in 2^-32, never negative: up to 64 × 2^32. A zero counts as one.
@@ -116,5 +127,12 @@ mod tests {
         let member = Member { id: NodeId(7), weight: 3, zone: String::new() };
         let slot = Slot::new(12182).expect("it is a slot");
         assert_eq!(cost(slot, &member), 19_349_520_561_908_394);
+    }
+
+    #[test]
+    fn a_walk_meets_every_slot_once() {
+        let mut seen: Vec<u16> = walk(99).map(Slot::number).collect();
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..SLOTS));
     }
 }
