@@ -17,6 +17,23 @@ impl fmt::Debug for Actor {
     }
 }
 
+/// A node of the cluster: the process that a layout gives slots to. It keeps its name over restarts,
+/// where its [`Actor`] may change. Given by the shell.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u64);
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {:x}", self.0)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
 /// One write event: who, and that actor's clock. Every state change mints exactly one.
 ///
 /// The order is by clock, ties by actor: the order in which the last write wins.

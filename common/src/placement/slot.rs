@@ -9,6 +9,9 @@ pub const SLOTS: u16 = 16_384;
 pub struct Slot(u16);
 
 impl Slot {
+    /// Slot 0.
+    pub const FIRST: Slot = Slot(0);
+
     /// The slot of a key: of its hash tag when it has a non-empty one, else of all its bytes.
     pub fn of(key: &[u8]) -> Slot {
         Slot(crc16(hash_tag(key)) % SLOTS)
@@ -17,6 +20,11 @@ impl Slot {
     /// The slot with this number, if it is one.
     pub fn new(number: u16) -> Option<Slot> {
         (number < SLOTS).then_some(Slot(number))
+    }
+
+    /// Every slot, ascending.
+    pub fn all() -> impl ExactSizeIterator<Item = Slot> + Clone {
+        (0..SLOTS).map(Slot)
     }
 
     /// Its number, below [`SLOTS`].
