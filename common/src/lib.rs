@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`id`], [`clock`] | who wrote, and when |
 //! | [`random`] | numbers from a seed |
-//! | [`placement`] | where a key lives |
+//! | [`placement`], [`quorum`] | where a key lives, and how many of its owners must agree |
 //! | [`causal`] | what two copies of a record make together |
 //! | [`keyspace`] | how records lie in memory, and how a command reaches them |
 //! | [`command`] | what each Redis command means |
@@ -19,6 +19,7 @@ pub mod command;
 pub mod id;
 pub mod keyspace;
 pub mod placement;
+pub mod quorum;
 pub mod random;
 pub mod resp;
 #[cfg(test)]

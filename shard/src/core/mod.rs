@@ -1,3 +1,4 @@
 //! Decisions of the shard, without clocks, threads or sockets.
 
 pub mod expiry;
+pub mod lease;
