@@ -61,11 +61,13 @@ impl Partition {
         } else {
             let seed = self.shared.seed;
             let gone = self.table.take_database(db, &|e: &Entry| seed.locate(e.db(), e.key()));
+            gone.iter().for_each(|entry| self.forget(entry));
             pass.effects.doomed.extend((!gone.is_empty()).then_some(Doomed::Entries(gone)));
         }
     }
 
     fn doom_table(&mut self, pass: &mut Pass<'_>) {
+        self.leaves.clear();
         let table = std::mem::take(&mut self.table);
         pass.effects.doomed.extend((!table.is_empty()).then_some(Doomed::Table(table)));
     }

@@ -22,7 +22,7 @@ impl Partition {
         if let Some(spot) = spot
             && ttl == Ttl::Clear
             && !pass.effects.interest.deltas
-            && self.table.get_mut(spot).overwrite_inline(value, OWN, hlc)
+            && self.overwrite(at, spot, value, hlc)
         {
             self.table.get_mut(spot).touch(pass.lru);
             return;
