@@ -54,6 +54,7 @@ fn filled(keys: u64) -> Keyspace {
         lone: true,
         deltas: false,
         events: false,
+        digests: false,
     });
     for n in (0..keys).step_by(BATCH) {
         let keys: [Vec<u8>; BATCH] = std::array::from_fn(|i| key((n + i as u64) % keys));

@@ -10,6 +10,7 @@
 //! | [`placement`], [`quorum`] | where a key lives, and how many of its owners must agree |
 //! | [`causal`] | what two copies of a record make together |
 //! | [`keyspace`] | how records lie in memory, and how a command reaches them |
+//! | [`merkle`] | which keys two owners hold differently |
 //! | [`command`] | what each Redis command means |
 //! | [`resp`] | how requests and replies look as bytes |
 
@@ -18,6 +19,7 @@ pub mod clock;
 pub mod command;
 pub mod id;
 pub mod keyspace;
+pub mod merkle;
 pub mod placement;
 pub mod quorum;
 pub mod random;

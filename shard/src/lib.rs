@@ -40,6 +40,7 @@ impl Shard {
             lone: true,
             deltas: false,
             events: false,
+            digests: false,
         });
         Shard { keyspace, expired: AtomicU64::new(0), reaper: Reaper::default() }
     }

@@ -7,9 +7,13 @@
 //! A collection whose deadline has passed is absent, and that too is seen without a walk: nothing in
 //! it is newer than `newest`, so nothing in it was put since the deadline was given.
 //!
+//! Where other owners hold copies, the digest of all elements is kept too: [`Cells::keep_digest`].
+//!
 //! Invariant: `due` holds (time, path) of exactly the fields with a due time. Every change of a
-//! register goes through here, which keeps it so. No cell of a collection has a dot above `newest`.
+//! register goes through here, which keeps it so. No cell of a collection has a dot above `newest`. A
+//! kept `sum` is the sum over all elements.
 
+use super::digest::DigestSeed;
 use super::record::Path;
 use super::register::{Deadline, NEVER, Register, Sibling, end_ms};
 use crate::clock::Hlc;
@@ -23,6 +27,9 @@ pub struct Cells {
     map: BTreeMap<Path, Register>,
     due: BTreeSet<(u64, Path)>,
     newest: Hlc,
+    /// Whose digests are kept, if anybody's, and their sum.
+    seed: Option<DigestSeed>,
+    sum: u64,
 }
 
 /// The rest follows from the map, or bounds it.
@@ -73,6 +80,28 @@ impl Cells {
         holding.clone().map(move |deadline| (deadline, end_ms(deadline, &holding)))
     }
 
+    /// Keeps the digest from now on. One walk, unless it is kept already.
+    pub fn keep_digest(&mut self, seed: DigestSeed) {
+        if self.seed != Some(seed) {
+            (self.sum, self.seed) = (self.digest(seed), Some(seed));
+        }
+    }
+
+    /// Whether it is kept.
+    #[cfg(test)]
+    pub fn keeps_digest(&self, seed: DigestSeed) -> bool {
+        self.seed == Some(seed)
+    }
+
+    /// The digest of all elements: a walk unless it is kept.
+    pub fn digest(&self, seed: DigestSeed) -> u64 {
+        if self.seed == Some(seed) {
+            return self.sum;
+        }
+        let digests = self.map.iter().map(|(path, register)| seed.of_register(path, register));
+        digests.fold(0, u64::wrapping_add)
+    }
+
     /// Whether there is a cell of a collection, shown or not.
     fn has_collection(&self) -> bool {
         self.collections().next().is_some()
@@ -84,16 +113,16 @@ impl Cells {
 
     /// Changes the register at `path`, made if absent, dropped if nothing is left in it.
     pub(super) fn change(&mut self, path: &Path, change: impl FnOnce(&mut Register)) {
-        let newest = &mut self.newest;
+        let (newest, seed) = (&mut self.newest, self.seed);
         let change = |register: &mut Register| {
             change(register);
             *newest = (*newest).max(highest(path, register));
         };
         let (before, after) = match self.map.get_mut(path) {
             Some(register) => {
-                let before = due(path, register);
+                let before = Facts::of(path, register, seed);
                 change(register);
-                let after = due(path, register);
+                let after = Facts::of(path, register, seed);
                 if register.siblings.is_empty() {
                     self.map.remove(path);
                 }
@@ -102,16 +131,17 @@ impl Cells {
             None => {
                 let mut register = Register::default();
                 change(&mut register);
-                let after = due(path, &register);
+                let after = Facts::of(path, &register, seed);
                 if !register.siblings.is_empty() {
                     self.map.insert(path.clone(), register);
                 }
-                (None, after)
+                (Facts::default(), after)
             }
         };
-        if before != after {
-            before.map(|at_ms| self.due.remove(&(at_ms, path.clone())));
-            after.map(|at_ms| self.due.insert((at_ms, path.clone())));
+        self.sum = self.sum.wrapping_sub(before.digest).wrapping_add(after.digest);
+        if before.due != after.due {
+            before.due.map(|at_ms| self.due.remove(&(at_ms, path.clone())));
+            after.due.map(|at_ms| self.due.insert((at_ms, path.clone())));
         }
     }
 
@@ -121,12 +151,31 @@ impl Cells {
         fields.clear();
         let newest = &mut self.newest;
         *newest = Hlc::ZERO;
+        let (seed, sum) = (self.seed, &mut self.sum);
+        *sum = 0;
         self.map.retain(|path, register| {
             change(path, register);
             *newest = (*newest).max(highest(path, register));
-            fields.extend(due(path, register).map(|at_ms| (at_ms, path.clone())));
+            let facts = Facts::of(path, register, seed);
+            *sum = sum.wrapping_add(facts.digest);
+            fields.extend(facts.due.map(|at_ms| (at_ms, path.clone())));
             !register.siblings.is_empty()
         });
+    }
+}
+
+/// What follows from a register and is kept beside it.
+#[derive(Default)]
+struct Facts {
+    due: Option<u64>,
+    /// 0 if digests are not kept.
+    digest: u64,
+}
+
+impl Facts {
+    fn of(path: &Path, register: &Register, seed: Option<DigestSeed>) -> Facts {
+        let digest = seed.map_or(0, |seed| seed.of_register(path, register));
+        Facts { due: due(path, register), digest }
     }
 }
 

@@ -28,10 +28,12 @@
 //! | [`delta`] | changes and their effects; applying one |
 //! | [`plan`] | what a change does to the record that its coordinator holds |
 //! | [`join`] | what two copies make together |
+//! | [`digest`] | whether two copies are equal, without sending them |
 
 pub mod cells;
 pub mod context;
 pub mod delta;
+pub mod digest;
 pub mod join;
 pub mod plan;
 pub mod position;
@@ -45,6 +47,7 @@ mod tests;
 pub use cells::Cells;
 pub use context::{Context, Floor, Horizon};
 pub use delta::{Added, Applied, Change, Delta, Removed};
+pub use digest::{CellDigest, DigestSeed};
 pub use position::Position;
 pub use record::{Element, Kind, Part, Path, Record};
 pub use register::{Base, BaseId, Deadline, Increment, NEVER, Register, Sibling, Sight};

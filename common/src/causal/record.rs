@@ -147,12 +147,16 @@ pub(super) fn elements_at<'a>(
     sibling: &'a Sibling,
 ) -> impl Iterator<Item = Element> + use<'a> {
     let base = sibling.base.id();
+    parts_of(sibling).map(move |(part, dot)| Element { path: path.clone(), base, part, dot })
+}
+
+/// What lives of one sibling: which parts of it, by which events.
+pub(super) fn parts_of(sibling: &Sibling) -> impl Iterator<Item = (Part, Dot)> {
     let live = sibling.base.live_dot().map(|dot| (Part::Base, dot));
     let increments = sibling.increments.iter();
     let increments = increments.map(|&(actor, entry)| (Part::Increment, entry.dot(actor)));
     let deadlines = sibling.deadlines.iter().map(|deadline| (Part::Deadline, deadline.dot));
-    let parts = live.into_iter().chain(increments).chain(deadlines);
-    parts.map(move |(part, dot)| Element { path: path.clone(), base, part, dot })
+    live.into_iter().chain(increments).chain(deadlines)
 }
 
 impl Register {

@@ -40,6 +40,7 @@ impl Bench {
             lone: true,
             deltas: false,
             events: true,
+            digests: false,
         };
         change(&mut options);
         Bench {

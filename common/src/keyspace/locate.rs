@@ -1,6 +1,7 @@
 //! key → partition, order and hash: computed once a request, used by lock, lookup and SCAN.
 
 use super::table::Located;
+use crate::causal::DigestSeed;
 use crate::placement::slot::{SLOTS, Slot};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -29,6 +30,11 @@ impl HashSeed {
             order: high << (u64::BITS - SLOT_HIGH_BITS) | hash >> SLOT_HIGH_BITS,
             hash,
         }
+    }
+
+    /// The seed of the digests that owners compare.
+    pub fn digests(self) -> DigestSeed {
+        DigestSeed::new(self.0)
     }
 }
 

@@ -28,6 +28,7 @@ pub use watch::{WATCHED_KEYS_MAX, Watch};
 
 use crate::clock::Now;
 use crate::id::Actor;
+use crate::placement::slot::Slot;
 use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 use partition::Shared;
@@ -50,6 +51,8 @@ pub struct Options {
     pub deltas: bool,
     /// Whether keyspace events have a reader.
     pub events: bool,
+    /// Whether digests of the slots are kept, to compare with other owners.
+    pub digests: bool,
 }
 
 /// All partitions of a shard. See the module.
@@ -123,6 +126,14 @@ impl<'k> Locks<'k> {
         &mut self.held[usize::from(at)]
     }
 
+    /// The held partition of a slot.
+    ///
+    /// # Panics
+    /// When its lock is not held.
+    pub fn of_slot(&mut self, slot: Slot) -> &mut Partition {
+        self.partition((usize::from(slot.number()) % PARTITIONS) as u8)
+    }
+
     /// Takes one more lock, if it is not held. Only upwards, or two walks could wait for each other.
     ///
     /// # Panics
@@ -148,6 +159,7 @@ impl<'k> Locks<'k> {
         for at in keys {
             if let Some(partition) = self.held(at.partition) {
                 partition.table().prefetch_entry(&at);
+                partition.prefetch_leaf(&at);
             }
         }
     }
@@ -213,6 +225,7 @@ impl Keyspace {
             actors: Arc::new(Actors::new(options.actor)),
             databases: options.databases,
             lone: options.lone,
+            digests: options.digests.then(|| options.seed.digests()),
         };
         let partition =
             |number| CachePadded::new(Mutex::new(Partition::new(number, shared.clone())));

@@ -4,7 +4,9 @@
 //! a boxed record, never approximated.
 
 use super::table::{Counter, Draft, Entry, INLINE_BYTES_MAX, NewPayload, Payload};
-use crate::causal::{Base, Context, Deadline, Increment, Path, Record, Register, Sibling};
+use crate::causal::{
+    Base, BaseId, Context, Deadline, DigestSeed, Increment, Part, Path, Record, Register, Sibling,
+};
 use crate::clock::Hlc;
 use crate::command::number::parse_i64;
 use crate::id::{Actor, Dot};
@@ -95,6 +97,28 @@ pub fn unpack(entry: &Entry, actors: &Actors) -> Record {
         context: Context::single(dot(entry.hlc())),
         cells: [(Path::Text, register)].into_iter().collect(),
     }
+}
+
+/// The digest of that record, from the entry's header.
+pub fn digest(entry: &Entry, actors: &Actors, seed: DigestSeed) -> u64 {
+    let counter = match entry.payload() {
+        Payload::Record(record) => return record.digest(seed),
+        Payload::Tombstone => return 0,
+        Payload::Counter(counter) => Some(counter),
+        Payload::Inline(_) | Payload::Shared(_) => None,
+    };
+    let actor = actors.get(entry.actor());
+    let dot = |hlc: Hlc| Dot { hlc, actor };
+    let (base_hlc, deadline) = entry.dots();
+    let base = match counter {
+        Some(Counter { base: None, .. }) => BaseId::Bottom,
+        _ => BaseId::Value(dot(base_hlc)),
+    };
+    let element = |part, hlc| seed.text_element(base, part, dot(hlc));
+    let live = if base == BaseId::Bottom { 0 } else { element(Part::Base, base_hlc) };
+    let counted = counter.map_or(0, |counter| element(Part::Increment, counter.last));
+    let deadline = deadline.map_or(0, |hlc| element(Part::Deadline, hlc));
+    live.wrapping_add(counted).wrapping_add(deadline)
 }
 
 /// The packed form of a record, or the record boxed.

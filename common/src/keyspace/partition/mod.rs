@@ -6,6 +6,7 @@
 //! short ways must keep: a test holds them equal.
 
 mod cuts;
+mod digests;
 mod settled;
 mod update;
 mod write;
@@ -15,9 +16,10 @@ pub use cuts::Slots;
 use super::effect::{Doomed, Effects};
 use super::packed::{Actors, FIRST, context, unpack};
 use super::table::{Entry, Located, Payload, Spot, Table};
-use crate::causal::{Context, Floor, Horizon, Kind, Record};
+use crate::causal::{Context, DigestSeed, Floor, Horizon, Kind, Record};
 use crate::clock::{Hlc, Now};
 use crate::id::Actor;
+use crate::merkle::Leaves;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -39,6 +41,8 @@ pub struct Shared {
     /// This shard is the only owner of every slot: its own clock is the floor of each, so a
     /// tombstone has nobody left to tell and goes at once.
     pub lone: bool,
+    /// What digests are keyed with, where they are kept.
+    pub digests: Option<DigestSeed>,
 }
 
 /// What a change needs besides the key: where, when, and who reads its effects.
@@ -99,6 +103,8 @@ pub struct Partition {
     counts: Vec<Counts>,
     floors: Box<[Floor]>,
     cuts: cuts::Cuts,
+    /// The digests of each slot; empty until a key comes, and where none are kept.
+    leaves: Vec<Leaves>,
 }
 
 /// Keys of one database in one partition.
@@ -135,6 +141,7 @@ impl Partition {
             counts: vec![Counts::default(); databases],
             floors: vec![Floor::default(); SLOTS_EACH].into(),
             cuts: cuts::Cuts::new(shared.databases),
+            leaves: Vec::new(),
             shared,
         }
     }
@@ -282,16 +289,31 @@ impl Partition {
 
     fn store(&mut self, at: &Located, spot: Option<Spot>, entry: Entry) {
         self.count(&entry, 1);
-        match spot {
+        let after = self.weight(at, &entry);
+        let before = match spot {
             Some(spot) => {
                 let old = self.table.replace(spot, entry);
                 self.count(&old, -1);
+                self.weight(at, &old)
             }
             None => {
                 let seed = self.shared.seed;
                 self.table.insert(at, entry, &|e: &Entry| seed.locate(e.db(), e.key()));
+                0
             }
+        };
+        self.reweigh(at, before, after);
+    }
+
+    /// Overwrites a string where it lies, if that is possible: see [`Entry::overwrite_inline`].
+    #[inline]
+    fn overwrite(&mut self, at: &Located, spot: Spot, value: &[u8], hlc: Hlc) -> bool {
+        let before = self.weight(at, self.table.get(spot));
+        let done = self.table.get_mut(spot).overwrite_inline(value, self.own.0, hlc);
+        if done && self.shared.digests.is_some() {
+            self.reweigh(at, before, self.weight(at, self.table.get(spot)));
         }
+        done
     }
 
     /// Takes an entry out; a large one is freed with the effects.
@@ -307,6 +329,7 @@ impl Partition {
         let seed = self.shared.seed;
         let entry = self.table.remove(spot, &|e: &Entry| seed.locate(e.db(), e.key()));
         self.count(&entry, -1);
+        self.forget(&entry);
         entry
     }
 

@@ -67,6 +67,7 @@ impl Partition {
         } else {
             let seed = self.shared.seed;
             let gone = self.table.take_database(db, &|e: &Entry| seed.locate(e.db(), e.key()));
+            gone.iter().for_each(|entry| self.forget(entry));
             pass.effects.doomed.extend((!gone.is_empty()).then_some(Doomed::Entries(gone)));
         }
     }
@@ -87,6 +88,7 @@ impl Partition {
     }
 
     fn doom_table(&mut self, pass: &mut Pass<'_>) {
+        self.leaves.clear();
         let table = std::mem::take(&mut self.table);
         pass.effects.doomed.extend((!table.is_empty()).then_some(Doomed::Table(table)));
     }

@@ -178,11 +178,8 @@ impl Partition {
             if let Some(lru) = lru {
                 entry.touch(lru);
             }
-            if let Some(record) = entry.record_mut() {
-                let out = change(record);
-                record.context.remove_where(|dot| horizon.covers(dot));
-                self.settle(at, spot);
-                return out;
+            if matches!(entry.payload(), Payload::Record(_)) {
+                return self.update_boxed(at, spot, horizon, change);
             }
         }
         let entry = spot.map(|spot| self.table.get(spot));
@@ -190,6 +187,7 @@ impl Partition {
         let mut record = entry.map(|e| self.unpack(e, horizon)).unwrap_or_default();
         let out = change(&mut record);
         record.context.remove_where(|dot| horizon.covers(dot));
+        self.keep_digest(&mut record);
         if self.is_nothing(&record) {
             if let Some(spot) = spot {
                 self.remove(spot);
@@ -198,6 +196,27 @@ impl Partition {
         }
         let draft = pack(Box::new(record), db, key, &self.shared.actors);
         self.store(at, spot, Entry::new(draft, lru));
+        out
+    }
+
+    /// Changes a boxed record where it lies. In between it weighs nothing, so that whatever becomes
+    /// of it weighs what is in it then.
+    fn update_boxed<T>(
+        &mut self,
+        at: &Located,
+        spot: Spot,
+        horizon: &Horizon,
+        change: impl FnOnce(&mut Record) -> T,
+    ) -> T {
+        self.reweigh(at, self.weight(at, self.table.get(spot)), 0);
+        let digests = self.shared.digests;
+        let record = self.table.get_mut(spot).record_mut().expect("the caller saw a record");
+        let out = change(record);
+        record.context.remove_where(|dot| horizon.covers(dot));
+        if let Some(seed) = digests {
+            record.cells.keep_digest(seed);
+        }
+        self.settle(at, spot);
         out
     }
 
@@ -225,6 +244,7 @@ impl Partition {
             self.store(at, Some(spot), Entry::new(draft, lru));
         } else {
             entry.set_hlc(highest);
+            self.reweigh(at, 0, self.weight(at, self.table.get(spot)));
         }
     }
 }

@@ -21,7 +21,7 @@ impl Partition {
         if let Some(spot) = spot
             && ttl == Ttl::Clear
             && !pass.effects.interest.deltas
-            && self.table.get_mut(spot).overwrite_inline(value, self.own.0, hlc)
+            && self.overwrite(at, spot, value, hlc)
         {
             self.table.get_mut(spot).touch(pass.lru);
             return;

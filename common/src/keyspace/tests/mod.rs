@@ -4,6 +4,7 @@
 //! `crate::testing` says how a case is repeated, and how a long run is made.
 
 mod deadlines;
+mod digests;
 mod floors;
 mod keeping;
 mod locks;

@@ -1,13 +1,14 @@
 //! A packed entry is the record that it stands for, and what does not pack is kept whole.
 
+use super::twin::SEED;
 use crate::causal::{
     Base, BaseId, Cells, Context, Deadline, Horizon, Increment, NEVER, Part, Path, Record,
     Register, Sibling,
 };
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
-use crate::keyspace::packed::{Actors, is_small, pack, unpack};
-use crate::keyspace::table::Entry;
+use crate::keyspace::packed::{Actors, digest, is_small, pack, unpack};
+use crate::keyspace::table::{Draft, Entry, NewPayload};
 use crate::random::Random;
 use crate::testing::for_all;
 use bytes::Bytes;
@@ -93,6 +94,17 @@ fn unpack_gives_the_packed_record() {
         assert_eq!(entry.deadline_ms(), record.min_deadline_ms());
         assert_eq!(entry.is_tombstone(), record.cells.is_empty());
         assert_eq!(entry.hlc(), record.context.highest());
+        let seed = SEED.digests();
+        let cells = record.cell_digests(seed).map(|cell| cell.digest);
+        let walked = cells.fold(0, u64::wrapping_add);
+        assert_eq!(digest(&entry, &actors, seed), walked, "in whatever form it lies");
+        let mut boxed = Box::new(record.clone());
+        boxed.cells.keep_digest(seed);
+        let payload = NewPayload::Record(boxed);
+        let (hlc, actor) = (entry.hlc(), entry.actor());
+        let draft =
+            Draft { db: 3, key: b"key", actor, hlc, base_hlc: hlc, deadline: None, payload };
+        assert_eq!(digest(&Entry::new(draft, 1), &actors, seed), walked, "boxed");
     });
 }
 

@@ -2,7 +2,7 @@
 //! and settle: each one's keyspace is what its plain records are, and they end equal.
 
 use super::twin::{Name, Twin};
-use super::twins;
+use super::{digests, twins};
 use crate::causal::{Applied, Delta, Floor, Record};
 use crate::clock::Hlc;
 use crate::placement::slot::Slot;
@@ -152,6 +152,7 @@ impl World {
             assert!(shown.windows(2).all(|two| two[0].cells == two[1].cells), "{name:?} {shown:?}");
         }
         self.nodes.iter().for_each(Twin::check_all);
+        self.nodes.windows(2).for_each(|two| digests::check_pair(&two[0], &two[1]));
     }
 }
 
@@ -159,6 +160,8 @@ fn run(random: &mut Random, floors: bool) {
     let mut world = World::new(floors);
     for _ in 0..if cfg!(miri) { 30 } else { 200 } {
         world.step(random);
+        let two = [random.below(3), random.below(3)];
+        digests::check_pair(&world.nodes[two[0]], &world.nodes[two[1]]);
     }
     world.nodes.iter().for_each(Twin::check_all);
     world.heal();

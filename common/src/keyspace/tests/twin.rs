@@ -30,8 +30,15 @@ pub struct Twin {
 impl Twin {
     pub fn new(actor: u64, lone: bool, deltas: bool) -> Twin {
         let actor = Actor(actor);
-        let options =
-            Options { seed: SEED, actor, databases: DATABASES, lone, deltas, events: true };
+        let options = Options {
+            seed: SEED,
+            actor,
+            databases: DATABASES,
+            lone,
+            deltas,
+            events: true,
+            digests: true,
+        };
         let model = Model {
             actor,
             lone,
@@ -313,6 +320,8 @@ impl Twin {
         assert_eq!(record.as_ref(), self.model.records.get(name), "{name:?}");
         let context = partition.context(&at, name.0, &name.1);
         assert_eq!(context, record.map(|record| record.context).unwrap_or_default());
+        drop(locks);
+        self.check_slot_digest(Slot::of(&name.1));
     }
 
     /// Everything, and the counts.
@@ -340,6 +349,7 @@ impl Twin {
             assert_eq!(counts[usize::from(db)], self.model.counts(db), "database {db}");
         }
         self.model.records.keys().for_each(|name| self.check(name));
+        self.check_digests();
     }
 }
 

@@ -1,0 +1,158 @@
+//! The digests of the slots: what other owners compare theirs with. See [`crate::merkle`].
+//!
+//! **Invariant:** a leaf is the sum over its keys of what [`Partition::weight`] says of their
+//! entries. Entries come and go by `store`, `remove` and in bulk by `forget`; one that changes where
+//! it lies does so by `overwrite` or `update_boxed`. Nothing else may change what lives in an entry.
+
+use super::{Partition, SLOTS_EACH};
+use crate::causal::{DigestSeed, Record};
+use crate::keyspace::PARTITIONS;
+use crate::keyspace::packed::digest;
+use crate::keyspace::table::{Entry, Located, prefetch};
+use crate::merkle::{KEY_BYTES_MAX, KeyName, KeyRef, LEAVES, Leaf, Leaves, Page};
+use crate::placement::slot::Slot;
+use bytes::Bytes;
+
+/// An order begins with the bits of the slot above the partition's, then those of the leaf.
+const LEAF_SHIFT: u32 = u64::BITS - SLOTS_EACH.trailing_zeros() - LEAVES.trailing_zeros();
+
+impl Partition {
+    /// The leaves of a slot; their sum is its digest.
+    ///
+    /// # Panics
+    /// When the slot is not in this partition, or no digests are kept.
+    pub fn leaves(&self, slot: Slot) -> Leaves {
+        self.digest_seed();
+        self.leaves.get(self.slot_index(slot)).copied().unwrap_or_default()
+    }
+
+    /// What lives in a leaf of a slot from an order on (0: from its start), with the digest of each
+    /// record. A page ends when `looks_max` entries were looked at, tombstones among them, so it may
+    /// be short or empty and yet have a next. Keys of one order, which only one who knows the seed
+    /// can make, are on one page.
+    ///
+    /// # Panics
+    /// When the slot is not in this partition, or no digests are kept.
+    pub fn leaf_keys(&self, slot: Slot, leaf: Leaf, from: u64, looks_max: usize) -> Page {
+        let seed = self.digest_seed();
+        let prefix = self.slot_index(slot) * LEAVES + usize::from(leaf.number());
+        let start = (prefix as u64) << LEAF_SHIFT;
+        let last = start | ((1 << LEAF_SHIFT) - 1);
+        let (mut keys, mut left) = (Vec::new(), looks_max.max(1));
+        let mut next = Some(start.max(from));
+        while let Some(order) = next.filter(|order| *order <= last) {
+            if left == 0 {
+                return Page { keys, next };
+            }
+            let (entries, after) = self.table.segment_at(order);
+            let located = entries.map(|entry| (self.locate(entry).order, entry));
+            let mut here: Vec<(u64, &Entry)> =
+                located.filter(|(at, _)| (order..=last).contains(at)).collect();
+            here.sort_unstable_by_key(|(at, entry)| (*at, entry.db()));
+            let mut end = left.min(here.len());
+            while (1..here.len()).contains(&end) && here[end].0 == here[end - 1].0 {
+                end += 1;
+            }
+            let digests = here[..end].iter().map(|&(at, entry)| {
+                (self.key_ref(at, entry, seed), digest(entry, &self.shared.actors, seed))
+            });
+            keys.extend(digests.filter(|(_, digest)| *digest != 0));
+            if end < here.len() {
+                return Page { keys, next: Some(here[end].0) };
+            }
+            // A segment without such keys is a look, too.
+            left = left.saturating_sub(end.max(1));
+            next = after;
+        }
+        Page { keys, next: None }
+    }
+
+    /// The key that another owner names, if there is an entry of it here, a tombstone perhaps.
+    ///
+    /// # Panics
+    /// When no digests are kept.
+    pub fn key_named(&self, key: &KeyRef) -> Option<&[u8]> {
+        let seed = self.digest_seed();
+        let (mut entries, _) = self.table.segment_at(key.order);
+        let is_it = |entry: &&Entry| entry.db() == key.db && is_named(entry.key(), &key.name, seed);
+        entries.find(is_it).map(Entry::key)
+    }
+
+    /// Hints that the leaf of a key will be read.
+    #[inline]
+    pub(in crate::keyspace) fn prefetch_leaf(&self, at: &Located) {
+        let prefix = (at.order >> LEAF_SHIFT) as usize;
+        if let Some(leaves) = self.leaves.get(prefix / LEAVES) {
+            prefetch::read(&raw const leaves.sums()[prefix % LEAVES]);
+        }
+    }
+
+    /// What an entry adds to its leaf; 0 where no digests are kept.
+    #[inline]
+    pub(super) fn weight(&self, at: &Located, entry: &Entry) -> u64 {
+        match self.shared.digests {
+            Some(seed) => seed.of_key(at.hash, digest(entry, &self.shared.actors, seed)),
+            None => 0,
+        }
+    }
+
+    /// Notes that the entry of a key weighs something else.
+    #[inline]
+    pub(super) fn reweigh(&mut self, at: &Located, before: u64, after: u64) {
+        if before == after {
+            return;
+        }
+        if self.leaves.is_empty() {
+            self.leaves = vec![Leaves::default(); SLOTS_EACH];
+        }
+        let prefix = (at.order >> LEAF_SHIFT) as usize;
+        let leaf = Leaf::new((prefix % LEAVES) as u8).expect("a remainder is below the divisor");
+        self.leaves[prefix / LEAVES].change(leaf, before, after);
+    }
+
+    /// Notes that an entry was taken out.
+    pub(super) fn forget(&mut self, entry: &Entry) {
+        if self.shared.digests.is_some() && !entry.is_tombstone() {
+            let at = self.locate(entry);
+            self.reweigh(&at, self.weight(&at, entry), 0);
+        }
+    }
+
+    /// Lets a record that goes into the table keep its digest.
+    pub(super) fn keep_digest(&self, record: &mut Record) {
+        if let Some(seed) = self.shared.digests {
+            record.cells.keep_digest(seed);
+        }
+    }
+
+    fn digest_seed(&self) -> DigestSeed {
+        self.shared.digests.expect("digests are asked for where the options say that they are kept")
+    }
+
+    fn slot_index(&self, slot: Slot) -> usize {
+        let number = usize::from(slot.number());
+        assert!(number % PARTITIONS == usize::from(self.number), "a slot has one partition");
+        number / PARTITIONS
+    }
+
+    fn locate(&self, entry: &Entry) -> Located {
+        self.shared.seed.locate(entry.db(), entry.key())
+    }
+
+    fn key_ref(&self, order: u64, entry: &Entry, seed: DigestSeed) -> KeyRef {
+        let key = entry.key();
+        let name = if key.len() <= KEY_BYTES_MAX {
+            KeyName::Whole(Bytes::copy_from_slice(key))
+        } else {
+            KeyName::Digest(seed.of_name(key))
+        };
+        KeyRef { order, db: entry.db(), name }
+    }
+}
+
+fn is_named(key: &[u8], name: &KeyName, seed: DigestSeed) -> bool {
+    match name {
+        KeyName::Whole(name) => key == &name[..],
+        KeyName::Digest(digest) => key.len() > KEY_BYTES_MAX && seed.of_name(key) == *digest,
+    }
+}
