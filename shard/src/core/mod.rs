@@ -1,4 +1,5 @@
 //! Decisions of the shard, without clocks, threads or sockets.
 
 pub mod expiry;
+pub mod flight;
 pub mod lease;
