@@ -8,6 +8,7 @@
 //! | [`id`], [`clock`] | who wrote, and when |
 //! | [`random`] | numbers from a seed |
 //! | [`placement`], [`quorum`] | where a key lives, and how many of its owners must agree |
+//! | [`membership`] | who is up, and whose clock can be believed |
 //! | [`causal`] | what two copies of a record make together |
 //! | [`keyspace`] | how records lie in memory, and how a command reaches them |
 //! | [`merkle`] | which keys two owners hold differently |
@@ -19,6 +20,7 @@ pub mod clock;
 pub mod command;
 pub mod id;
 pub mod keyspace;
+pub mod membership;
 pub mod merkle;
 pub mod placement;
 pub mod quorum;
