@@ -1,10 +1,11 @@
-//! Tests of Kinring as a whole: real processes, real sockets.
+//! Tests of Kinring as a whole: real processes and real sockets, and a world to simulate.
 //!
 //! | file | what it answers |
 //! |---|---|
 //! | [`process`] | how a test gets a Kinring, or a Redis to compare with, and gets rid of it |
 //! | [`conn`] | how a test speaks to one: a blocking socket on which every wait has an end |
 //! | [`differential`] | how Kinring and a Redis get the same requests, and what counts as equal |
+//! | [`world`] | a network, clocks and disks with every fault, from a seed |
 //!
 //! Invariant: nothing a test starts outlives it, no test uses a fixed port, and no wait is without
 //! a bound.
@@ -12,6 +13,7 @@
 pub mod conn;
 pub mod differential;
 pub mod process;
+pub mod world;
 
 pub use conn::Conn;
 pub use process::{Kinring, Redis};
