@@ -1,3 +1,5 @@
+//! What waits for what, case by case and beside a model that knows which owner holds which write.
+
 use super::*;
 use kinring_common::random::Random;
 use std::collections::BTreeSet;

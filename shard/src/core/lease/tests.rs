@@ -1,3 +1,5 @@
+//! A group of owners whose clocks drift and whose processes pause and start again: never two homes.
+
 use super::*;
 use kinring_common::random::Random;
 
