@@ -7,12 +7,11 @@
 //! 2. of a slot that differs, the [`Leaves`]: [`Leaves::differing`] says which parts differ;
 //! 3. of such a leaf, [`Page`] by page, what lives there: [`Page::differing`] names the keys.
 //!
-//! Of each key that is named both sides then send their records, or that they have none: one of them
-//! may hold a tombstone, which is in no digest.
+//! Of each key that is named both sides then send their records, or that they have none.
 //!
-//! **Equal digests say that the same lives on both sides, not that both know the same.** A tombstone
-//! that only one of them holds is not found here: where one owner takes the place of another, it
-//! needs the tombstones besides.
+//! Equal digests say that the same lives on both sides and that both have seen the same of what is not
+//! settled yet, tombstones among it. While one of them has a floor that the other has not, what lies
+//! between is named although it is equal: a floor is exchanged first.
 
 use bytes::Bytes;
 use std::collections::BTreeSet;

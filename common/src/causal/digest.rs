@@ -1,11 +1,13 @@
-//! Digests of what lives in a record, so that owners see without sending it whether they hold the
-//! same.
+//! Digests of records, so that owners see without sending them whether they hold the same and know
+//! the same.
 //!
 //! An element is hashed by its name: path, sibling, part and dot. Its value is not: one event gives
 //! one value, so the dot stands for it. The digest of a record is the sum of its elements' hashes
 //! (AdHash: Bellare, Micciancio, "A new paradigm for collision-free hashing", 1997), so it is kept
-//! as elements come and go, in any order and without a walk. Contexts, floors, clocks and the value
-//! under a dead base are in none: equal digests say that the same lives, not that the same was seen.
+//! as elements come and go, in any order and without a walk. To it comes the hash of each entry of
+//! the context that is not settled yet: who took the place of another owner, and held the same but had
+//! not seen a DEL, would let a third bring back what was deleted. The value under a dead base is in
+//! no digest.
 //!
 //! **Why 64 bits.** Two copies that differ look equal once in 2^64 comparisons: with a thousand
 //! million comparisons of unequal leaves a year, once in 10^10 years. Against chosen names the
@@ -34,7 +36,7 @@ pub struct CellDigest<'a> {
     /// Where it stands in the order in which ranges are compared: a hash of its path alone, so a
     /// cell that differs between two copies is in the same range of both.
     pub place: u64,
-    /// The sum over its elements. The digest of a record is the sum over its cells.
+    /// The sum over its elements.
     pub digest: u64,
 }
 
@@ -44,6 +46,9 @@ struct CellName {
     kind: u64,
     place: u64,
 }
+
+/// What sets the hash of an event that was seen apart from those of elements.
+const SEEN: u64 = u64::MAX;
 
 /// The string's: nothing else is in a packed entry.
 const TEXT: CellName = CellName { kind: 0, place: 0 };
@@ -66,6 +71,12 @@ impl DigestSeed {
     #[inline]
     pub fn of_key(self, key_hash: u64, record: u64) -> u64 {
         if record == 0 { 0 } else { self.hash([key_hash, record]) }
+    }
+
+    /// The hash of an event that was seen and is not settled.
+    #[inline]
+    pub fn seen(self, dot: Dot) -> u64 {
+        self.hash([dot.hlc.0, dot.actor.0, SEEN, 0])
     }
 
     /// 128 bits that stand for a long name.
@@ -162,9 +173,11 @@ impl std::fmt::Debug for DigestSeed {
 }
 
 impl Record {
-    /// The digest of what lives in it; 0 if nothing does. A walk unless its cells keep it.
+    /// The digest of what lives in it and of its context, which must have been pruned; 0 if there is
+    /// neither. A walk unless its cells keep it.
     pub fn digest(&self, seed: DigestSeed) -> u64 {
-        self.cells.digest(seed)
+        let seen = self.context.iter().map(|dot| seed.seen(dot));
+        seen.fold(self.cells.digest(seed), u64::wrapping_add)
     }
 
     /// The digest of each cell, in the order of paths.

@@ -99,16 +99,26 @@ pub fn unpack(entry: &Entry, actors: &Actors) -> Record {
     }
 }
 
-/// The digest of that record, from the entry's header.
-pub fn digest(entry: &Entry, actors: &Actors, seed: DigestSeed) -> u64 {
+/// The digest of that record, from the entry's header. A packed entry keeps its clock when that is
+/// settled; `is_settled` says so.
+pub fn digest(
+    entry: &Entry,
+    actors: &Actors,
+    seed: DigestSeed,
+    is_settled: impl FnOnce(Dot) -> bool,
+) -> u64 {
+    if let Payload::Record(record) = entry.payload() {
+        return record.digest(seed);
+    }
+    let actor = actors.get(entry.actor());
+    let dot = |hlc: Hlc| Dot { hlc, actor };
+    let last = dot(entry.hlc());
+    let seen = if is_settled(last) { 0 } else { seed.seen(last) };
     let counter = match entry.payload() {
-        Payload::Record(record) => return record.digest(seed),
-        Payload::Tombstone => return 0,
+        Payload::Tombstone | Payload::Record(_) => return seen,
         Payload::Counter(counter) => Some(counter),
         Payload::Inline(_) | Payload::Shared(_) => None,
     };
-    let actor = actors.get(entry.actor());
-    let dot = |hlc: Hlc| Dot { hlc, actor };
     let (base_hlc, deadline) = entry.dots();
     let base = match counter {
         Some(Counter { base: None, .. }) => BaseId::Bottom,
@@ -118,7 +128,7 @@ pub fn digest(entry: &Entry, actors: &Actors, seed: DigestSeed) -> u64 {
     let live = if base == BaseId::Bottom { 0 } else { element(Part::Base, base_hlc) };
     let counted = counter.map_or(0, |counter| element(Part::Increment, counter.last));
     let deadline = deadline.map_or(0, |hlc| element(Part::Deadline, hlc));
-    live.wrapping_add(counted).wrapping_add(deadline)
+    seen.wrapping_add(live).wrapping_add(counted).wrapping_add(deadline)
 }
 
 /// The packed form of a record, or the record boxed.

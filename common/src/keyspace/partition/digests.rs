@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** a leaf is the sum over its keys of what [`Partition::weight`] says of their
 //! entries. Entries come and go by `store`, `remove` and in bulk by `forget`; one that changes where
-//! it lies does so by `overwrite` or `update_boxed`. Nothing else may change what lives in an entry.
+//! it lies does so by `overwrite` or `update_boxed`. Nothing else may change what is in an entry; what
+//! is settled by a floor or a cut is seen by `recount`.
 
-use super::{Partition, SLOTS_EACH};
+use super::settled::orders;
+use super::{Partition, SLOTS_EACH, Slots, slot_index};
 use crate::causal::{DigestSeed, Record};
 use crate::keyspace::PARTITIONS;
 use crate::keyspace::packed::digest;
@@ -26,7 +28,7 @@ impl Partition {
         self.leaves.get(self.slot_index(slot)).copied().unwrap_or_default()
     }
 
-    /// What lives in a leaf of a slot from an order on (0: from its start), with the digest of each
+    /// What is in a leaf of a slot from an order on (0: from its start), with the digest of each
     /// record. A page ends when `looks_max` entries were looked at, tombstones among them, so it may
     /// be short or empty and yet have a next. Keys of one order, which only one who knows the seed
     /// can make, are on one page.
@@ -54,7 +56,7 @@ impl Partition {
                 end += 1;
             }
             let digests = here[..end].iter().map(|&(at, entry)| {
-                (self.key_ref(at, entry, seed), digest(entry, &self.shared.actors, seed))
+                (self.key_ref(at, entry, seed), self.digest(self.slot_index(slot), entry, seed))
             });
             keys.extend(digests.filter(|(_, digest)| *digest != 0));
             if end < here.len() {
@@ -91,8 +93,36 @@ impl Partition {
     #[inline]
     pub(super) fn weight(&self, at: &Located, entry: &Entry) -> u64 {
         match self.shared.digests {
-            Some(seed) => seed.of_key(at.hash, digest(entry, &self.shared.actors, seed)),
+            Some(seed) => seed.of_key(at.hash, self.digest(slot_index(at), entry, seed)),
             None => 0,
+        }
+    }
+
+    #[inline]
+    fn digest(&self, slot: usize, entry: &Entry, seed: DigestSeed) -> u64 {
+        digest(entry, &self.shared.actors, seed, |dot| {
+            dot.hlc <= self.cuts.get(slot, entry.db()) || self.floors[slot].covers(dot)
+        })
+    }
+
+    /// Sums the leaves of some slots anew: more of what was seen there is settled now.
+    pub(super) fn recount(&mut self, slots: Slots) {
+        if self.shared.digests.is_none() || self.leaves.is_empty() {
+            return;
+        }
+        for slot in slots.indices() {
+            let (start, last) = orders(slot);
+            let (mut leaves, mut next) = (Leaves::default(), Some(start));
+            while let Some(order) = next.filter(|order| *order <= last) {
+                let (entries, after) = self.table.segment_at(order);
+                for (at, entry) in entries.map(|entry| (self.locate(entry), entry)) {
+                    if (order.max(start)..=last).contains(&at.order) {
+                        leaves.change(leaf_of(&at), 0, self.weight(&at, entry));
+                    }
+                }
+                next = after;
+            }
+            self.leaves[slot] = leaves;
         }
     }
 
@@ -105,14 +135,12 @@ impl Partition {
         if self.leaves.is_empty() {
             self.leaves = vec![Leaves::default(); SLOTS_EACH];
         }
-        let prefix = (at.order >> LEAF_SHIFT) as usize;
-        let leaf = Leaf::new((prefix % LEAVES) as u8).expect("a remainder is below the divisor");
-        self.leaves[prefix / LEAVES].change(leaf, before, after);
+        self.leaves[slot_index(at)].change(leaf_of(at), before, after);
     }
 
     /// Notes that an entry was taken out.
     pub(super) fn forget(&mut self, entry: &Entry) {
-        if self.shared.digests.is_some() && !entry.is_tombstone() {
+        if self.shared.digests.is_some() {
             let at = self.locate(entry);
             self.reweigh(&at, self.weight(&at, entry), 0);
         }
@@ -148,6 +176,11 @@ impl Partition {
         };
         KeyRef { order, db: entry.db(), name }
     }
+}
+
+fn leaf_of(at: &Located) -> Leaf {
+    let prefix = (at.order >> LEAF_SHIFT) as usize;
+    Leaf::new((prefix % LEAVES) as u8).expect("a remainder is below the divisor")
 }
 
 fn is_named(key: &[u8], name: &KeyName, seed: DigestSeed) -> bool {

@@ -13,7 +13,7 @@ use crate::placement::slot::Slot;
 const SLOT_SHIFT: u32 = u64::BITS - SLOTS_EACH.trailing_zeros();
 
 /// The first and the last order of a slot's keys.
-fn orders(index: usize) -> (u64, u64) {
+pub(super) fn orders(index: usize) -> (u64, u64) {
     let start = (index as u64) << SLOT_SHIFT;
     (start, start | ((1 << SLOT_SHIFT) - 1))
 }
@@ -54,6 +54,11 @@ impl Partition {
     }
 
     fn apply_cut(&mut self, slots: Slots, cut: Hlc, pass: &mut Pass<'_>) {
+        self.end_by_cut(slots, cut, pass);
+        self.recount(slots);
+    }
+
+    fn end_by_cut(&mut self, slots: Slots, cut: Hlc, pass: &mut Pass<'_>) {
         let db = pass.db;
         let whole = self.clock <= cut && slots == Slots::ALL;
         self.clock = self.clock.max(cut);
@@ -134,6 +139,7 @@ impl Partition {
         };
         // Every change of a record forgets what is settled of its context, this one too.
         self.each(start, Some(last), which, |_, _| {});
+        self.recount(slot.into());
     }
 
     /// Changes the records that `which` says, from the segment of `start` to that of `last`.

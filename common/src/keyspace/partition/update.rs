@@ -236,6 +236,8 @@ impl Partition {
         let (dead, highest) = (record.cells.is_empty(), record.context.highest());
         let packs = record.cells.len() <= 1 && is_small(record, &self.shared.actors);
         if dead && (self.shared.lone || record.context.is_empty()) {
+            // Removal takes off what it weighs.
+            self.reweigh(at, 0, self.weight(at, self.table.get(spot)));
             self.remove(spot);
         } else if moved || packs || dead != was_dead {
             let record = Box::new(std::mem::take(record));

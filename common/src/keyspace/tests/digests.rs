@@ -1,8 +1,9 @@
-//! The digests that are kept are those of what lives: after every kind of change they are what a
-//! walk over plain records makes, and two owners' are equal exactly where they hold the same.
+//! The digests that are kept are those of what lives and what was seen: after every kind of change
+//! they are what a walk over plain records makes, and two owners' are equal exactly where they hold and
+//! know the same.
 
 use super::twin::{Name, SEED, START_MS, Twin};
-use crate::causal::{BaseId, Change, Element, Kind, Part, Path, Record};
+use crate::causal::{BaseId, Change, Context, Element, Floor, Kind, Part, Path, Record};
 use crate::clock::{Hlc, Now};
 use crate::id::{Actor, Dot};
 use crate::keyspace::table::{Entry, Payload};
@@ -23,7 +24,8 @@ fn from_scratch<'a>(
     for (name, record) in records {
         let at = SEED.locate(name.0, &name.1);
         let cells = record.cell_digests(SEED.digests()).map(|cell| cell.digest);
-        let weight = SEED.digests().of_key(at.hash, cells.fold(0, u64::wrapping_add));
+        let seen = record.context.iter().map(|dot| SEED.digests().seen(dot));
+        let weight = SEED.digests().of_key(at.hash, cells.chain(seen).fold(0, u64::wrapping_add));
         let leaf = Leaf::new((at.hash >> 60) as u8).expect("four bits");
         let leaves = all.entry(Slot::of(&name.1).number()).or_default();
         leaves.change(leaf, 0, weight);
@@ -70,26 +72,25 @@ impl Twin {
         }
     }
 
-    /// What lives, by slot.
-    fn living(&self) -> BTreeMap<u16, BTreeSet<(&Name, Element)>> {
-        let mut all: BTreeMap<u16, BTreeSet<_>> = BTreeMap::new();
+    /// What lives and was seen, by slot.
+    fn held(&self) -> BTreeMap<u16, BTreeMap<&Name, (Vec<Element>, Context)>> {
+        let mut all: BTreeMap<u16, BTreeMap<_, _>> = BTreeMap::new();
         for (name, record) in &self.model.records {
-            for element in record.elements() {
-                all.entry(Slot::of(&name.1).number()).or_default().insert((name, element));
-            }
+            let held = (record.elements().collect(), record.context.clone());
+            all.entry(Slot::of(&name.1).number()).or_default().insert(name, held);
         }
         all
     }
 }
 
-/// Digests agree exactly where the elements do.
+/// Digests agree exactly where elements and contexts do.
 pub fn check_pair(one: &Twin, other: &Twin) {
-    let living = [one, other].map(Twin::living);
-    let slots: BTreeSet<&u16> = living.iter().flat_map(BTreeMap::keys).collect();
+    let held = [one, other].map(Twin::held);
+    let slots: BTreeSet<&u16> = held.iter().flat_map(BTreeMap::keys).collect();
     for slot in slots {
-        let same = living[0].get(slot) == living[1].get(slot);
+        let same = held[0].get(slot) == held[1].get(slot);
         let [mine, theirs] = [one, other].map(|twin| leaves(&twin.space, *slot));
-        assert_eq!(mine == theirs, same, "slot {slot}: {living:?}");
+        assert_eq!(mine == theirs, same, "slot {slot}: {held:?}");
         assert_eq!(mine.digest() == theirs.digest(), same);
     }
 }
@@ -158,7 +159,34 @@ fn splits_and_merges_of_the_table_leave_digests_as_they_are() {
         });
         check_against_a_walk(&space);
     }
-    assert_eq!(kept(&space), BTreeMap::new(), "tombstones weigh nothing");
+    assert_ne!(kept(&space), BTreeMap::new(), "tombstones weigh until they are settled");
+    settle(&space, 1);
+    assert_eq!(kept(&space), BTreeMap::new());
+}
+
+/// Settles all that was written in all slots.
+fn settle(space: &Keyspace, actor: u64) {
+    let mut locks = space.lock(&PartitionSet::ALL);
+    for slot in (0..16_384).filter_map(Slot::new) {
+        let partition = locks.of_slot(slot);
+        let dot = Dot { hlc: partition.clock(), actor: Actor(actor) };
+        partition.raise_floor(slot, &Floor::from(Context::single(dot)));
+    }
+}
+
+#[test]
+fn a_floor_takes_what_it_settles_out_of_the_digests_and_leaves_what_lives() {
+    let (space, other) = (filled(1, &keys(600)), filled(2, &keys(600)));
+    run(&space, |txn| keys(600)[..300].iter().for_each(|key| assert!(txn.delete(key))));
+    let before = kept(&space);
+    settle(&space, 1);
+    assert_ne!(kept(&space), before);
+    check_against_a_walk(&space);
+    let settled = kept(&space);
+    settle(&space, 1);
+    assert_eq!(kept(&space), settled);
+    settle(&other, 1);
+    check_against_a_walk(&other);
 }
 
 #[test]
@@ -257,13 +285,14 @@ fn page(space: &Keyspace, slot: Slot, leaf: Leaf, from: u64, looks_max: usize) -
 }
 
 #[test]
-fn the_pages_of_all_leaves_name_every_living_key_once() {
+fn the_pages_of_all_leaves_name_every_key_once_until_it_is_deleted_and_settled() {
     // More than a segment of the table holds in each leaf.
     let mut keys = keys(if cfg!(miri) { 100 } else { 16_000 });
     let space = filled(1, &keys);
     let dead = keys.split_off(keys.len() / 2);
     run(&space, |txn| dead.iter().for_each(|key| assert!(txn.delete(key))));
     let slot = Slot::of(b"t");
+    let mut left: BTreeSet<Vec<u8>> = keys.iter().chain(&dead).cloned().collect();
     for looks_max in [1, 7, 100_000] {
         let mut named = BTreeSet::new();
         for leaf in Leaf::all() {
@@ -285,7 +314,9 @@ fn the_pages_of_all_leaves_name_every_living_key_once() {
             }
             assert_eq!(sum, kept(&space)[&slot.number()].sums()[usize::from(leaf.number())]);
         }
-        assert!(named.iter().eq(&keys.iter().cloned().collect::<BTreeSet<_>>()));
+        assert!(named == left);
+        settle(&space, 1);
+        left = keys.iter().cloned().collect();
     }
 }
 
@@ -333,7 +364,7 @@ fn a_record_is_compared_by_ranges_of_its_cells() {
     record.apply(&delta, &Default::default());
     let cells: Vec<_> = record.cell_digests(seed).collect();
     let sum = cells.iter().fold(0u64, |sum, cell| sum.wrapping_add(cell.digest));
-    assert_eq!(sum, record.digest(seed));
+    assert_eq!(sum.wrapping_add(seed.seen(dot)), record.digest(seed));
     let quarters = cells.iter().fold([0; 4], |mut quarters, cell| {
         quarters[(cell.place >> 62) as usize] += 1;
         quarters
