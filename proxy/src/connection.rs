@@ -316,8 +316,7 @@ impl Connection {
 
     fn renew_limits(&mut self, served: &Served, out: &mut ReplyBuf) {
         let config = served.node.settings.now();
-        let output_bytes_max = config.client_output_buffer_limit.normal.hard_bytes as usize;
-        out.set_limit(if output_bytes_max == 0 { usize::MAX } else { output_bytes_max });
+        out.set_limit(config.client_output_buffer_limit.normal.output_bytes_max());
         self.limits.bulk_bytes_max = config.proto_max_bulk_len_bytes as usize;
         self.limits.total_bytes_max = config.client_query_buffer_limit_bytes as usize;
         self.limits.authenticated = self.session.authenticated;
@@ -372,10 +371,10 @@ impl Connection {
     fn check_output_limit(&self, served: &Served, bytes: usize) -> io::Result<()> {
         let limit = served.node.settings.now().client_output_buffer_limit.normal;
         let bytes = bytes as u64;
-        if bytes <= limit.soft_bytes {
+        if !limit.is_above_soft(bytes) {
             self.session.client.over_soft_us.store(0, Relaxed);
         }
-        if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
+        if limit.is_above_hard(bytes) {
             self.end_for_output(served);
             return Err(io::Error::other("the client's replies exceed client-output-buffer-limit"));
         }
