@@ -122,7 +122,7 @@ impl Cx<'_> {
 
     /// Adds a transaction's numbers to the thread's.
     pub fn count(&self, txn: &Txn<'_, '_>, row: &Row) {
-        let (hits, misses) = txn.hits_and_misses(row.has(flag::READONLY));
+        let (hits, misses) = txn.hits_and_misses(row.counts_looks());
         add(&self.stats.hits, hits);
         add(&self.stats.misses, misses);
     }
