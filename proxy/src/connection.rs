@@ -13,7 +13,7 @@ use crate::core::session::{Cx, Session, Step};
 use crate::listener::log_unread;
 use crate::log;
 use crate::node::{Clock, Node};
-use crate::stats::{ThreadStats, add};
+use crate::stats::{ThreadStats, add, most};
 use crate::stop::Stop;
 use bytes::{Buf, Bytes};
 use kinring_common::command::{Command, KeysJob};
@@ -163,7 +163,7 @@ impl Connection {
         if got == 0 {
             return Ok(false);
         }
-        self.note_read(served, got);
+        self.note_read(served, got, got);
         // From here to the write there is no await: the scratch is this connection's alone.
         let whole = SCRATCH.with_borrow_mut(|scratch| {
             let Scratch { input, batch, out } = scratch;
@@ -213,7 +213,7 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         };
-        self.note_read(served, got);
+        self.note_read(served, got, self.partial.len());
         self.go_on(socket, served, ReplyBuf::new(self.session.protocol), Ran::Write).await
     }
 
@@ -356,6 +356,7 @@ impl Connection {
     ) -> io::Result<()> {
         while !out.is_empty() {
             self.session.client.output_bytes.store(out.len() as u64, Relaxed);
+            most(&served.stats.output_most, out.len() as u64);
             self.check_output_limit(served, out.len())?;
             let written = socket.write_buf(out).await?;
             self.renew_active(served);
@@ -391,9 +392,11 @@ impl Connection {
         self.session.client.active_us.store(served.clock.nanos() / 1000, Relaxed);
     }
 
-    fn note_read(&self, served: &Served, bytes: usize) {
+    /// A read brought so many bytes; so many wait to be run then.
+    fn note_read(&self, served: &Served, bytes: usize, waiting: usize) {
         add(&served.stats.reads, 1);
         add(&served.stats.input_bytes, bytes as u64);
+        most(&served.stats.input_most, waiting as u64);
     }
 
     fn note_left(&self) {

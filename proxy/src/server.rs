@@ -5,11 +5,12 @@ use crate::clients::Clients;
 use crate::config::{self, Config, IoThreads, Launch, LogLevel, Settings};
 use crate::core::packing::JUDGE_EVERY_MS;
 use crate::data_threads::DataThreads;
+use crate::info;
 use crate::listener::{self, BindError};
 use crate::log::{self, say};
 use crate::memory;
 use crate::node::{Clock, Facts, Node};
-use crate::stats::Stats;
+use crate::stats::{AtStart, Stats};
 use crate::stop::{Cause, Stop};
 use kinring_common::id::Actor;
 use kinring_common::keyspace::HashSeed;
@@ -112,6 +113,8 @@ fn run(mut config: Config, env: &config::Variables) -> Result<ExitCode, StartErr
         .enable_all()
         .build()
         .map_err(system("cannot start the control thread"))?;
+    let tables = info::table_bytes(&node, &mut None);
+    node.stats.note_start(AtStart { allocated: memory::read().allocated, tables });
     let how = runtime.block_on(control(listeners, &node, threads, clock, || {
         if log::prints(LogLevel::Notice) {
             say(format_args!("{text}"));
