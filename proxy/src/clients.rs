@@ -118,10 +118,10 @@ impl Client {
     /// the soft one gives. A limit of 0 is none.
     pub fn exceeds(&self, limit: &BufferLimit, now_us: u64) -> bool {
         let bytes = self.output_bytes.load(Relaxed);
-        if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
+        if limit.is_above_hard(bytes) {
             return true;
         }
-        if limit.soft_bytes == 0 || bytes <= limit.soft_bytes {
+        if !limit.is_above_soft(bytes) {
             self.over_soft_us.store(0, Relaxed);
             return false;
         }
@@ -134,25 +134,35 @@ impl Client {
         }
     }
 
+    /// About what it takes, its buffers and its transaction included.
+    pub fn memory_bytes(&self) -> u64 {
+        let buffers = self.input_bytes.load(Relaxed) + self.output_bytes.load(Relaxed);
+        CLIENT_BYTES + buffers + self.transaction_bytes()
+    }
+
+    fn transaction_bytes(&self) -> u64 {
+        if self.queued.load(Relaxed) >= 0 { self.queued_bytes.load(Relaxed) } else { 0 }
+    }
+
     /// Its line in CLIENT LIST.
     pub fn line(&self, now_us: u64) -> String {
         let names = self.names.lock().clone();
         let age = now_us.saturating_sub(self.since_us) / 1_000_000;
         let idle = now_us.saturating_sub(self.active_us.load(Relaxed)) / 1_000_000;
-        let multi = self.queued.load(Relaxed);
-        let multi_bytes = if multi >= 0 { self.queued_bytes.load(Relaxed) } else { 0 };
+        let (multi, multi_bytes) = (self.queued.load(Relaxed), self.transaction_bytes());
         let command = self.command.load(Relaxed);
         let command = (command.checked_sub(1))
             .and_then(|at| kinring_common::command::table::TABLE.get(usize::from(at)))
             .map_or("NULL", |row| row.name);
-        let (input, output) = (self.input_bytes.load(Relaxed), self.output_bytes.load(Relaxed));
+        let input = self.input_bytes.load(Relaxed);
+        let (uncounted, counted) = BufferLimit::parts(self.output_bytes.load(Relaxed));
         let mut line = String::with_capacity(320);
         // Writing to a string cannot fail.
         let _ = write!(
             line,
             "id={} addr={} laddr={} fd={} name={} age={age} idle={idle} flags={} db={} sub=0 \
              psub=0 ssub=0 multi={multi} qbuf={input} qbuf-free=0 argv-mem=0 \
-             multi-mem={multi_bytes} rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} \
+             multi-mem={multi_bytes} rbs=0 rbp=0 obl={uncounted} oll=0 omem={counted} tot-mem={} \
              events=r \
              cmd={command} user=default redir=-1 resp={} lib-name={} lib-ver={}",
             self.id,
@@ -162,7 +172,7 @@ impl Client {
             String::from_utf8_lossy(before_nul(&names.name)),
             self.flags(),
             self.db.load(Relaxed),
-            CLIENT_BYTES + input + output + multi_bytes,
+            self.memory_bytes(),
             self.protocol.load(Relaxed),
             String::from_utf8_lossy(before_nul(&names.lib_name)),
             String::from_utf8_lossy(before_nul(&names.lib_ver)),

@@ -13,7 +13,7 @@ use crate::core::session::{Cx, Session, Step};
 use crate::listener::log_unread;
 use crate::log;
 use crate::node::{Clock, Node};
-use crate::stats::{ThreadStats, add};
+use crate::stats::{ThreadStats, add, most};
 use crate::stop::Stop;
 use bytes::{Buf, Bytes};
 use kinring_common::command::{Command, KeysJob};
@@ -163,7 +163,7 @@ impl Connection {
         if got == 0 {
             return Ok(false);
         }
-        self.note_read(served, got);
+        self.note_read(served, got, got);
         // From here to the write there is no await: the scratch is this connection's alone.
         let whole = SCRATCH.with_borrow_mut(|scratch| {
             let Scratch { input, batch, out } = scratch;
@@ -213,7 +213,7 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         };
-        self.note_read(served, got);
+        self.note_read(served, got, self.partial.len());
         self.go_on(socket, served, ReplyBuf::new(self.session.protocol), Ran::Write).await
     }
 
@@ -316,8 +316,7 @@ impl Connection {
 
     fn renew_limits(&mut self, served: &Served, out: &mut ReplyBuf) {
         let config = served.node.settings.now();
-        let output_bytes_max = config.client_output_buffer_limit.normal.hard_bytes as usize;
-        out.set_limit(if output_bytes_max == 0 { usize::MAX } else { output_bytes_max });
+        out.set_limit(config.client_output_buffer_limit.normal.output_bytes_max());
         self.limits.bulk_bytes_max = config.proto_max_bulk_len_bytes as usize;
         self.limits.total_bytes_max = config.client_query_buffer_limit_bytes as usize;
         self.limits.authenticated = self.session.authenticated;
@@ -357,6 +356,7 @@ impl Connection {
     ) -> io::Result<()> {
         while !out.is_empty() {
             self.session.client.output_bytes.store(out.len() as u64, Relaxed);
+            most(&served.stats.output_most, out.len() as u64);
             self.check_output_limit(served, out.len())?;
             let written = socket.write_buf(out).await?;
             self.renew_active(served);
@@ -372,10 +372,10 @@ impl Connection {
     fn check_output_limit(&self, served: &Served, bytes: usize) -> io::Result<()> {
         let limit = served.node.settings.now().client_output_buffer_limit.normal;
         let bytes = bytes as u64;
-        if bytes <= limit.soft_bytes {
+        if !limit.is_above_soft(bytes) {
             self.session.client.over_soft_us.store(0, Relaxed);
         }
-        if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
+        if limit.is_above_hard(bytes) {
             self.end_for_output(served);
             return Err(io::Error::other("the client's replies exceed client-output-buffer-limit"));
         }
@@ -392,9 +392,11 @@ impl Connection {
         self.session.client.active_us.store(served.clock.nanos() / 1000, Relaxed);
     }
 
-    fn note_read(&self, served: &Served, bytes: usize) {
+    /// A read brought so many bytes; so many wait to be run then.
+    fn note_read(&self, served: &Served, bytes: usize, waiting: usize) {
         add(&served.stats.reads, 1);
         add(&served.stats.input_bytes, bytes as u64);
+        most(&served.stats.input_most, waiting as u64);
     }
 
     fn note_left(&self) {

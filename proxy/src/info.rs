@@ -1,18 +1,21 @@
 //! INFO: sections of true values, in the form that Redis's clients and monitors read.
 //!
-//! A field that would have to be made up is left out (snapshots, latency percentiles, the average
-//! time to live). What Redis calls a value of a feature that this process does not have (replicas,
-//! scripts, subscriptions) says so: 0, none.
+//! A field that would have to be made up is left out (snapshots, latency percentiles, the commit of
+//! a build). What Redis calls a value of a feature that this process does not have (replicas,
+//! scripts, subscriptions, rules of access) says so: 0, none.
 
-use crate::clients::Client;
+mod keyspace;
+
+pub use keyspace::table_bytes;
+
 use crate::command_stats::Calls;
 use crate::core::auth::REDIS_VERSION;
 use crate::core::session::Cx;
 use crate::memory;
+use crate::stats::Buffers;
 use kinring_common::command::table::TABLE;
-use kinring_common::keyspace::{Counts, Locks, PARTITIONS};
+use kinring_common::keyspace::Locks;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The sections, in order, and whether plain INFO has them.
@@ -53,15 +56,15 @@ pub fn text(cx: &Cx<'_>, mut locks: Option<&mut Locks<'_>>, names: &[&[u8]]) -> 
         match section {
             "Server" => server(cx, &mut out),
             "Clients" => clients(cx, &mut out),
-            "Memory" => memory_of(cx, &mut out),
+            "Memory" => memory_of(cx, &mut locks, &mut out),
             "Persistence" => persistence(&mut out),
             "Stats" => stats(cx, &mut out),
-            "Replication" => replication(&mut out),
+            "Replication" => replication(cx, &mut out),
             "CPU" => cpu(&mut out),
             "Commandstats" => commands(cx, &mut out),
             "Errorstats" => errors(cx, &mut out),
             "Cluster" => out.field("cluster_enabled", 0),
-            "Keyspace" => keyspace(cx, locks.as_deref_mut(), &mut out),
+            "Keyspace" => keyspace::databases(cx, &mut locks, &mut out),
             _ => {}
         }
     }
@@ -119,8 +122,8 @@ fn server(cx: &Cx<'_>, out: &mut Section<'_>) {
     out.field("uptime_in_days", uptime_s / 86_400);
     out.field("hz", HZ);
     out.field("configured_hz", HZ);
-    // The seconds that keys are stamped with when they are touched, 24 bits of them.
-    out.field("lru_clock", uptime_s & 0xff_ffff);
+    // Seconds of the wall clock, 24 bits of them.
+    out.field("lru_clock", (cx.moment.wall_us / 1_000_000) & 0xff_ffff);
     out.field("executable", &node.facts.executable);
     let config = node.settings.now();
     let file = config.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
@@ -138,17 +141,16 @@ fn server(cx: &Cx<'_>, out: &mut Section<'_>) {
 
 fn clients(cx: &Cx<'_>, out: &mut Section<'_>) {
     let all = cx.node.clients.all();
-    let largest = |number: fn(&crate::clients::Client) -> u64| {
-        all.iter().map(|client| number(client)).max().unwrap_or(0)
-    };
+    // What waits longer than "recent" is there now.
+    let most = all.iter().fold(cx.node.stats.recent_most(), |most, client| {
+        let (input, output) = (client.input_bytes.load(Relaxed), client.output_bytes.load(Relaxed));
+        most.max(Buffers { input, output })
+    });
     out.field("connected_clients", all.len());
     out.field("cluster_connections", 0);
     out.field("maxclients", cx.node.settings.now().maxclients);
-    out.field("client_recent_max_input_buffer", largest(|client| client.input_bytes.load(Relaxed)));
-    out.field(
-        "client_recent_max_output_buffer",
-        largest(|client| client.output_bytes.load(Relaxed)),
-    );
+    out.field("client_recent_max_input_buffer", most.input);
+    out.field("client_recent_max_output_buffer", most.output);
     out.none(&["blocked_clients", "tracking_clients", "clients_in_timeout_table"]);
     let watching = all.iter().filter(|client| client.watched.load(Relaxed) > 0).count();
     out.field("watching_clients", watching);
@@ -157,7 +159,9 @@ fn clients(cx: &Cx<'_>, out: &mut Section<'_>) {
     out.none(&["total_blocking_keys", "total_blocking_keys_on_nokey"]);
 }
 
-fn memory_of(cx: &Cx<'_>, out: &mut Section<'_>) {
+fn memory_of(cx: &Cx<'_>, locks: &mut Option<&mut Locks<'_>>, out: &mut Section<'_>) {
+    let clients = cx.node.clients.all().iter().map(|client| client.memory_bytes()).sum::<u64>();
+    let tables = keyspace::table_bytes(cx.node, locks);
     let memory = memory::read();
     let peak = cx.node.stats.memory_peak(memory.allocated);
     out.bytes("used_memory", memory.allocated);
@@ -165,6 +169,18 @@ fn memory_of(cx: &Cx<'_>, out: &mut Section<'_>) {
     out.bytes("used_memory_peak", peak);
     let percent = memory.allocated as f64 * 100.0 / peak.max(1) as f64;
     out.field("used_memory_peak_perc", format_args!("{percent:.2}%"));
+    // What is there without keys, and what finds them; the rest is the keys and their values.
+    let at_start = cx.node.stats.at_start();
+    let overhead = at_start.allocated + tables.saturating_sub(at_start.tables) + clients;
+    // What clients take is an estimate, and at times less is in use than at the start.
+    let overhead = overhead.min(memory.allocated);
+    let dataset = memory.allocated - overhead;
+    let used = memory.allocated.saturating_sub(at_start.allocated);
+    out.field("used_memory_overhead", overhead);
+    out.field("used_memory_startup", at_start.allocated);
+    out.field("used_memory_dataset", dataset);
+    let percent = dataset as f64 * 100.0 / used.max(1) as f64;
+    out.field("used_memory_dataset_perc", format_args!("{percent:.2}%"));
     out.field("allocator_allocated", memory.allocated);
     out.field("allocator_active", memory.active);
     out.field("allocator_resident", memory.allocator_resident);
@@ -180,12 +196,11 @@ fn memory_of(cx: &Cx<'_>, out: &mut Section<'_>) {
     let names = ("mem_fragmentation_ratio", "mem_fragmentation_bytes");
     out.ratio(names, (memory.resident, memory.allocated));
     out.none(&["mem_not_counted_for_evict", "mem_replication_backlog", "mem_clients_slaves"]);
-    let buffers =
-        |client: &Arc<Client>| client.input_bytes.load(Relaxed) + client.output_bytes.load(Relaxed);
-    out.field("mem_clients_normal", cx.node.clients.all().iter().map(buffers).sum::<u64>());
+    out.field("mem_clients_normal", clients);
     out.none(&["mem_cluster_links", "mem_aof_buffer"]);
     out.field("mem_allocator", "jemalloc");
     out.none(&["active_defrag_running"]);
+    out.field("lazyfree_pending_objects", cx.node.shard.pending_frees());
 }
 
 /// Bytes as Redis writes them for people.
@@ -237,24 +252,33 @@ fn stats(cx: &Cx<'_>, out: &mut Section<'_>) {
     out.field("total_error_replies", stats.error_replies());
     out.field("total_reads_processed", sums.reads);
     out.field("total_writes_processed", sums.writes);
+    out.field("acl_access_denied_auth", stats.denied_auths.load(Relaxed));
+    out.none(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
 }
 
-fn replication(out: &mut Section<'_>) {
+fn replication(cx: &Cx<'_>, out: &mut Section<'_>) {
     out.field("role", "master");
     out.field("connected_slaves", 0);
     out.field("master_failover_state", "no-failover");
-    // No stream of commands: its identity is left out, and nothing of it has been sent.
+    // The history of this data begins and ends with the process, and nothing of it has been sent.
+    out.field("master_replid", &cx.node.facts.run_id);
+    out.field("master_replid2", "0".repeat(40));
     out.field("master_repl_offset", 0);
     out.field("second_repl_offset", -1);
     out.field("repl_backlog_active", 0);
 }
 
 fn cpu(out: &mut Section<'_>) {
-    let cpu = memory::cpu();
+    // In this order, so that the part is not larger than the whole.
+    let (main_thread, cpu) = (memory::cpu_of_main_thread(), memory::cpu());
     out.field("used_cpu_sys", format_args!("{:.6}", cpu.system_s));
     out.field("used_cpu_user", format_args!("{:.6}", cpu.user_s));
     out.field("used_cpu_sys_children", "0.000000");
     out.field("used_cpu_user_children", "0.000000");
+    if let Some(cpu) = main_thread {
+        out.field("used_cpu_sys_main_thread", format_args!("{:.6}", cpu.system_s));
+        out.field("used_cpu_user_main_thread", format_args!("{:.6}", cpu.user_s));
+    }
 }
 
 /// `usec` is measured for the first calls of a command and estimated from one in 64 after these.
@@ -276,29 +300,5 @@ fn commands(cx: &Cx<'_>, out: &mut Section<'_>) {
 fn errors(cx: &Cx<'_>, out: &mut Section<'_>) {
     for (code, count) in cx.node.stats.errors() {
         out.line(format_args!("errorstat_{code}:count={count}"));
-    }
-}
-
-fn keyspace(cx: &Cx<'_>, mut locks: Option<&mut Locks<'_>>, out: &mut Section<'_>) {
-    let space = cx.node.shard.keyspace();
-    for db in 0..space.options().databases {
-        let db = db as u8;
-        let counts = match locks.as_deref_mut() {
-            // Inside EXEC the locks are ours already.
-            Some(locks) => {
-                let mut sum = Counts::default();
-                for partition in 0..PARTITIONS {
-                    let counts = locks.partition(partition as u8).counts(db);
-                    sum.keys += counts.keys;
-                    sum.deadlines += counts.deadlines;
-                }
-                sum
-            }
-            None => space.counts(db),
-        };
-        if counts.keys > 0 {
-            let Counts { keys, deadlines } = counts;
-            out.line(format_args!("db{db}:keys={keys},expires={deadlines}"));
-        }
     }
 }

@@ -38,16 +38,25 @@ pub fn read() -> Memory {
     }
 }
 
-/// Processor time so far.
+/// Processor time of the process so far.
 pub fn cpu() -> Cpu {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_in("/proc/self/stat").unwrap_or_default()
+}
+
+/// The same of its main thread, where the system tells.
+pub fn cpu_of_main_thread() -> Option<Cpu> {
+    cpu_in(&format!("/proc/self/task/{}/stat", std::process::id()))
+}
+
+fn cpu_in(path: &str) -> Option<Cpu> {
+    let text = std::fs::read_to_string(path).ok()?;
     // The second field is the name in parentheses and may hold anything.
     let after = text.rsplit_once(')').map_or("", |(_, after)| after);
     let mut fields = after.split_whitespace().skip(11).map(|field| field.parse().unwrap_or(0.0));
     let tick = rustix::param::clock_ticks_per_second() as f64;
     let user: f64 = fields.next().unwrap_or(0.0);
     let system: f64 = fields.next().unwrap_or(0.0);
-    Cpu { user_s: user / tick, system_s: system / tick }
+    Some(Cpu { user_s: user / tick, system_s: system / tick })
 }
 
 /// The system as `uname` tells it: name, release, machine.

@@ -5,11 +5,12 @@ use crate::clients::Clients;
 use crate::config::{self, Config, IoThreads, Launch, LogLevel, Settings};
 use crate::core::packing::JUDGE_EVERY_MS;
 use crate::data_threads::DataThreads;
+use crate::info;
 use crate::listener::{self, BindError};
 use crate::log::{self, say};
 use crate::memory;
 use crate::node::{Clock, Facts, Node};
-use crate::stats::Stats;
+use crate::stats::{AtStart, Stats};
 use crate::stop::{Cause, Stop};
 use kinring_common::id::Actor;
 use kinring_common::keyspace::HashSeed;
@@ -55,14 +56,15 @@ pub fn main() -> ExitCode {
 }
 
 fn launch() -> Result<ExitCode, StartError> {
-    // A password that is no text must not become no password.
+    let mut env = config::Variables::new();
     for (name, value) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("KINRING_") && value.to_str().is_none() {
-            return Err(StartError::Variable(name.into_owned()));
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with(config::PREFIX) {
+            // A password that is no text must not become no password.
+            let Ok(value) = value.into_string() else { return Err(StartError::Variable(name)) };
+            env.insert(name, value);
         }
     }
-    let env = |name: &str| std::env::var(name).ok();
     let read = |path: &std::path::Path| std::fs::read_to_string(path);
     match Config::load(std::env::args_os().skip(1), &env, &read)? {
         Launch::Help(text) | Launch::Version(text) => {
@@ -70,12 +72,15 @@ fn launch() -> Result<ExitCode, StartError> {
             let _ = io::stdout().write_all(text.as_bytes());
             Ok(ExitCode::SUCCESS)
         }
-        Launch::Run(config) => run(*config),
+        Launch::Run(config) => run(*config, &env),
     }
 }
 
-fn run(mut config: Config) -> Result<ExitCode, StartError> {
+fn run(mut config: Config, env: &config::Variables) -> Result<ExitCode, StartError> {
     log::set_level(config.loglevel);
+    if let Some(line) = config::unused_variables(env) {
+        log::warning(format_args!("{line}"));
+    }
     if let Some(line) = config::fit_at_start(&mut config).map_err(StartError::Limits)? {
         log::warning(format_args!("{line}"));
     }
@@ -108,6 +113,8 @@ fn run(mut config: Config) -> Result<ExitCode, StartError> {
         .enable_all()
         .build()
         .map_err(system("cannot start the control thread"))?;
+    let tables = info::table_bytes(&node, &mut None);
+    node.stats.note_start(AtStart { allocated: memory::read().allocated, tables });
     let how = runtime.block_on(control(listeners, &node, threads, clock, || {
         if log::prints(LogLevel::Notice) {
             say(format_args!("{text}"));

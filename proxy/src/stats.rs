@@ -2,10 +2,11 @@
 
 use crate::command_stats::{Calls, CommandStats};
 use crossbeam::utils::CachePadded;
+use kinring_common::command::Command;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// Error codes that are counted apart; a client cannot make more of them up than this.
 const ERROR_CODES_MAX: usize = 128;
@@ -29,12 +30,45 @@ pub struct ThreadStats {
     pub writes: AtomicU64,
     /// Connections that it serves.
     pub connections: AtomicU64,
+    /// The most input that a client had since the last sample.
+    pub input_most: AtomicU64,
+    /// The most replies that waited for a client since then.
+    pub output_most: AtomicU64,
 }
 
 /// Adds to a number that only this thread writes: no locked instruction.
 #[inline]
 pub fn add(number: &AtomicU64, by: u64) {
     number.store(number.load(Relaxed).wrapping_add(by), Relaxed);
+}
+
+/// Raises a number that this thread writes. A sampler takes it down: what it misses of one sample
+/// is of no weight.
+#[inline]
+pub fn most(number: &AtomicU64, now: u64) {
+    if now > number.load(Relaxed) {
+        number.store(now, Relaxed);
+    }
+}
+
+/// Samples that "recent" means, about a second each, as many as in Redis.
+const RECENT_SAMPLES: usize = 8;
+
+/// The largest buffers of clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Input that waited to be run, in bytes.
+    pub input: u64,
+    /// Replies that waited to be taken, in bytes.
+    pub output: u64,
+}
+
+impl Buffers {
+    /// The larger one of each.
+    #[must_use]
+    pub fn max(self, other: Buffers) -> Buffers {
+        Buffers { input: self.input.max(other.input), output: self.output.max(other.output) }
+    }
 }
 
 /// The sums over all threads.
@@ -71,6 +105,20 @@ pub struct Stats {
     /// What CONFIG RESETSTAT subtracts.
     base: Mutex<Base>,
     rate: Mutex<Rate>,
+    /// The last samples, and where the next one goes.
+    recent: Mutex<([Buffers; RECENT_SAMPLES], usize)>,
+    /// Wrong passwords since the start.
+    pub denied_auths: AtomicU64,
+    at_start: OnceLock<AtStart>,
+}
+
+/// What was in use when the first client could come, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AtStart {
+    /// Of all memory.
+    pub allocated: u64,
+    /// Of that, the empty tables.
+    pub tables: u64,
 }
 
 #[derive(Debug, Default)]
@@ -168,9 +216,49 @@ impl Stats {
         self.memory_peak_bytes.fetch_max(bytes, Relaxed).max(bytes)
     }
 
-    /// CONFIG RESETSTAT. `expired`: keys since the start.
-    pub fn reset(&self, expired: u64) {
-        *self.base.lock() = Base { sums: self.total(), calls: self.all_calls(), expired };
+    /// Notes what was in use before the first client; the first note is it.
+    pub fn note_start(&self, at_start: AtStart) {
+        self.at_start.get_or_init(|| at_start);
+    }
+
+    /// What was noted.
+    pub fn at_start(&self) -> AtStart {
+        self.at_start.get().copied().unwrap_or_default()
+    }
+
+    /// The largest buffers of the last seconds.
+    pub fn recent_most(&self) -> Buffers {
+        let (samples, _) = *self.recent.lock();
+        let before = samples.into_iter().fold(Buffers::default(), Buffers::max);
+        self.threads.lock().iter().fold(before, |so_far, thread| {
+            let (input, output) = (&thread.input_most, &thread.output_most);
+            so_far.max(Buffers { input: input.load(Relaxed), output: output.load(Relaxed) })
+        })
+    }
+
+    fn sample_buffers(&self) {
+        let mut sample = Buffers::default();
+        for thread in self.threads.lock().iter() {
+            let (input, output) = (&thread.input_most, &thread.output_most);
+            let last = Buffers { input: input.swap(0, Relaxed), output: output.swap(0, Relaxed) };
+            sample = sample.max(last);
+        }
+        let (samples, next) = &mut *self.recent.lock();
+        samples[*next] = sample;
+        *next = (*next + 1) % RECENT_SAMPLES;
+    }
+
+    /// CONFIG RESETSTAT. `expired`: keys since the start; `running`: the commands by which it came,
+    /// which are counted after it as in Redis.
+    pub fn reset(&self, expired: u64, running: &[Command]) {
+        let mut base = Base { sums: self.total(), calls: self.all_calls(), expired };
+        for command in running {
+            if let Some(calls) = base.calls.get_mut(*command as usize) {
+                calls.calls = calls.calls.saturating_sub(1);
+                base.sums.commands = base.sums.commands.saturating_sub(1);
+            }
+        }
+        *self.base.lock() = base;
         self.error_replies.store(0, Relaxed);
         for number in
             [&self.accepted, &self.rejected, &self.output_limit_closed, &self.query_limit_closed]
@@ -201,8 +289,9 @@ impl Stats {
         self.errors.lock().iter().map(|(code, n)| (code.clone(), *n)).collect()
     }
 
-    /// Takes a sample for [`Stats::per_second`]; called about once a second.
+    /// Takes a sample for [`Stats::per_second`] and [`Stats::recent_most`]; called about once a second.
     pub fn sample(&self, now_us: u64) {
+        self.sample_buffers();
         let sums = self.total();
         let mut rate = self.rate.lock();
         let elapsed = now_us.saturating_sub(rate.at_us).max(1);

@@ -67,6 +67,11 @@ impl Shard {
         self.expired.load(Ordering::Relaxed)
     }
 
+    /// Keys, and collections of keys, that were taken out and are yet to be freed.
+    pub fn pending_frees(&self) -> u64 {
+        self.reaper.pending()
+    }
+
     fn note_expired(&self, keys: u64) {
         self.expired.fetch_add(keys, Ordering::Relaxed);
     }

@@ -124,6 +124,25 @@ fn hits_and_misses(conn: &mut Conn) -> Vec<(&'static str, String, String)> {
         "EXPIRE a 100",
         "RENAME a b",
         "TOUCH a",
+        "SET s 1 GET",
+        "SET s 1 NX GET",
+        "SET a 1 NX GET",
+        "SET a 1 GET EX 0",
+        "GETSET s 1",
+        "GETDEL s",
+        "GETEX s",
+        "GETEX s EX 0",
+        "GETEX a EX 0",
+        "GETEX a EX abc",
+        "GETEX a NOSUCH",
+        "GETEX b EX 0",
+        "GETEX a EXAT 1",
+        "INCR s",
+        "SCAN 0",
+        "SCAN 0 MATCH a",
+        "SCAN 0 TYPE string",
+        "SCAN 0 TYPE nosuch",
+        "SCAN 0 TYPE set MATCH a",
     ];
     let count = |line: &'static str| {
         for command in ["FLUSHALL", "SET a 1", "SADD s m", "CONFIG RESETSTAT", line] {
@@ -142,6 +161,150 @@ fn hits_and_misses_are_counted_as_redis_counts_them() {
     assert_eq!(ours[2], ("MGET a b a", "2".to_owned(), "1".to_owned()));
     let Some(redis) = Redis::start() else { return };
     assert_eq!(ours, hits_and_misses(&mut redis.connect()));
+}
+
+#[test]
+fn a_reset_is_the_first_command_that_is_counted_after_it() {
+    let counted = |conn: &mut Conn| {
+        conn.ask("SET a 1");
+        conn.ask("CONFIG RESETSTAT");
+        let alone = calls(conn, "config|resetstat");
+        for line in ["MULTI", "CONFIG RESETSTAT", "EXEC"] {
+            conn.ask(line);
+        }
+        (alone, ["config|resetstat", "exec", "multi", "set"].map(|name| calls(conn, name)))
+    };
+    let kinring = Kinring::start(&[]);
+    let ours = counted(&mut kinring.connect());
+    let once = Some([1, 0, 0]);
+    assert_eq!(ours, (once, [once, once, None, None]));
+    let Some(redis) = Redis::start() else { return };
+    assert_eq!(ours, counted(&mut redis.connect()));
+}
+
+#[test]
+fn wrong_passwords_are_counted_and_not_forgotten() {
+    let denied = |conn: &mut Conn| {
+        for line in ["AUTH none", "CONFIG SET requirepass secret", "AUTH wrong", "HELLO 3 AUTH a b"]
+        {
+            conn.ask(line);
+        }
+        conn.ask("CONFIG RESETSTAT");
+        info(conn, "stats")["acl_access_denied_auth"].clone()
+    };
+    let kinring = Kinring::start(&[]);
+    let ours = denied(&mut kinring.connect());
+    assert_eq!(ours, "2");
+    let Some(redis) = Redis::start() else { return };
+    // A Redis before 7.2 does not count them.
+    if info(&mut redis.connect(), "stats").contains_key("acl_access_denied_auth") {
+        assert_eq!(ours, denied(&mut redis.connect()));
+    }
+}
+
+#[test]
+fn the_average_time_to_live_is_that_of_the_keys() {
+    let kinring = Kinring::start(&[]);
+    let mut conn = kinring.connect();
+    let line = |conn: &mut Conn, db: &str| -> (String, u64) {
+        let line = info(conn, "keyspace")[db].clone();
+        let (counts, average) = line.split_once(",avg_ttl=").expect("the average");
+        (counts.to_owned(), average.parse().expect("a number"))
+    };
+    for at in 0..2000 {
+        conn.send(
+            format!("SET key:{at} x EX {}\r\n", if at % 2 == 0 { 100 } else { 300 }).as_bytes(),
+        );
+    }
+    conn.expect(&b"+OK\r\n".repeat(2000));
+    let (counts, average) = line(&mut conn, "db0");
+    assert_eq!(counts, "keys=2000,expires=2000");
+    assert!((170_000..=230_000).contains(&average), "{average} ms");
+    // A few among many: the average is theirs.
+    for command in ["SELECT 1", "SET a 1", "SET b 1 EX 50", "SADD c 1", "EXPIRE c 150"] {
+        conn.ask(command);
+    }
+    let (counts, average) = line(&mut conn, "db1");
+    assert_eq!(counts, "keys=3,expires=2");
+    assert!((90_000..=100_000).contains(&average), "{average} ms");
+    for command in ["PERSIST b", "DEL c", "MULTI", "INFO keyspace"] {
+        conn.ask(command);
+    }
+    assert!(conn.ask("EXEC").contains("db1:keys=2,expires=0,avg_ttl=0\r\n"));
+}
+
+#[test]
+fn the_largest_input_is_remembered_for_some_seconds() {
+    let kinring = Kinring::start(&[]);
+    let mut conn = kinring.connect();
+    let most = |conn: &mut Conn| -> usize {
+        info(conn, "clients")["client_recent_max_input_buffer"].parse().expect("a number")
+    };
+    let small = most(&mut conn);
+    assert!((1..1000).contains(&small), "{small}: what came is input, however short it waited");
+    conn.command(&[b"SET", b"key", &vec![b'x'; 1 << 20]]);
+    let large = most(&mut conn);
+    assert!((1 << 20..1 << 21).contains(&large), "{large}");
+}
+
+#[test]
+fn the_memory_of_clients_is_the_sum_of_theirs() {
+    let kinring = Kinring::start(&[]);
+    let mut conn = kinring.connect();
+    let mut other = kinring.connect();
+    other.send(b"*2\r\n$3\r\nGET\r\n$100000\r\nhalf");
+    let same = eventually(|| {
+        let list = conn.ask("CLIENT LIST");
+        let each = list.split(" tot-mem=").skip(1).map(|rest| rest.split(' ').next());
+        let each: Vec<u64> = each.map(|n| n.and_then(|n| n.parse().ok()).expect("n")).collect();
+        let sum: u64 = each.iter().sum();
+        each[0] != each[1] && info(&mut conn, "memory")["mem_clients_normal"] == sum.to_string()
+    });
+    assert!(same, "{} {}", conn.ask("CLIENT LIST"), conn.ask("INFO memory"));
+}
+
+#[test]
+fn what_memory_is_for_adds_up() {
+    let kinring = Kinring::start(&[]);
+    let mut conn = kinring.connect();
+    let memory = |conn: &mut Conn| {
+        let memory = info(conn, "memory");
+        let number = |name: &str| -> u64 { memory[name].parse().expect("a number") };
+        let used = number("used_memory");
+        let (overhead, dataset) = (number("used_memory_overhead"), number("used_memory_dataset"));
+        assert_eq!(overhead + dataset, used);
+        assert!((1..=overhead).contains(&number("used_memory_startup")), "{memory:?}");
+        (overhead, dataset)
+    };
+    let before = memory(&mut conn);
+    for at in 0..20_000 {
+        conn.send(format!("SET key:{at} {}\r\n", "x".repeat(200)).as_bytes());
+    }
+    conn.expect(&b"+OK\r\n".repeat(20_000));
+    let after = memory(&mut conn);
+    assert!(after.1 - before.1 > 20_000 * 200, "{before:?} {after:?}");
+    let tables = after.0 - before.0;
+    assert!((20_000 * 8..20_000 * 100).contains(&tables), "{before:?} {after:?}");
+    assert_eq!(conn.ask("FLUSHALL"), "+OK");
+    assert!(eventually(|| info(&mut conn, "memory")["lazyfree_pending_objects"] == "0"));
+    assert!(eventually(|| memory(&mut conn).0 < before.0 + tables / 2), "the tables go, too");
+}
+
+#[test]
+fn the_process_says_who_and_when_it_is() {
+    let kinring = Kinring::start(&[]);
+    let mut conn = kinring.connect();
+    let server = info(&mut conn, "server");
+    let number = |text: &str| -> u64 { text.parse().expect("a number") };
+    let seconds = number(&server["server_time_usec"]) / 1_000_000;
+    assert_eq!(number(&server["lru_clock"]), seconds & 0xff_ffff);
+    let replication = info(&mut conn, "replication");
+    assert_eq!(replication["master_replid"], server["run_id"]);
+    assert_eq!(replication["master_replid2"], "0".repeat(40));
+    let cpu = info(&mut conn, "cpu");
+    let seconds = |name: &str| -> f64 { cpu[name].parse().expect("a number") };
+    assert!(seconds("used_cpu_user_main_thread") <= seconds("used_cpu_user"), "{cpu:?}");
+    assert!(seconds("used_cpu_sys_main_thread") <= seconds("used_cpu_sys"), "{cpu:?}");
 }
 
 #[test]

@@ -80,7 +80,11 @@ fn a_wrong_flag_is_one_line() {
         (&["--prot", "0"], &["--prot", "--port"]),
         (&["--nonsense"], &["--nonsense"]),
         (&["word"], &["word"]),
-        (&["--config", "/nonexistent/kinring.toml"], &["/nonexistent/kinring.toml", "read"]),
+        (
+            &["--config", "/nonexistent/kinring.toml"],
+            &["/nonexistent/kinring.toml", "read", "a readable TOML file"],
+        ),
+        (&["--config", "/"], &["/: ", "directory", "a readable TOML file"]),
         (&["--data-dir", "/nonexistent"], &["--data-dir", "durability is not built"]),
         (&["--appendonly", "yes"], &["--appendonly", "durability is not built"]),
         (&["--bind", "nowhere"], &["--bind", "nowhere"]),
@@ -107,12 +111,21 @@ fn a_wrong_variable_is_one_line() {
         ("KINRING_PORT", "abc", "'abc' is not a port"),
         ("KINRING_MAXCLIENTS", "0", "'0'"),
         ("KINRING_DATA_DIR", "/nonexistent", "durability is not built"),
-        ("KINRING_CONFIG", "/nonexistent/kinring.toml", "read"),
+        ("KINRING_CONFIG", "/nonexistent/kinring.toml", "a readable TOML file"),
+        ("KINRING_PRT", "1", "did you mean 'KINRING_PORT'?"),
     ] {
         let ended = Kinring::run(&["--bind", "127.0.0.1"], &[(name, value)]);
         let place = if name == "KINRING_CONFIG" { value } else { name };
         refused(&ended, &[place, text]);
     }
+}
+
+#[test]
+fn a_variable_that_sets_nothing_is_a_warning() {
+    let env = [("KINRING_SERVICE_HOST", "10.0.0.1")];
+    let kinring = Kinring::start_with(&["--port", "0"], &env);
+    let line = "kinring: these environment variables set no option: KINRING_SERVICE_HOST\n";
+    assert!(kinring.stderr().starts_with(line), "{}", kinring.stderr());
 }
 
 #[test]

@@ -146,6 +146,26 @@ fn one_request_whose_replies_pass_the_hard_limit_does_not_make_them() {
 }
 
 #[test]
+fn the_first_16_kb_of_output_are_within_every_limit() {
+    // They would lock the operator out, who could then not even ask for another limit.
+    let kinring = Kinring::start(&["--client-output-buffer-limit", "normal 1 1 0"]);
+    let mut conn = kinring.connect();
+    for len in [1, 1000, 16_000] {
+        conn.command(&[b"SET", b"v", &vec![b'x'; len]]);
+        assert_eq!(conn.ask("GET v").len(), len + 1);
+    }
+    assert!(conn.ask("INFO").len() > 1000);
+    conn.command(&[b"SET", b"v", &vec![b'x'; 17_000]]);
+    assert!(conn.try_send(b"GET v\r\n").is_ok());
+    conn.expect_end();
+    let mut conn = kinring.connect();
+    assert_eq!(info(&mut conn, "client_output_buffer_limit_disconnections"), 1);
+    let raise: &[&[u8]] = &[b"CONFIG", b"SET", b"client-output-buffer-limit", b"normal 1000 0 0"];
+    assert_eq!(kinring_tests::conn::brief(&conn.command(raise)), "+OK");
+    assert_eq!(conn.ask("GET v").len(), 17_001);
+}
+
+#[test]
 fn past_the_soft_limit_for_too_long_a_client_is_closed() {
     let started = Instant::now();
     let (_kinring, mut other, _slow) = unread("normal 0 64kb 1");

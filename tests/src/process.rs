@@ -1,6 +1,6 @@
 //! Kinring processes for tests, and a Redis to compare with.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -216,7 +216,13 @@ pub fn command(flags: &[&str], variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// The binary, built at the first call in the profile and the directory of this test.
+/// Longer than this cargo only takes to build, not to find everything built.
+const LOOK_AT_BUILD_MAX: Duration = Duration::from_secs(2);
+
+/// The binary, in the profile and the directory of this test. Built at the first call, unless the
+/// `cargo test` of the workspace that runs this test has just built it: the packages are chosen as
+/// there, because other ones would unite the features of dependencies in another way and build
+/// these again.
 fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -225,16 +231,27 @@ fn binary() -> &'static PathBuf {
         let profile_dir = test.parent().and_then(|deps| deps.parent()).expect("deps has a parent");
         let target = profile_dir.parent().expect("a profile's directory has a parent");
         let profile = profile_dir.file_name().and_then(|name| name.to_str()).expect("a name");
-        let profile = if profile == "debug" { "dev" } else { profile };
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "-p", "kinring", "--bin", "kinring", "--profile", profile])
-            .arg("--target-dir")
-            .arg(target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdin(Stdio::null())
-            .output()
-            .expect("cargo can be run");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let profile: &[&str] = match profile {
+            // `cargo test` says so of itself, and of `dev`.
+            "debug" => &[],
+            other => &["--profile", other],
+        };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["test", "--workspace", "--no-run", "--quiet"]).args(profile);
+        cargo.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
+        cargo.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = cargo.spawn().expect("cargo can be run");
+        let errors = Lines::read(child.stderr.take().expect("it is piped"));
+        let started = Instant::now();
+        while started.elapsed() < LOOK_AT_BUILD_MAX && !errors.has_ended() {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        if !errors.has_ended() {
+            // Not by a macro, whose text would be kept back until the test has failed.
+            let _ = std::io::stderr().write_all(b"building the kinring that is tested ...\n");
+        }
+        let status = child.wait().expect("the child can be waited for");
+        assert!(status.success(), "kinring does not build: {}", errors.text());
         profile_dir.join("kinring")
     })
 }
@@ -301,6 +318,10 @@ impl Lines {
 
     fn text(&self) -> String {
         self.state.lock().expect("no test panics under the lock").text.clone()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state.lock().expect("no test panics under the lock").ended
     }
 
     /// Whether `text` comes before the end, and in time.

@@ -115,9 +115,8 @@ fn get_ex(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(
     let key = args[1];
     // Relative times count from where deadlines are judged.
     let now_ms = txn.view_ms(key);
-    if txn.text(key)?.is_none() {
+    if !shows(txn, key)? {
         // The time is not even looked at.
-        txn.note_shown(false);
         out.null();
         return Ok(());
     }
@@ -125,7 +124,9 @@ fn get_ex(txn: &mut Txn<'_, '_>, args: &[&[u8]], out: &mut ReplyBuf) -> Result<(
         GetExOptions::Read | GetExOptions::Persist => None,
         GetExOptions::Until(unit, time) => Some(deadline_ms(unit, time, now_ms, "getex")?),
     };
-    reply_shown(txn, key, out)?;
+    if let Some(text) = txn.text(key)? {
+        reply(text, out);
+    }
     match (until, options) {
         (Some(at_ms), _) if at_ms <= now_ms => {
             txn.delete(key);
@@ -283,18 +284,27 @@ fn reply_shown(
     key: &[u8],
     out: &mut ReplyBuf,
 ) -> Result<bool, CommandError> {
-    let found = match txn.text(key)? {
-        Some(text) => {
+    let found = match txn.text(key) {
+        Ok(Some(text)) => {
             reply(text, out);
-            true
+            Ok(true)
         }
-        None => {
+        Ok(None) => {
             out.null();
-            false
+            Ok(false)
         }
+        Err(error) => Err(error),
     };
-    txn.note_shown(found);
-    Ok(found)
+    // What is of another type was found, too.
+    txn.note_shown(!matches!(found, Ok(false)));
+    found
+}
+
+/// Whether a string is at a key, for a command that replies it if nothing else is wrong.
+fn shows(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<bool, CommandError> {
+    let found = txn.text(key).map(|text| text.is_some());
+    txn.note_shown(!matches!(found, Ok(false)));
+    found
 }
 
 #[inline]

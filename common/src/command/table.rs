@@ -152,6 +152,12 @@ impl Row {
         self.has(flag::READONLY)
     }
 
+    /// Each key that it looks at is a hit or a miss; of other commands those are that their replies
+    /// show. A walk is none: only what it looks at for the type counts.
+    pub fn counts_looks(&self) -> bool {
+        self.is_readonly() && self.run != Command::Scan
+    }
+
     /// It names keys in its arguments.
     pub const fn has_keys(&self) -> bool {
         !self.keys.is_empty()

@@ -7,7 +7,12 @@ use std::fmt;
 
 use super::value::{ValueError, memory_bytes};
 
-/// The limit of one class of clients; 0 is "no limit".
+/// So much of a client's output does not count: Redis writes it into a buffer that each client has
+/// anyway. Without it a limit of a few bytes would close every client at its first reply, also the
+/// one that comes to raise the limit.
+const UNCOUNTED_BYTES: u64 = 16 * 1024;
+
+/// The limit of one class of clients, for what counts of their output; 0 is "no limit".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferLimit {
     /// Above this the client is closed at once.
@@ -27,6 +32,32 @@ pub struct BufferLimits {
     pub replica: BufferLimit,
     /// Clients with at least one subscription.
     pub pubsub: BufferLimit,
+}
+
+impl BufferLimit {
+    /// Unread output by what counts: the part that does not, and the part that does.
+    pub fn parts(output_bytes: u64) -> (u64, u64) {
+        let uncounted = output_bytes.min(UNCOUNTED_BYTES);
+        (uncounted, output_bytes - uncounted)
+    }
+
+    /// Whether so much unread output is above the hard limit.
+    pub fn is_above_hard(&self, output_bytes: u64) -> bool {
+        self.hard_bytes > 0 && Self::parts(output_bytes).1 > self.hard_bytes
+    }
+
+    /// Whether so much unread output is above the soft limit.
+    pub fn is_above_soft(&self, output_bytes: u64) -> bool {
+        self.soft_bytes > 0 && Self::parts(output_bytes).1 > self.soft_bytes
+    }
+
+    /// The largest output that is not above the hard limit.
+    pub fn output_bytes_max(&self) -> usize {
+        match self.hard_bytes {
+            0 => usize::MAX,
+            bytes => usize::try_from(bytes.saturating_add(UNCOUNTED_BYTES)).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 impl BufferLimits {

@@ -3,6 +3,7 @@
 //! Sources are applied from the weakest to the strongest, so each is checked even where a stronger
 //! one decides. Invariant: an error is one line that names the place and the mend.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -23,6 +24,15 @@ pub enum Launch {
     /// Print this version on stdout.
     Version(String),
 }
+
+/// The environment as far as its names begin with [`PREFIX`].
+pub type Variables = BTreeMap<String, String>;
+
+/// What the names of our environment variables begin with.
+pub const PREFIX: &str = "KINRING_";
+
+/// The option that no file can set.
+const CONFIG: &str = "config";
 
 /// Where a wrong value, or an unknown name, was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +75,7 @@ impl Config {
     /// The first thing that is wrong, in the order file, environment, flags.
     pub fn load(
         args: impl Iterator<Item = OsString>,
-        env: &dyn Fn(&str) -> Option<String>,
+        env: &Variables,
         read_file: &dyn Fn(&Path) -> io::Result<String>,
     ) -> Result<Launch, ConfigError> {
         let flags = match flags::parse(args)? {
@@ -73,28 +83,63 @@ impl Config {
             flags::Parsed::Help(text) => return Ok(Launch::Help(text)),
             flags::Parsed::Version(text) => return Ok(Launch::Version(text)),
         };
-        let variable = |name: &str| env(name).filter(|value| !value.is_empty());
+        let variable = |name: &str| env.get(name).filter(|value| !value.is_empty());
 
-        let file = flags.config.or_else(|| variable("KINRING_CONFIG").map(PathBuf::from));
+        let file = flags.config.or_else(|| variable(&variable_of(CONFIG)).map(PathBuf::from));
         let mut config = Self { file, ..Self::default() };
         if let Some(path) = config.file.clone() {
             let text = read_file(&path).map_err(|error| ConfigError {
                 place: Place::File(path.clone(), None),
-                why: format!("cannot be read: {error}"),
+                why: format!("cannot be read: {error}; give the path of a readable TOML file"),
             })?;
             file::apply(&mut config, &path, &text)?;
         }
         for param in TABLE {
             let name = param.variable();
             if let Some(value) = variable(&name) {
-                put(&mut config, param, &value, || Place::Variable(name))?;
+                put(&mut config, param, value, || Place::Variable(name))?;
             }
+        }
+        if let Some((name, meant)) = unknown(env).find_map(|name| Some((name, meant_by(name)?))) {
+            return Err(ConfigError {
+                place: Place::Variable(excerpt(name)),
+                why: format!("unknown variable, did you mean '{}'?", variable_of(meant)),
+            });
         }
         for (param, value) in flags.values {
             put(&mut config, param, &value, || Place::Flag(format!("--{}", param.name)))?;
         }
         Ok(Launch::Run(Box::new(config)))
     }
+}
+
+/// A warning about the variables that set nothing; those that are near to one that does are an error
+/// of [`Config::load`]. Others may be of a tool that has its own use for our name, as Kubernetes has
+/// for that of a service.
+#[must_use]
+pub fn unused_variables(env: &Variables) -> Option<String> {
+    let names: Vec<String> = unknown(env).map(excerpt).collect();
+    let line = || format!("these environment variables set no option: {}", names.join(", "));
+    (!names.is_empty()).then(line)
+}
+
+fn unknown(env: &Variables) -> impl Iterator<Item = &str> {
+    let is_known = |name: &str| {
+        name == variable_of(CONFIG) || TABLE.iter().any(|param| param.variable() == name)
+    };
+    let set = env.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str());
+    set.filter(move |name| !is_known(name))
+}
+
+fn meant_by(variable: &str) -> Option<&'static str> {
+    let name = variable.strip_prefix(PREFIX).unwrap_or(variable);
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    nearest(&name, TABLE.iter().map(|param| param.name).chain([CONFIG]))
+}
+
+/// The environment variable of an option.
+pub(super) fn variable_of(option: &str) -> String {
+    format!("{PREFIX}{}", option.replace('-', "_").to_ascii_uppercase())
 }
 
 /// Stores one value, or says what is wrong with it at `place`.
@@ -131,15 +176,19 @@ pub(super) fn excerpt(text: &str) -> String {
 
 /// `, did you mean 'port'?` when a parameter's name is near to `name`, else where all names are.
 pub(super) fn suggestion(name: &str, prefix: &str) -> String {
-    let near = TABLE
-        .iter()
-        .map(|param| (edits(name, param.name), param.name))
-        .filter(|(edits, known)| *edits <= (known.len() / 4).clamp(1, 3))
-        .min();
-    match near {
-        Some((_, known)) => format!(", did you mean '{prefix}{known}'?"),
+    match nearest(name, TABLE.iter().map(|param| param.name)) {
+        Some(known) => format!(", did you mean '{prefix}{known}'?"),
         None => ", 'kinring --help' lists them all".to_owned(),
     }
+}
+
+/// The one of these names that `name` is probably meant to be.
+fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let near = names
+        .map(|known| (edits(name, known), known))
+        .filter(|(edits, known)| *edits <= (known.len() / 4).clamp(1, 3))
+        .min();
+    near.map(|(_, known)| known)
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours from `a` to `b`, on bytes (optimal

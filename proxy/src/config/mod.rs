@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 pub use buffer_limits::{BufferLimit, BufferLimits};
 pub use descriptors::{DESCRIPTORS_RESERVED, fit_at_start, fit_clients};
-pub use load::{ConfigError, Launch, Place};
+pub use load::{ConfigError, Launch, PREFIX, Place, Variables, unused_variables};
 pub use protected::DENIED;
 pub use rows::TABLE;
 pub use settings::{FitClients, GlobMatches, Settings};

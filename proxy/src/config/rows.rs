@@ -60,9 +60,9 @@ pub static TABLE: &[Param] = &[
         default: "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
         live: true,
         noun: "a list of 'class hard soft seconds'",
-        help: "Close a client whose unread output is above HARD, or above SOFT for SECONDS; per \
-               class normal, replica, pubsub (this version has clients of class normal only); 0 is \
-               no limit",
+        help: "Close a client whose unread output is above HARD, or above SOFT for SECONDS; its first \
+               16 KB do not count; per class normal, replica, pubsub (this version has clients of \
+               class normal only); 0 is no limit",
         kind: Kind::Other {
             form: Form::Words,
             get: |c| c.client_output_buffer_limit.to_string(),

@@ -6,6 +6,7 @@
 
 use super::Config;
 use super::buffer_limits::BufferLimits;
+use super::load::variable_of;
 use super::rows::TABLE;
 use super::value::{IoThreads, LogLevel, Password, ValueError, integer, memory_bytes, yes_no};
 
@@ -120,7 +121,7 @@ impl Param {
 
     /// The environment variable that sets it.
     pub(super) fn variable(&self) -> String {
-        format!("KINRING_{}", self.name.replace('-', "_").to_ascii_uppercase())
+        variable_of(self.name)
     }
 }
 

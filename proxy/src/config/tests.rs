@@ -8,14 +8,16 @@ use super::*;
 
 /// Loads with these flags, variables and, as `kinring.toml`, this file.
 fn launch(flags: &[&str], env: &[(&str, &str)], file: &str) -> Result<Launch, ConfigError> {
-    let env = |name: &str| {
-        env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-    };
+    let env = variables(env);
     let read = |path: &Path| match path.to_str() {
         Some("kinring.toml") => Ok(file.to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     Config::load(flags.iter().map(OsString::from), &env, &read)
+}
+
+fn variables(env: &[(&str, &str)]) -> Variables {
+    env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn run(flags: &[&str], env: &[(&str, &str)], file: &str) -> Config {
@@ -324,6 +326,35 @@ mod mistakes {
     }
 
     #[test]
+    fn a_mistyped_variable_is_named_with_what_was_meant() {
+        for (name, meant) in [
+            ("KINRING_PRT", "KINRING_PORT"),
+            ("KINRING_port", "KINRING_PORT"),
+            ("KINRING_REQUIRE_PASS", "KINRING_REQUIREPASS"),
+            ("KINRING_TCPKEEPALIVE", "KINRING_TCP_KEEPALIVE"),
+            ("KINRING_CONFG", "KINRING_CONFIG"),
+        ] {
+            let line = format!("{name}: unknown variable, did you mean '{meant}'?");
+            assert_eq!(error(&[], &[(name, "1")], ""), line);
+            assert_eq!(run(&[], &[(name, "")], ""), Config::default(), "an empty one is not set");
+        }
+    }
+
+    #[test]
+    fn variables_of_others_with_our_prefix_are_told_and_set_nothing() {
+        let env = [
+            ("KINRING_SERVICE_HOST", "10.0.0.1"),
+            ("KINRING_SEED", "7"),
+            ("KINRING_COMMANDS", ""),
+            ("KINRING_PORT", "1"),
+        ];
+        assert_eq!(run(&[], &env, "").port, 1);
+        let line = "these environment variables set no option: KINRING_SEED, KINRING_SERVICE_HOST";
+        assert_eq!(unused_variables(&variables(&env)).as_deref(), Some(line));
+        assert_eq!(unused_variables(&variables(&env[2..])), None);
+    }
+
+    #[test]
     fn a_mistake_in_the_file_has_its_line() {
         let cases = [
             ("\n\nprot = 1", "line 3: unknown key 'prot', did you mean 'port'?"),
@@ -364,7 +395,9 @@ mod mistakes {
 
     #[test]
     fn a_file_that_cannot_be_read_is_named() {
-        assert!(flag_error(&["--config", "no.toml"]).starts_with("no.toml: cannot be read: "));
+        let line = flag_error(&["--config", "no.toml"]);
+        assert!(line.starts_with("no.toml: cannot be read: "), "{line}");
+        assert!(line.ends_with("; give the path of a readable TOML file"), "{line}");
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Session {
             self.authenticated = true;
             return Ok(());
         }
+        cx.node.stats.denied_auths.fetch_add(1, Relaxed);
         Err(CommandError::WrongPass)
     }
 

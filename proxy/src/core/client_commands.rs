@@ -32,8 +32,6 @@ const HELP: &[&str] = &[
     "      Skip killing current connection (default: yes).",
     "    * ID <client-id>",
     "      Kill connections by client id.",
-    "    * MAXAGE <maxage>",
-    "      Kill connections older than the specified age.",
     "LIST [options ...]",
     "    Return information about client connections. Options:",
     "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
@@ -79,19 +77,16 @@ struct Filter {
     local: Option<String>,
     normal: Option<bool>,
     user: Option<bool>,
-    max_age_s: Option<u64>,
     keep_self: bool,
 }
 
 impl Filter {
-    fn matches(&self, client: &Client, me: u64, now_us: u64) -> bool {
-        let age = now_us.saturating_sub(client.since_us) / 1_000_000;
+    fn matches(&self, client: &Client, me: u64) -> bool {
         self.id.is_none_or(|id| id == client.id)
             && self.addr.as_ref().is_none_or(|addr| *addr == client.addr.to_string())
             && self.local.as_ref().is_none_or(|addr| *addr == client.local.to_string())
             && self.normal.unwrap_or(true)
             && self.user.unwrap_or(true)
-            && self.max_age_s.is_none_or(|max| age >= max)
             && !(self.keep_self && client.id == me)
     }
 }
@@ -232,10 +227,9 @@ impl Session {
         } else {
             kill_filter(&words[2..])?
         };
-        let now_us = cx.moment.now.mono_us;
         let all = cx.node.clients.all();
         let doomed: Vec<&Arc<Client>> =
-            all.iter().filter(|client| filter.matches(client, self.client.id, now_us)).collect();
+            all.iter().filter(|client| filter.matches(client, self.client.id)).collect();
         for client in &doomed {
             if client.id == self.client.id {
                 // Its own reply still goes out.
@@ -282,9 +276,6 @@ fn kill_filter(words: &[&[u8]]) -> Result<Filter, CommandError> {
                     b"NO" => false,
                     _ => return Err(CommandError::Syntax),
                 }
-            }
-            b"MAXAGE" => {
-                filter.max_age_s = Some(number("ERR maxage is not an integer or out of range")?);
             }
             _ => return Err(CommandError::Syntax),
         }

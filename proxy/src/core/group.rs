@@ -11,7 +11,6 @@ use super::session::Cx;
 use crate::node::Node;
 use crate::stats::add;
 use kinring_common::command::plan::{self, Hints};
-use kinring_common::command::table::flag;
 use kinring_common::command::{CommandError, Outcome, Row, execute};
 use kinring_common::keyspace::{Effects, PartitionSet, Txn};
 use kinring_common::resp::ReplyBuf;
@@ -123,7 +122,7 @@ impl<'b> Group<'b> {
                 out.truncate(mark);
                 refuse(node, out, &error);
             }
-            let (hits, misses) = txn.hits_and_misses(item.row.has(flag::READONLY));
+            let (hits, misses) = txn.hits_and_misses(item.row.counts_looks());
             counts = (counts.0 + hits, counts.1 + misses);
             ran += 1;
             if out.len() > HIGH_WATER_BYTES {

@@ -68,7 +68,9 @@ impl Session {
                 out.ok();
             }
             Command::ConfigResetStat => {
-                cx.node.stats.reset(cx.node.shard.expired());
+                let inside_exec = [Command::ConfigResetStat, Command::Exec];
+                let running = if locks.is_some() { &inside_exec[..] } else { &inside_exec[..1] };
+                cx.node.stats.reset(cx.node.shard.expired(), running);
                 out.ok();
             }
             Command::ConfigHelp => help(CONFIG_HELP, out),

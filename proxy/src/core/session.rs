@@ -122,7 +122,7 @@ impl Cx<'_> {
 
     /// Adds a transaction's numbers to the thread's.
     pub fn count(&self, txn: &Txn<'_, '_>, row: &Row) {
-        let (hits, misses) = txn.hits_and_misses(row.has(flag::READONLY));
+        let (hits, misses) = txn.hits_and_misses(row.counts_looks());
         add(&self.stats.hits, hits);
         add(&self.stats.misses, misses);
     }
@@ -153,9 +153,11 @@ impl Session {
         from: usize,
         out: &mut ReplyBuf,
     ) -> Step {
+        // First, as a command may show it.
+        self.client.active_us.store(cx.moment.now.mono_us, Relaxed);
         let mut last = None;
         let step = self.run_on(cx, (batch, input), from, out, &mut last);
-        self.note(cx, last);
+        self.note(last);
         step.err().unwrap_or(Step::Done)
     }
 
@@ -213,8 +215,7 @@ impl Session {
     }
 
     /// What others may see of the batch.
-    fn note(&self, cx: &Cx<'_>, last: Option<Command>) {
-        self.client.active_us.store(cx.moment.now.mono_us, Relaxed);
+    fn note(&self, last: Option<Command>) {
         if let Some(command) = last {
             self.client.command.store(command as u16 + 1, Relaxed);
         }

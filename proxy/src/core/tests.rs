@@ -3,7 +3,7 @@
 use super::group::HIGH_WATER_BYTES;
 use super::session::{Cx, Session, Step};
 use crate::clients::Clients;
-use crate::config::{Config, Launch, Settings, fit_clients};
+use crate::config::{Config, Launch, Settings, Variables, fit_clients};
 use crate::node::{Facts, Moment, Node};
 use crate::stats::{Stats, ThreadStats};
 use crate::stop::Stop;
@@ -27,7 +27,7 @@ struct World {
 impl World {
     fn new(flags: &[&str]) -> World {
         let args = flags.iter().map(std::ffi::OsString::from);
-        let loaded = Config::load(args, &|_| None, &|_| panic!("no file is named"));
+        let loaded = Config::load(args, &Variables::new(), &|_| panic!("no file is named"));
         let Ok(Launch::Run(config)) = loaded else { panic!("{flags:?} are good flags") };
         let (seed, actor) = (HashSeed(1), Actor(1));
         let shard = Shard::alone(ShardOptions { databases: config.databases as u16, seed, actor });

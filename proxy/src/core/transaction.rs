@@ -143,13 +143,25 @@ impl Session {
     }
 
     pub(super) fn exec(&mut self, cx: &Cx<'_>, out: &mut ReplyBuf) -> Result<(), CommandError> {
-        let queue = self.take_queue().ok_or(CommandError::ExecWithoutMulti)?;
+        let queue = self.multi.take().ok_or(CommandError::ExecWithoutMulti)?;
+        let done = self.exec_queue(cx, &queue, out);
+        // Until here CLIENT LIST shows the transaction, its own commands included.
+        self.client.queued.store(-1, Relaxed);
+        done
+    }
+
+    fn exec_queue(
+        &mut self,
+        cx: &Cx<'_>,
+        queue: &Queue,
+        out: &mut ReplyBuf,
+    ) -> Result<(), CommandError> {
         if queue.broken {
             self.unwatch(cx);
             return Err(CommandError::ExecAbort);
         }
         let space = cx.node.shard.keyspace();
-        let mut set = self.reach_of(&queue, cx);
+        let mut set = self.reach_of(queue, cx);
         let watching = self.watching.take();
         for (_, key) in watching.iter().flat_map(|w| w.keys.keys()) {
             set.insert(kinring_common::keyspace::partition_of(key));
@@ -163,6 +175,7 @@ impl Session {
                 })
         });
         self.watching = watching;
+        self.client.watched.store(0, Relaxed);
         let mark = out.mark();
         if touched {
             out.null_array();

@@ -35,13 +35,19 @@ pub(super) fn scan(
     let cursor = cursor(args[1]).ok_or(CommandError::InvalidCursor)?;
     let options = Options::parse(&args[2..])?;
     let mut found = ReplyBuf::new(out.protocol());
-    let mut keys = 0;
+    let (mut keys, mut typed) = (0, 0);
     let next = txn.scan(cursor, options.count, |key, kind| {
-        if options.admit(key, kind) {
+        if !options.matches(key) {
+            return;
+        }
+        typed += usize::from(options.type_name.is_some());
+        if options.is_type(kind) {
             found.bulk(key);
             keys += 1;
         }
     });
+    // Redis looks a key up to learn its type.
+    (0..typed).for_each(|_| txn.note_shown(true));
     out.array(2);
     out.bulk(itoa::Buffer::new().format(next.map_or(0, Cursor::number)).as_bytes());
     out.array(keys);
@@ -85,8 +91,11 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    fn admit(&self, key: &[u8], kind: Kind) -> bool {
+    fn matches(&self, key: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, key, Case::Sensitive))
+    }
+
+    fn is_type(&self, kind: Kind) -> bool {
         self.type_name.is_none_or(|name| name.eq_ignore_ascii_case(type_name(kind).as_bytes()))
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, key, Case::Sensitive))
     }
 }
