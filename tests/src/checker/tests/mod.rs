@@ -1,0 +1,3 @@
+//! Every judge accepts what a sound store gives, and rejects what it must.
+
+mod model;
