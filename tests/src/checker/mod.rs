@@ -2,6 +2,7 @@
 //! promises. Pure: no I/O, no clock.
 
 pub mod history;
+pub mod linear;
 pub mod model;
 pub mod parts;
 
