@@ -1,0 +1,138 @@
+//! What a search is to order: the operations of a window, and what is known of each there.
+//!
+//! A window ends at a time: what was still open then counts as unknown, what began later is left
+//! out. It begins with the history, or at a read that shows all of a key: then what was over before
+//! the read is left out, and what ran beside it may have come before it, so is not owed. The orders
+//! of the whole history, cut there, are among those of the window: a window without one condemns the
+//! history, one with one says nothing.
+
+use super::tokens::{Token, Tokens};
+use crate::checker::history::{Call, Operation, Outcome, Reply, Verb};
+use crate::checker::model::State;
+use kinring_common::random::Random;
+use std::collections::HashMap;
+
+/// A part of a history in time.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// The read that it begins with; none for the beginning of the history.
+    pub begin: Option<usize>,
+    /// The end, in microseconds.
+    pub until: u64,
+}
+
+/// One operation as the search needs it.
+pub struct Item<'a> {
+    /// The call, blanked where nobody can tell.
+    pub call: Call,
+    /// When it was sent.
+    pub invoked_at: u64,
+    /// Of an operation that is owed: when it ended, and with what.
+    pub ended: Option<(u64, &'a Reply)>,
+    /// Of one that ran beside the first read: if it comes after that, then by then and with this.
+    pub beside: Option<(u64, &'a Reply)>,
+    /// Stands for the operation in the fingerprint of a set.
+    pub fingerprint: u64,
+    /// The tokens in the reply of one that is owed, sorted.
+    pub names: Vec<Token>,
+    /// The tokens that the call writes.
+    pub writes: Vec<Token>,
+    /// The place of its class, if it is not owed.
+    pub class: usize,
+    /// It is owed, and by its reply it changed nothing.
+    pub inert: bool,
+}
+
+/// What is to be ordered.
+pub struct Problem<'a> {
+    /// All operations up to the end of the window, in the order given.
+    pub items: Vec<Item<'a>>,
+    /// Their texts.
+    pub tokens: Tokens,
+    /// Operations that are not owed; those of a class are interchangeable.
+    pub classes: Vec<Vec<usize>>,
+    /// What is there at the beginning.
+    pub start: State,
+    /// When that is.
+    pub from_us: u64,
+    /// All calls are GET, EXISTS, or an INCR that lowers nothing.
+    pub rises: bool,
+}
+
+/// A window can begin with this operation: it shows everything that is to be known of its key.
+pub fn begins(op: &Operation) -> bool {
+    shown(op).is_some()
+}
+
+fn shown(op: &Operation) -> Option<State> {
+    match (&op.call, op.reply()) {
+        (Call::On(key, verb), Some(reply)) => State::shown(*key, verb, reply),
+        _ => None,
+    }
+}
+
+impl<'a> Problem<'a> {
+    /// The problem of a window. A window that begins with a read is for the operations of one key,
+    /// of which none is EXPIRE: a read shows no deadline.
+    pub fn new(operations: &'a [Operation], window: Window) -> Problem<'a> {
+        let prefix = &operations[..operations.partition_point(|op| op.invoked_at <= window.until)];
+        let begin = window.begin.map(|at| &prefix[at]);
+        let from_us = begin.map_or(0, |read| read.invoked_at);
+        let read_until = begin.and_then(Operation::finished_at).unwrap_or(0);
+        let over = |op: &Operation| op.finished_at().is_some_and(|at| at < from_us);
+        let known = |op: &Operation| op.finished_at().is_some_and(|at| at <= window.until);
+        let tokens = Tokens::new(prefix, |op| known(op) && !over(op));
+        let mut problem = Problem {
+            start: begin.and_then(shown).unwrap_or_default(),
+            rises: only_rises(prefix),
+            classes: Vec::new(),
+            items: Vec::with_capacity(prefix.len()),
+            tokens,
+            from_us,
+        };
+        let mut random = Random::new(window.until);
+        let mut named: HashMap<Call, usize> = HashMap::new();
+        for (at, op) in prefix.iter().enumerate() {
+            let left_out = over(op) || window.begin == Some(at);
+            let ended = match &op.outcome {
+                Outcome::Reply { at, reply } if known(op) && !left_out => Some((*at, reply)),
+                _ => None,
+            };
+            let may_precede = begin.is_some() && op.invoked_at <= read_until;
+            let owed = ended.filter(|_| !may_precede);
+            let beside = ended.filter(|_| may_precede);
+            let mut class = 0;
+            if owed.is_none() && !left_out {
+                let next = problem.classes.len();
+                class = match beside {
+                    Some(_) => next,
+                    None => *named.entry(problem.tokens.class(&op.call)).or_insert(next),
+                };
+                problem.classes.resize_with(next.max(class + 1), Vec::new);
+                problem.classes[class].push(at);
+            }
+            let tokens = &problem.tokens;
+            problem.items.push(Item {
+                call: tokens.blanked(&op.call),
+                invoked_at: op.invoked_at,
+                names: owed.map_or_else(Vec::new, |(_, reply)| tokens.of_reply(reply)),
+                writes: tokens.of_call(&op.call),
+                inert: owed.is_some_and(|(_, reply)| op.call.is_inert(reply)),
+                ended: owed,
+                beside,
+                fingerprint: random.word(),
+                class,
+            });
+        }
+        problem
+    }
+}
+
+fn only_rises(operations: &[Operation]) -> bool {
+    let rises = |verb: &Verb| match verb {
+        Verb::Incr(by) => *by >= 0,
+        Verb::Get | Verb::Exists => true,
+        _ => false,
+    };
+    operations.iter().all(|op| matches!(&op.call, Call::On(_, verb) if rises(verb)))
+}

@@ -1,0 +1,449 @@
+//! The search for one order of the operations that explains all replies.
+//!
+//! Depth first over (operations linearised, state), each pair visited once: Wing and Gong, "Testing
+//! and verifying concurrent objects", 1993; the memo is Lowe's ("Testing for linearizability",
+//! 2017), the list of entries that are lifted and put back is as in Porcupine (Athalye, 2017). Of
+//! our own are laws that keep it short:
+//!
+//! 1. An operation that fits now, and by its reply changes nothing wherever it is executed, is taken
+//!    at once: it can only be in the way.
+//! 2. An operation with an unknown outcome is tried only after all others, and is never owed. So a
+//!    pair reached with fewer of them is worth more: what it dominates is not visited.
+//! 3. Unknown operations that differ in nothing that anyone saw are taken in the order of their
+//!    invocation: the memo counts them, it does not name them.
+//! 4. A state that has lost a text that only one call writes, while someone who saw it is still to
+//!    come, leads nowhere ([`Tokens`]). So does one that keeps a text, for someone to come, from
+//!    whom an operation that cannot stand beside it has to go first; and one where a text was put
+//!    on something else than what it is seen to stand on.
+//! 5. A counter that only rises never comes back to what an operation still to come has seen.
+//!
+//! Long runs of unknown operations are rarely needed: it first looks for an order in which no two of
+//! them follow each other. Only the search without that bound can say that there is none.
+//!
+//! Pairs are remembered by 64-bit fingerprints of both halves: at a million pairs the chance that
+//! any two of them are mistaken for each other is below one in ten million.
+
+use super::problem::{Item, Problem, Window};
+use super::tokens::{Token, Tokens};
+use crate::checker::history::{Call, Operation, Reply, Verb};
+use crate::checker::model::{State, Timing, Value, integer};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// How a search ended.
+pub enum Found {
+    /// There is such an order.
+    Order,
+    /// There is none.
+    None(Stuck),
+    /// The budget was spent before either was known.
+    OverBudget(Stuck),
+}
+
+/// Where the search came farthest.
+#[derive(Default)]
+pub struct Stuck {
+    /// What was linearised, in order, as places in the operations given.
+    pub order: Vec<usize>,
+    /// The state after them.
+    pub state: State,
+    /// What had to come next, or could have: known outcomes first.
+    pub next: Vec<usize>,
+    /// The known operation that had to end first.
+    pub blocker: Option<usize>,
+    /// How many known operations were left.
+    pub owed: usize,
+}
+
+struct Frame {
+    state: State,
+    /// No operation from here on was executed before this.
+    from_us: u64,
+    /// Length of the order when this frame was new.
+    mark: usize,
+    branches: Vec<(usize, State)>,
+    tried: usize,
+    with_unknown: bool,
+    /// How many unknown operations led here since the last known one.
+    run: usize,
+}
+
+/// Searches the operations of a window. They are sorted by invocation.
+pub fn search(operations: &[Operation], window: Window, skew_us: u64, states_max: usize) -> Found {
+    let run =
+        |run_max| Search::new(Problem::new(operations, window), skew_us, run_max).run(states_max);
+    let (Found::None(first) | Found::OverBudget(first)) = run(1) else { return Found::Order };
+    let farther = |stuck: Stuck| if first.owed < stuck.owed { first } else { stuck };
+    match run(usize::MAX) {
+        Found::Order => Found::Order,
+        Found::None(stuck) => Found::None(farther(stuck)),
+        Found::OverBudget(stuck) => Found::OverBudget(farther(stuck)),
+    }
+}
+
+struct Search<'a> {
+    items: Vec<Item<'a>>,
+    tokens: Tokens,
+    skew_us: u64,
+    /// Known operations not linearised, by invocation: a list in which each names its neighbours.
+    next: Vec<usize>,
+    previous: Vec<usize>,
+    owed: usize,
+    known: u64,
+    /// Unknown operations that are interchangeable, and how many of each are taken.
+    classes: Vec<Vec<usize>>,
+    taken: Vec<u16>,
+    /// How many operations that saw a token are still to come.
+    waiting: Vec<u32>,
+    order: Vec<usize>,
+    /// The pairs visited, with the sets of unknown operations that they were reached by.
+    visited: HashMap<(u64, u64), Vec<Box<[u16]>>>,
+    /// The longest run of unknown operations to try.
+    run_max: usize,
+    /// For each token: when the last that saw it was invoked.
+    seen_until: Vec<u64>,
+    rises: bool,
+    /// When what ran beside the first read ended.
+    beside: Vec<u64>,
+    start: Option<(State, u64)>,
+    best: Stuck,
+}
+
+impl<'a> Search<'a> {
+    fn new(problem: Problem<'a>, skew_us: u64, run_max: usize) -> Search<'a> {
+        let Problem { items, tokens, classes, start, from_us, rises } = problem;
+        let mut waiting = vec![0; tokens.len()];
+        items.iter().flat_map(|item| &item.names).for_each(|token| waiting[*token as usize] += 1);
+        let mut seen_until = vec![0; tokens.len()];
+        for item in &items {
+            let seen = |token: &Token| seen_until[*token as usize] = item.invoked_at;
+            item.names.iter().for_each(seen);
+        }
+        let mut search = Search {
+            rises,
+            beside: items.iter().filter_map(|item| Some(item.beside?.0)).collect(),
+            start: Some((start, from_us)),
+            run_max,
+            seen_until,
+            next: vec![items.len(); items.len() + 1],
+            previous: vec![items.len(); items.len() + 1],
+            owed: 0,
+            known: 0,
+            taken: vec![0; classes.len()],
+            order: Vec::with_capacity(items.len()),
+            visited: HashMap::new(),
+            best: Stuck::default(),
+            items,
+            tokens,
+            skew_us,
+            classes,
+            waiting,
+        };
+        search.link();
+        search
+    }
+
+    /// The list of all known operations; its end, and its head, is one past the last item.
+    fn link(&mut self) {
+        let end = self.items.len();
+        let mut last = end;
+        for at in (0..end).filter(|at| self.items[*at].ended.is_some()) {
+            (self.next[last], self.previous[at]) = (at, last);
+            last = at;
+            self.owed += 1;
+        }
+        (self.next[last], self.previous[end]) = (end, last);
+    }
+
+    fn run(mut self, states_max: usize) -> Found {
+        let mut frames = Vec::new();
+        let (start, from_us) = self.start.take().expect("it runs once");
+        match self.enter(start, from_us, 0, 0) {
+            Some(frame) => frames.push(frame),
+            None => return Found::Order,
+        }
+        let mut states = 0;
+        while let Some(frame) = frames.last_mut() {
+            let Some((op, after)) = frame.branches.get_mut(frame.tried) else {
+                if frame.with_unknown {
+                    self.leave(frame);
+                    frames.pop();
+                } else {
+                    frame.with_unknown = true;
+                    if frame.run < self.run_max {
+                        let unknown = self.unknown(frame);
+                        frame.branches.extend(unknown);
+                    }
+                }
+                continue;
+            };
+            let (op, after) = (*op, std::mem::take(after));
+            frame.tried += 1;
+            let misplaces = self.tokens.misplaces(&self.items[op].call, &frame.state, &after);
+            if misplaces || self.forgets(op, &frame.state, &after) {
+                continue;
+            }
+            let mark = self.order.len();
+            let from_us = frame.from_us.max(self.items[op].invoked_at);
+            let run = if self.items[op].ended.is_none() { frame.run + 1 } else { 0 };
+            self.take(op);
+            let Some(next) = self.enter(after, from_us, mark, run) else { return Found::Order };
+            if self.is_new(&next.state) {
+                frames.push(next);
+            } else {
+                self.undo(mark);
+            }
+            states += 1;
+            if states >= states_max {
+                frames.iter_mut().rev().for_each(|frame| self.leave(frame));
+                return Found::OverBudget(self.best);
+            }
+        }
+        Found::None(self.best)
+    }
+
+    /// A frame at a state, after what changes nothing there is taken; none when nothing is owed.
+    fn enter(&mut self, state: State, from_us: u64, mark: usize, run: usize) -> Option<Frame> {
+        let end = self.items.len();
+        let (branches, with_unknown) = (Vec::new(), false);
+        let mut frame = Frame { state, from_us, mark, branches, tried: 0, with_unknown, run };
+        let mut deadline = self.deadline();
+        let mut at = self.next[end];
+        while at != end && self.items[at].invoked_at <= deadline {
+            let mut following = self.next[at];
+            // A key that may go by itself sees a difference between early and late.
+            let restless = frame.state.may_expire_by(deadline);
+            let from_us = frame.from_us.max(self.items[at].invoked_at);
+            let reply = self.items[at].ended.map(|(_, reply)| reply);
+            for mut after in frame.state.met_by(&self.items[at].call, from_us, deadline) {
+                let would = self.execute(at, &mut after);
+                if !restless && self.is_too_late(at, &frame.state, &after, &would) {
+                    frame.branches.clear();
+                    frame.with_unknown = true;
+                    return Some(frame);
+                }
+                if Some(&would) != reply {
+                    continue;
+                }
+                if !restless && self.items[at].inert && !self.shuts_out(at, frame.from_us) {
+                    self.take(at);
+                    frame.from_us = from_us;
+                    deadline = self.deadline();
+                    if frame.state.may_expire_by(deadline) {
+                        // What was tried before may now meet a key that is gone.
+                        frame.branches.clear();
+                        following = self.next[end];
+                    }
+                    break;
+                }
+                frame.branches.push((at, after));
+            }
+            at = following;
+        }
+        let blocker = self.blocker()?;
+        let order = |(at, _): &(usize, State)| {
+            let late = self.items[*at].ended.map_or(u64::MAX, |(ended, _)| ended);
+            (!self.items[*at].inert, !self.is_wanted(*at, blocker), late)
+        };
+        let mut branches = std::mem::take(&mut frame.branches);
+        branches.sort_by_cached_key(order);
+        frame.branches = branches;
+        Some(frame)
+    }
+
+    /// Something that ran beside the first read could be taken now, and not after this.
+    fn shuts_out(&self, at: usize, from_us: u64) -> bool {
+        let invoked_at = self.items[at].invoked_at;
+        self.beside.iter().any(|ended| (from_us..invoked_at).contains(ended))
+    }
+
+    /// The branches that take an operation with an unknown outcome next.
+    fn unknown(&self, frame: &Frame) -> Vec<(usize, State)> {
+        let deadline = self.deadline();
+        let mut branches = Vec::new();
+        for (class, taken) in self.classes.iter().zip(&self.taken) {
+            let Some(&at) = class.get(usize::from(*taken)) else { continue };
+            if self.items[at].invoked_at > deadline {
+                continue;
+            }
+            let from_us = frame.from_us.max(self.items[at].invoked_at);
+            // Of one that ran beside the first read it is known when it ended, and how.
+            let beside = self.items[at].beside;
+            if beside.is_some_and(|(ended, _)| ended < from_us) {
+                continue;
+            }
+            for mut after in frame.state.met_by(&self.items[at].call, from_us, deadline) {
+                let would = self.execute(at, &mut after);
+                let fits = beside.is_none_or(|(_, reply)| would == *reply);
+                if fits && after != frame.state {
+                    branches.push((at, after));
+                }
+            }
+        }
+        if let Some(blocker) = self.blocker() {
+            branches.sort_by_key(|(at, _)| !self.is_wanted(*at, blocker));
+        }
+        branches
+    }
+
+    fn execute(&self, at: usize, state: &mut State) -> Reply {
+        let item = &self.items[at];
+        let to_us = item.ended.map_or(u64::MAX, |(ended, _)| ended);
+        let timing = Timing { from_us: item.invoked_at, to_us, skew_us: self.skew_us };
+        state.apply(&item.call, timing)
+    }
+
+    /// The known operation that ends first of those still owed: nothing invoked later may go before.
+    fn blocker(&self) -> Option<usize> {
+        let end = self.items.len();
+        let (mut at, mut first, mut deadline) = (self.next[end], None, u64::MAX);
+        while at != end && self.items[at].invoked_at <= deadline {
+            let ended = self.items[at].ended.map_or(u64::MAX, |(ended, _)| ended);
+            if first.is_none() || ended < deadline {
+                (first, deadline) = (Some(at), ended);
+            }
+            at = self.next[at];
+        }
+        first
+    }
+
+    fn deadline(&self) -> u64 {
+        let ended = self.blocker().and_then(|at| self.items[at].ended);
+        ended.map_or(u64::MAX, |(ended, _)| ended)
+    }
+
+    /// The blocker saw something that this one writes.
+    fn is_wanted(&self, at: usize, blocker: usize) -> bool {
+        let names = &self.items[blocker].names;
+        self.items[at].writes.iter().any(|token| names.binary_search(token).is_ok())
+    }
+
+    /// The step loses a text for good that someone still to come has seen.
+    fn forgets(&self, op: usize, before: &State, after: &State) -> bool {
+        let adds = |verb: &Verb| {
+            verb.is_read() || matches!(verb, Verb::SAdd(_) | Verb::ZAdd(..) | Verb::LPush(_))
+        };
+        if let Call::On(key, verb) = &self.items[op].call
+            && adds(verb)
+            && before.expiry(*key).is_none()
+        {
+            return false;
+        }
+        let mut forgets = false;
+        self.tokens.lost(before, after, |token| {
+            let names = &self.items[op].names;
+            let from = names.partition_point(|name| *name < token);
+            let own = names[from..].iter().take_while(|name| **name == token).count();
+            forgets |= self.waiting[token as usize] as usize > own;
+        });
+        forgets
+    }
+
+    /// A known operation can no longer be executed rightly before it has ended.
+    fn is_too_late(&self, at: usize, state: &State, after: &State, would: &Reply) -> bool {
+        let item = &self.items[at];
+        let Some((ended, reply)) = item.ended else { return false };
+        // What is there for someone who was invoked after this one ended stays there until then.
+        let stays = |token: Token| self.seen_until[token as usize] > ended;
+        let mut late = false;
+        match &item.call {
+            Call::On(
+                _,
+                Verb::Set(_) | Verb::Del | Verb::HSet(..) | Verb::HDel(_) | Verb::SRem(_),
+            )
+            | Call::MSet(_)
+            | Call::FlushDb => self.tokens.lost(state, after, |token| late |= stays(token)),
+            Call::MGet(_) | Call::On(..) if item.call.is_read() && would != reply => {
+                let there = self.tokens.of_reply(would);
+                late = there
+                    .iter()
+                    .any(|token| stays(*token) && item.names.binary_search(token).is_err());
+            }
+            _ => {}
+        }
+        late || (self.rises && has_passed(state, &item.call, reply))
+    }
+
+    /// The state was not reached with these known operations and no more of the unknown ones.
+    fn is_new(&mut self, state: &State) -> bool {
+        let mut hasher = DefaultHasher::new();
+        state.hash(&mut hasher);
+        let sets = self.visited.entry((self.known, hasher.finish())).or_default();
+        let within = |a: &[u16], b: &[u16]| a.iter().zip(b).all(|(a, b)| a <= b);
+        if sets.iter().any(|set| within(set, &self.taken)) {
+            return false;
+        }
+        sets.retain(|set| !within(&self.taken, set));
+        sets.push(self.taken.as_slice().into());
+        true
+    }
+
+    fn take(&mut self, at: usize) {
+        self.order.push(at);
+        if self.items[at].ended.is_none() {
+            self.taken[self.items[at].class] += 1;
+            return;
+        }
+        let (before, after) = (self.previous[at], self.next[at]);
+        (self.next[before], self.previous[after]) = (after, before);
+        self.owed -= 1;
+        self.known ^= self.items[at].fingerprint;
+        self.items[at].names.iter().for_each(|token| self.waiting[*token as usize] -= 1);
+    }
+
+    /// Takes back what was taken since, the last first.
+    fn undo(&mut self, mark: usize) {
+        while self.order.len() > mark {
+            let at = self.order.pop().expect("it is longer than the mark");
+            if self.items[at].ended.is_none() {
+                self.taken[self.items[at].class] -= 1;
+                continue;
+            }
+            (self.next[self.previous[at]], self.previous[self.next[at]]) = (at, at);
+            self.owed += 1;
+            self.known ^= self.items[at].fingerprint;
+            self.items[at].names.iter().for_each(|token| self.waiting[*token as usize] += 1);
+        }
+    }
+
+    /// Gives a frame up, and remembers it if none came farther.
+    fn leave(&mut self, frame: &mut Frame) {
+        if self.best.blocker.is_none() || self.owed < self.best.owed {
+            let deadline = self.deadline();
+            let open = |at: &usize| self.items[*at].invoked_at <= deadline;
+            let mut next: Vec<usize> = Vec::new();
+            let mut at = self.next[self.items.len()];
+            while at != self.items.len() {
+                next.push(at);
+                at = self.next[at];
+            }
+            let unknown = self.classes.iter().zip(&self.taken);
+            next.extend(unknown.flat_map(|(class, taken)| &class[usize::from(*taken)..]));
+            next.retain(open);
+            self.best = Stuck {
+                order: self.order.clone(),
+                state: std::mem::take(&mut frame.state),
+                next,
+                blocker: self.blocker(),
+                owed: self.owed,
+            };
+        }
+        self.undo(frame.mark);
+    }
+}
+
+/// The counter is above what this call found there.
+fn has_passed(state: &State, call: &Call, reply: &Reply) -> bool {
+    let Call::On(key, verb) = call else { return false };
+    let found = match (verb, reply) {
+        (Verb::Incr(by), Reply::Int(sum)) => sum.checked_sub(*by),
+        (Verb::Get, Reply::Bulk(text)) => integer(text),
+        (Verb::Get, Reply::Nil) => Some(0),
+        _ => None,
+    };
+    let now = match state.get(*key) {
+        Some(Value::Text(text)) => integer(text),
+        _ => None,
+    };
+    matches!((now, found), (Some(now), Some(found)) if now > found)
+}

@@ -1,0 +1,83 @@
+//! The judges of a simulated cluster: from what clients did and were told, whether it kept its
+//! promises. Pure: no I/O, no clock.
+//!
+//! | file | promise | what it asks |
+//! |---|---|---|
+//! | [`linear`] | 4 | has every key, and every group of keys, an order that explains all replies? |
+//! | [`lost`] | 1 | is what was acknowledged there, or rightly removed? |
+//! | [`resurrection`] | 3 | is something back that was deleted? |
+//! | [`session`] | 6 | did a client go back in time? |
+//! | [`once`] | 8 | did a write take effect twice? |
+//! | [`counters`] | 1, 4, 8 | do the increments add up? |
+//!
+//! [`linear`] needs nothing but the [`history`]; the others are cheap, work on unique values, and
+//! hold, each as far as it says, in available mode too. All judges are sound: what they find is
+//! wrong. What they do not find may still be.
+
+pub mod counters;
+pub mod history;
+pub mod linear;
+pub mod lost;
+pub mod model;
+pub mod once;
+pub mod parts;
+pub mod resurrection;
+pub mod session;
+pub mod steps;
+
+#[cfg(test)]
+mod tests;
+
+pub use history::{Call, History, Key, Operation, Outcome, Reply, Text, Verb};
+pub use linear::{Limits, Verdict};
+pub use steps::{Case, Final, Finding, Held, Mode, Place};
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What all judges together say of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Promises that were broken, one line each.
+    pub findings: Vec<Finding>,
+    /// Objects that are not linearizable, or not known to be.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Report {
+    /// Nothing is wrong, and nothing is undecided.
+    pub const fn is_clean(&self) -> bool {
+        self.findings.is_empty() && self.verdicts.is_empty()
+    }
+}
+
+/// Asks every judge that the mode allows. `groups` are the keys of one slot that MSET and EXEC name
+/// together: those are judged as one object too.
+pub fn judge(case: &Case<'_>, groups: &[BTreeSet<Key>], states_max: usize) -> Report {
+    let judges = [lost::judge, resurrection::judge, counters::judge, session::judge, once::judge];
+    let findings = judges.iter().flat_map(|judge| judge(case)).collect();
+    let limits = Limits { skew_us: case.skew_us, states_max };
+    let verdicts = match case.mode {
+        Mode::Strong => linear::check_all(case.history, groups, &limits),
+        Mode::Available => Vec::new(),
+    };
+    Report { findings, verdicts }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "promise {}: {:?}: {}", finding.promise, finding.key, finding.what)?;
+        }
+        for verdict in &self.verdicts {
+            match verdict {
+                Verdict::Linearizable => {}
+                Verdict::Violation(violation) => write!(f, "{violation}")?,
+                Verdict::Undecided { keys, operations } => {
+                    writeln!(f, "undecided: {keys:?}, {operations} operations")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
