@@ -1,10 +1,10 @@
 //! Promise 4: commands on one key, or on keys of one slot, are linearizable.
 //!
-//! Each object is judged apart ([`project`]). An object that the search ([`search`]) finds no order
+//! Each object is judged apart (`project`). An object that the search (`search`) finds no order
 //! for is cut to its shortest prefix without one: linearizability is prefix-closed, an operation
 //! that was still open at the cut counts as unknown, and what nobody has seen by then costs the
 //! search little. Better still where it is possible: a short window that begins with a read of all
-//! that the key holds and has no order either ([`problem`]).
+//! that the key holds and has no order either (`problem`).
 
 pub(super) mod problem;
 pub(super) mod search;
