@@ -74,13 +74,10 @@ impl Grants {
         if let Some(holder) = self.holder(group, now_us).filter(|holder| *holder != node) {
             return Answer::Held(holder);
         }
-        let grant = Grant { holder: node, asked_us, until_us: now_us + LEASE_US };
-        let before = self.given.insert(group, grant).filter(|before| before.holder == node);
-        if let Some(before) = before
-            && let Some(grant) = self.given.get_mut(&group)
-        {
-            grant.asked_us = asked_us.max(before.asked_us);
-        }
+        // A request that was overtaken by a later one of the same node makes it no older.
+        let before = self.given.get(&group).filter(|grant| grant.holder == node);
+        let asked_us = before.map_or(asked_us, |grant| asked_us.max(grant.asked_us));
+        self.given.insert(group, Grant { holder: node, asked_us, until_us: now_us + LEASE_US });
         Answer::Granted
     }
 

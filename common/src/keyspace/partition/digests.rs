@@ -1,12 +1,12 @@
 //! The digests of the slots: what other owners compare theirs with. See [`crate::merkle`].
 //!
 //! **Invariant:** a leaf is the sum over its keys of what [`Partition::weight`] says of their
-//! entries. Entries come and go by `store`, `remove` and in bulk by `forget`; one that changes where
-//! it lies does so by `overwrite` or `update_boxed`. Nothing else may change what is in an entry; what
-//! is settled by a floor or a cut is seen by `recount`.
+//! entries. Entries come and go by `store` and `remove`, in bulk before a `recount`; one that changes
+//! where it lies does so by `overwrite` or `update_boxed`. Nothing else may change what is in an entry;
+//! what is settled by a floor or a cut is seen by `recount`.
 
 use super::settled::orders;
-use super::{Partition, SLOTS_EACH, Slots, slot_index};
+use super::{Partition, SLOTS_EACH, Slots, cuts, slot_index};
 use crate::causal::{DigestSeed, Record};
 use crate::keyspace::PARTITIONS;
 use crate::keyspace::packed::digest;
@@ -157,10 +157,14 @@ impl Partition {
         self.shared.digests.expect("digests are asked for where the options say that they are kept")
     }
 
-    fn slot_index(&self, slot: Slot) -> usize {
-        let number = usize::from(slot.number());
-        assert!(number % PARTITIONS == usize::from(self.number), "a slot has one partition");
-        number / PARTITIONS
+    /// The place of a slot of this partition.
+    ///
+    /// # Panics
+    /// When it is of another one.
+    pub(super) fn slot_index(&self, slot: Slot) -> usize {
+        let partition = usize::from(slot.number()) % PARTITIONS;
+        assert!(partition == usize::from(self.number), "a slot has one partition");
+        cuts::index(slot)
     }
 
     fn locate(&self, entry: &Entry) -> Located {

@@ -1,10 +1,9 @@
 //! What removes keys in bulk: flushes, floors, and the expiry sweep.
 
-use super::cuts::{self, Slots};
+use super::cuts::Slots;
 use super::{Counts, Partition, Pass, SLOTS_EACH, kind_at, slot_index};
 use crate::causal::{Change, Floor, Horizon, Kind, Record};
 use crate::clock::Hlc;
-use crate::keyspace::PARTITIONS;
 use crate::keyspace::effect::{Doomed, Effect, EventClass};
 use crate::keyspace::table::{Entry, Located, Payload, Spot};
 use crate::placement::slot::Slot;
@@ -72,7 +71,6 @@ impl Partition {
         } else {
             let seed = self.shared.seed;
             let gone = self.table.take_database(db, &|e: &Entry| seed.locate(e.db(), e.key()));
-            gone.iter().for_each(|entry| self.forget(entry));
             pass.effects.doomed.extend((!gone.is_empty()).then_some(Doomed::Entries(gone)));
         }
     }
@@ -122,16 +120,15 @@ impl Partition {
     /// # Panics
     /// When the slot is not in this partition.
     pub fn raise_floor(&mut self, slot: Slot, floor: &Floor) {
-        let number = usize::from(slot.number());
-        assert!(number % PARTITIONS == usize::from(self.number), "a slot has one partition");
-        let known = &mut self.floors[cuts::index(slot)];
+        let index = self.slot_index(slot);
+        let known = &mut self.floors[index];
         if known.includes(floor) {
             return;
         }
         known.merge(floor);
         // What we mint in this slot must not be settled already.
         self.clock = floor.iter().map(|dot| dot.hlc).fold(self.clock, Hlc::max);
-        let (start, last) = orders(cuts::index(slot));
+        let (start, last) = orders(index);
         // A live packed entry says the same with a settled clock as without: it stays as it is.
         let which = |entry: &Entry, at: &Located| {
             let there = (start..=last).contains(&at.order);
