@@ -41,6 +41,9 @@ pub struct Hlc(pub u64);
 impl Hlc {
     /// Before every event.
     pub const ZERO: Hlc = Hlc(0);
+    /// After every event: whatever has seen an actor up to here takes nothing of it any more. It is no
+    /// time, and no clock ever shows it.
+    pub const CLOSED: Hlc = Hlc(u64::MAX);
     const LOGICAL_BITS: u32 = 16;
 
     /// The clock with these parts; `wall_ms` must fit in 48 bits (the year 10889).

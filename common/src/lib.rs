@@ -13,6 +13,8 @@
 //! | [`keyspace`] | how records lie in memory, and how a command reaches them |
 //! | [`merkle`] | which keys two owners hold differently |
 //! | [`command`] | what each Redis command means |
+//! | [`wire`] | what nodes say to each other |
+//! | [`mutant`] | how the protocol is broken on purpose |
 //! | [`resp`] | how requests and replies look as bytes |
 
 pub mod causal;
@@ -22,9 +24,11 @@ pub mod id;
 pub mod keyspace;
 pub mod membership;
 pub mod merkle;
+pub mod mutant;
 pub mod placement;
 pub mod quorum;
 pub mod random;
 pub mod resp;
 #[cfg(test)]
 mod testing;
+pub mod wire;

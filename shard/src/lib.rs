@@ -6,6 +6,7 @@
 pub mod core;
 pub mod driver;
 mod reaper;
+pub mod store;
 
 use kinring_common::id::Actor;
 use kinring_common::keyspace::{Effects, HashSeed, Keyspace, Options};

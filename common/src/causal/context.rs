@@ -81,9 +81,9 @@ impl Context {
         self.0.is_empty()
     }
 
-    /// The highest clock of any actor: what the next mint must exceed.
+    /// The highest clock of any actor that is not closed: what the next mint must exceed.
     pub fn highest(&self) -> Hlc {
-        self.0.iter().map(|&(_, hlc)| hlc).max().unwrap_or(Hlc::ZERO)
+        highest(self.iter())
     }
 
     /// Drops the entries that `drop` says.
@@ -94,6 +94,11 @@ impl Context {
     fn find(&self, actor: Actor) -> Result<usize, usize> {
         self.0.binary_search_by_key(&actor, |&(actor, _)| actor)
     }
+}
+
+/// The highest clock among these; what is closed has none.
+pub fn highest(dots: impl Iterator<Item = Dot>) -> Hlc {
+    dots.map(|dot| dot.hlc).filter(|hlc| *hlc != Hlc::CLOSED).max().unwrap_or(Hlc::ZERO)
 }
 
 impl FromIterator<Dot> for Context {
@@ -130,6 +135,17 @@ impl Floor {
     /// Whether this event is settled.
     pub fn covers(&self, dot: Dot) -> bool {
         dot.hlc <= self.get(dot.actor)
+    }
+
+    /// Whether the actor is closed: of its events those that are absent are dead, and no other will
+    /// come to life.
+    pub fn closes(&self, actor: Actor) -> bool {
+        self.get(actor) == Hlc::CLOSED
+    }
+
+    /// The highest clock that is settled of an actor that is not closed.
+    pub fn highest(&self) -> Hlc {
+        highest(self.iter())
     }
 
     /// Whether all that is settled in `other` is settled here.

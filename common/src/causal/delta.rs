@@ -143,13 +143,22 @@ pub enum Applied {
 }
 
 impl Record {
+    /// What [`Record::apply`] would answer: the context alone says it.
+    pub fn foresee(&self, delta: &Delta, horizon: &Horizon) -> Applied {
+        if self.knows(delta.dot, horizon) {
+            Applied::Covered
+        } else if self.has_seen_past_of(delta, horizon) {
+            Applied::Applied
+        } else {
+            Applied::Gap
+        }
+    }
+
     /// Takes a delta in, whole or not at all. Coordinator and replicas alike.
     pub fn apply(&mut self, delta: &Delta, horizon: &Horizon) -> Applied {
-        if self.knows(delta.dot, horizon) {
-            return Applied::Covered;
-        }
-        if !self.has_seen_past_of(delta, horizon) {
-            return Applied::Gap;
+        let foreseen = self.foresee(delta, horizon);
+        if foreseen != Applied::Applied {
+            return foreseen;
         }
         match &delta.removed {
             Removed::AllCovered => self.retain(|dot| !delta.had_seen(dot)),

@@ -2,7 +2,9 @@
 
 use super::table::Located;
 use crate::causal::DigestSeed;
+use crate::merkle::{KEY_BYTES_MAX, KeyName, KeyRef};
 use crate::placement::slot::{SLOTS, Slot};
+use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How many partitions a shard has: slots that share one lock. Fixed, because the order of SCAN
@@ -30,6 +32,16 @@ impl HashSeed {
             order: high << (u64::BITS - SLOT_HIGH_BITS) | hash >> SLOT_HIGH_BITS,
             hash,
         }
+    }
+
+    /// The name by which owners speak of a key to each other.
+    pub fn key_ref(self, db: u8, key: &Bytes) -> KeyRef {
+        let name = if key.len() <= KEY_BYTES_MAX {
+            KeyName::Whole(key.clone())
+        } else {
+            KeyName::Digest(self.digests().of_name(key))
+        };
+        KeyRef { order: self.locate(db, key).order, db, name }
     }
 
     /// The seed of the digests that owners compare.

@@ -13,67 +13,80 @@ pub const DRIFT_MAX_MS: u64 = 500;
 /// What a peer said counts for so long: clocks are set, and peers go.
 const FRESH_US: u64 = 3_000_000;
 
-/// What the peers' clocks said.
+/// What the peers' clocks said, measured against this node's monotonic clock: so a jump of its own
+/// wall clock shows at once.
 #[derive(Clone, Debug, Default)]
 pub struct Drift {
-    /// How far each is ahead of ours, in milliseconds, and when it said so.
+    /// How far each is ahead of our monotonic clock, in milliseconds, and when it said so.
     ahead_ms: BTreeMap<NodeId, (i64, u64)>,
 }
 
 impl Drift {
     /// A peer's message says its wall clock. On its way it got older: peers look behind by that.
-    pub fn heard(&mut self, peer: NodeId, theirs_ms: u64, ours_ms: u64, now_us: u64) {
-        let ahead_ms = theirs_ms.cast_signed().saturating_sub(ours_ms.cast_signed());
+    pub fn heard(&mut self, peer: NodeId, theirs_ms: u64, now_us: u64) {
+        let ahead_ms = theirs_ms.cast_signed().saturating_sub(mono_ms(now_us));
         self.ahead_ms.insert(peer, (ahead_ms, now_us));
     }
 
-    /// How far our clock is ahead of the median of the peers'; `None` if too few of them were heard
-    /// of lately: a single peer may itself be wrong.
-    pub fn ahead_ms(&self, now_us: u64) -> Option<i64> {
+    /// What the median of the peers' wall clocks shows now; `None` if too few of them were heard of
+    /// lately: a single peer may itself be wrong.
+    pub fn median_ms(&self, now_us: u64) -> Option<u64> {
         let fresh = self.ahead_ms.values().filter(|(_, at_us)| now_us < at_us + FRESH_US);
         let mut ahead: Vec<i64> = fresh.map(|(ahead_ms, _)| *ahead_ms).collect();
         ahead.sort_unstable();
         // The lower of two in the middle is that by which we are ahead more.
-        (ahead.len() > 1).then(|| -ahead[(ahead.len() - 1) / 2])
+        let median = (ahead.len() > 1).then(|| ahead[(ahead.len() - 1) / 2])?;
+        Some(mono_ms(now_us).saturating_add(median).max(0).cast_unsigned())
     }
 
-    /// Whether this node may mint.
-    pub fn is_sound(&self, now_us: u64) -> bool {
-        self.ahead_ms(now_us).is_none_or(|ahead_ms| ahead_ms <= DRIFT_MAX_MS.cast_signed())
+    /// Whether this node, whose wall clock shows this, may mint.
+    pub fn is_sound(&self, wall_ms: u64, now_us: u64) -> bool {
+        self.median_ms(now_us).is_none_or(|median_ms| wall_ms <= median_ms + DRIFT_MAX_MS)
     }
+}
+
+fn mono_ms(now_us: u64) -> i64 {
+    (now_us / 1_000).cast_signed()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn heard(theirs_ms: &[u64], ours_ms: u64) -> Drift {
+    fn heard(theirs_ms: &[u64]) -> Drift {
         let mut drift = Drift::default();
         for (n, theirs_ms) in theirs_ms.iter().enumerate() {
-            drift.heard(NodeId(n as u64), *theirs_ms, ours_ms, 0);
+            drift.heard(NodeId(n as u64), *theirs_ms, 0);
         }
         drift
     }
 
     #[test]
     fn a_clock_ahead_of_its_peers_is_not_believed_and_one_behind_is() {
-        assert!(heard(&[1000, 1010, 990], 1500).is_sound(1));
-        assert!(!heard(&[1000, 1010, 990], 1501).is_sound(1));
-        assert!(heard(&[100_000, 100_010], 5).is_sound(1));
+        assert!(heard(&[1000, 1010, 990]).is_sound(1500, 1));
+        assert!(!heard(&[1000, 1010, 990]).is_sound(1501, 1));
+        assert!(heard(&[100_000, 100_010]).is_sound(5, 1));
+    }
+
+    #[test]
+    fn a_jump_of_its_own_clock_is_seen_before_anybody_says_a_word() {
+        let drift = heard(&[1000, 1010, 990]);
+        assert!(drift.is_sound(2_000, 1_000_000));
+        assert!(!drift.is_sound(3_000, 1_000_000));
     }
 
     #[test]
     fn one_wrong_peer_makes_nobody_else_wrong() {
-        assert!(heard(&[0, 10_000, 10_000], 10_000).is_sound(1), "one is far behind");
-        assert!(heard(&[900_000, 10_000, 10_000], 10_000).is_sound(1), "one is far ahead");
-        assert!(heard(&[0], 10_000).is_sound(1), "who of the two is wrong?");
-        assert!(!heard(&[0, 10_000], 10_000).is_sound(1), "the careful answer");
+        assert!(heard(&[0, 10_000, 10_000]).is_sound(10_000, 1), "one is far behind");
+        assert!(heard(&[900_000, 10_000, 10_000]).is_sound(10_000, 1), "one is far ahead");
+        assert!(heard(&[0]).is_sound(10_000, 1), "who of the two is wrong?");
+        assert!(!heard(&[0, 10_000]).is_sound(10_000, 1), "the careful answer");
     }
 
     #[test]
     fn what_was_heard_long_ago_is_forgotten() {
-        let drift = heard(&[0, 0, 0], 10_000);
-        assert!(!drift.is_sound(FRESH_US - 1));
-        assert!(drift.is_sound(FRESH_US));
+        let drift = heard(&[0, 0, 0]);
+        assert!(!drift.is_sound(10_000, FRESH_US - 1));
+        assert!(drift.is_sound(10_000, FRESH_US));
     }
 }

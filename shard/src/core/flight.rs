@@ -11,14 +11,15 @@
 
 use kinring_common::id::NodeId;
 use kinring_common::quorum::Quorum;
+use kinring_common::wire::Name;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
 
 #[cfg(test)]
 mod tests;
 
-/// A key of a database.
-pub type Name = (u8, Vec<u8>);
+
+
 
 /// Writes under way in a group at most: some milliseconds of them at the target rate. Past that its
 /// home takes no more until some are acknowledged.
@@ -79,6 +80,11 @@ impl<R> Flight<R> {
     /// Whether no further write may begin now.
     pub fn is_full(&self) -> bool {
         self.writes.len() >= WRITES_MAX
+    }
+
+    /// How many more may.
+    pub fn room(&self) -> usize {
+        WRITES_MAX - self.writes.len()
     }
 
     /// A write was executed and is on no owner yet, not even durably on this one.
@@ -168,6 +174,11 @@ impl<R> Flight<R> {
     pub fn missing(&self, owner: NodeId) -> impl Iterator<Item = (Sequence, &Touched)> {
         let writes = self.writes.iter().filter(move |(_, write)| !write.owners.contains(&owner));
         writes.map(|(sequence, write)| (*sequence, &write.touched))
+    }
+
+    /// The oldest write under way.
+    pub fn first(&self) -> Option<Sequence> {
+        self.writes.first_key_value().map(|(sequence, _)| *sequence)
     }
 
     /// Whether no write is under way.

@@ -3,3 +3,4 @@
 pub mod expiry;
 pub mod flight;
 pub mod lease;
+pub mod node;

@@ -26,6 +26,11 @@ impl Slots {
         self.has(index(slot))
     }
 
+    /// The one at a place within the partition.
+    pub(super) fn at(index: usize) -> Slots {
+        Slots(1 << index)
+    }
+
     /// The same by its place within the partition.
     pub(super) fn has(self, index: usize) -> bool {
         self.0 >> index & 1 == 1

@@ -28,6 +28,26 @@ impl Partition {
         self.leaves.get(self.slot_index(slot)).copied().unwrap_or_default()
     }
 
+    /// The digest of a slot.
+    ///
+    /// # Panics
+    /// As [`Partition::leaves`] does.
+    pub fn slot_digest(&self, slot: Slot) -> u64 {
+        if self.leaves.is_empty() { 0 } else { self.leaves(slot).digest() }
+    }
+
+    /// The digest of several slots: a sum in which every slot counts in its own way.
+    pub fn digest_of(&self, slots: Slots) -> u64 {
+        if self.leaves.is_empty() {
+            return 0;
+        }
+        let each = slots.indices().map(|index| {
+            let odd = 2 * index as u64 + 0x9e37_79b9_7f4a_7c15;
+            self.leaves[index].digest().wrapping_mul(odd)
+        });
+        each.fold(0, u64::wrapping_add)
+    }
+
     /// What is in a leaf of a slot from an order on (0: from its start), with the digest of each
     /// record. A page ends when `looks_max` entries were looked at, tombstones among them, so it may
     /// be short or empty and yet have a next. Keys of one order, which only one who knows the seed

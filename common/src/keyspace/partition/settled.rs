@@ -6,7 +6,6 @@ use crate::causal::{Change, Floor, Horizon, Kind, Record};
 use crate::clock::Hlc;
 use crate::keyspace::effect::{Doomed, Effect, EventClass};
 use crate::keyspace::table::{Entry, Located, Payload, Spot};
-use crate::placement::slot::Slot;
 
 /// An order begins with the bits of the slot above the partition's.
 const SLOT_SHIFT: u32 = u64::BITS - SLOTS_EACH.trailing_zeros();
@@ -114,20 +113,28 @@ impl Partition {
         }
     }
 
-    /// Takes over what a floor round settled in a slot: forgets the tombstones and the context
-    /// entries that the floor speaks for. Nothing that shows changes.
-    ///
-    /// # Panics
-    /// When the slot is not in this partition.
-    pub fn raise_floor(&mut self, slot: Slot, floor: &Floor) {
-        let index = self.slot_index(slot);
-        let known = &mut self.floors[index];
-        if known.includes(floor) {
-            return;
+    /// Takes over what was settled in some slots: forgets the tombstones and the context entries that
+    /// the floor speaks for. Nothing that shows changes.
+    pub fn raise_floor(&mut self, slots: Slots, floor: &Floor) {
+        // What we mint in these slots must not be settled already.
+        self.clock = self.clock.max(floor.highest());
+        for index in slots.indices() {
+            let known = &mut self.floors[index];
+            if known.includes(floor) {
+                continue;
+            }
+            if floor.includes(known) {
+                *known = floor.clone();
+            } else {
+                known.merge(floor);
+            }
+            if !self.table.is_empty() {
+                self.forget_settled(index);
+            }
         }
-        known.merge(floor);
-        // What we mint in this slot must not be settled already.
-        self.clock = floor.iter().map(|dot| dot.hlc).fold(self.clock, Hlc::max);
+    }
+
+    fn forget_settled(&mut self, index: usize) {
         let (start, last) = orders(index);
         // A live packed entry says the same with a settled clock as without: it stays as it is.
         let which = |entry: &Entry, at: &Located| {
@@ -136,7 +143,12 @@ impl Partition {
         };
         // Every change of a record forgets what is settled of its context, this one too.
         self.each(start, Some(last), which, |_, _| {});
-        self.recount(slot.into());
+        self.recount(Slots::at(index));
+    }
+
+    /// What is minted here from now on is above this clock.
+    pub fn observe(&mut self, clock: Hlc) {
+        self.clock = self.clock.max(clock);
     }
 
     /// Changes the records that `which` says, from the segment of `start` to that of `last`.

@@ -142,6 +142,13 @@ impl Partition {
         self.update(at, key, (pass.db, Some(pass.lru)), &horizon, change)
     }
 
+    /// What [`Partition::apply`] would answer, without doing it.
+    pub fn foresee(&self, at: &Located, db: u8, key: &[u8], delta: &Delta) -> Applied {
+        let horizon = self.horizon(at, db);
+        let context = self.context(at, db, key);
+        Record { context, ..Record::default() }.foresee(delta, &horizon)
+    }
+
     /// Joins another owner's record into this one's. Their cut is taken over first, or it would be
     /// forgotten with the record.
     pub fn join(
@@ -154,8 +161,7 @@ impl Partition {
     ) {
         self.cut(Slots::from(Slot::of(key)), theirs.cut, pass);
         // Their floor becomes part of the record's context, which every mint must exceed.
-        let seen = other.context.iter().chain(theirs.floor.iter());
-        self.clock = seen.map(|dot| dot.hlc).fold(self.clock, Hlc::max);
+        self.clock = self.clock.max(other.context.highest()).max(theirs.floor.highest());
         pass.effects.touched(pass.db, key);
         let horizon = self.horizon(at, pass.db);
         let change = |record: &mut Record| record.join(&horizon, other, theirs);

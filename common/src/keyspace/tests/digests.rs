@@ -170,7 +170,7 @@ fn settle(space: &Keyspace, actor: u64) {
     for slot in (0..16_384).filter_map(Slot::new) {
         let partition = locks.of_slot(slot);
         let dot = Dot { hlc: partition.clock(), actor: Actor(actor) };
-        partition.raise_floor(slot, &Floor::from(Context::single(dot)));
+        partition.raise_floor(slot.into(), &Floor::from(Context::single(dot)));
     }
 }
 

@@ -454,7 +454,7 @@ impl Twin {
     /// A settled floor on both sides.
     pub fn raise_floor(&mut self, slot: Slot, floor: &Floor) {
         let partition = (usize::from(slot.number()) % PARTITIONS) as u8;
-        self.partition(partition, 0, |p, _| p.raise_floor(slot, floor));
+        self.partition(partition, 0, |p, _| p.raise_floor(slot.into(), floor));
         self.model.floors.entry(slot.number()).or_default().merge(floor);
         let clock = &mut self.model.clocks[usize::from(partition)];
         *clock = floor.iter().map(|dot| dot.hlc).fold(*clock, Hlc::max);

@@ -4,8 +4,12 @@ use super::*;
 use kinring_common::random::Random;
 use std::collections::BTreeSet;
 
+fn named(key: &[u8]) -> Name {
+    Name { db: 0, key: bytes::Bytes::copy_from_slice(key) }
+}
+
 fn keys(names: &[&str]) -> Touched {
-    Touched::Keys(names.iter().map(|name| (0, name.as_bytes().to_vec())).collect())
+    Touched::Keys(names.iter().map(|name| named(name.as_bytes())).collect())
 }
 
 const A: NodeId = NodeId(1);
@@ -85,7 +89,7 @@ fn a_reply_leaves_as_soon_as_all_that_it_saw_is_on_enough_owners_and_no_sooner()
         let mut model = Model { writes: Vec::new(), replies: Vec::new() };
         for _ in 0..200 {
             let some: BTreeSet<usize> = (0..1 + random.below(2)).map(|_| random.below(4)).collect();
-            let names = some.iter().map(|key| (0, vec![*key as u8])).collect();
+            let names = some.iter().map(|key| named(&[*key as u8])).collect();
             let mut left = Vec::new();
             match random.below(3) {
                 0 => {

@@ -1,0 +1,134 @@
+//! Ways to break the protocol, one at a time: what the simulator must find.
+//!
+//! Only a build with the feature `mutants` has them; in any other, [`Mutant::is_on`] is `false` where it
+//! is compiled and nothing of this is left.
+
+/// One way to break it. Each names the place that asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Mutant {
+    /// A write is acknowledged before it is on W owners.
+    AckBeforeW,
+    /// An owner takes a delta's context as the record's, and so loses what the delta does not mention.
+    DeltaContextJoined,
+    /// A delta is applied although something before it is missing.
+    GapApplied,
+    /// A removal mints no dot.
+    RemovalWithoutDot,
+    /// A node that lost a tail of its writes writes on under the same name.
+    SameActorAfterLostTail,
+    /// A holder counts its lease from the answer instead of from the request.
+    LeaseFromAnswer,
+    /// The lease is not looked at again when a reply leaves.
+    ReplyWithoutLease,
+    /// A home answers before it has exchanged with its grantors.
+    ReadBeforeSettled,
+    /// A takeover closes nobody.
+    NoFence,
+    /// An owner acknowledges what a closed actor wrote.
+    FencedWriteAcked,
+    /// A read shows what is not yet on W owners.
+    UnackedShown,
+    /// A tombstone goes before the floor has passed it.
+    TombstoneDroppedEarly,
+    /// A floor is logged before the data that it covers.
+    FloorBeforeData,
+    /// Data was quarantined, and the floor kept.
+    FloorKeptWithoutData,
+    /// A hint goes when it is sent, not when it is acknowledged.
+    HintDroppedWhenSent,
+    /// An owner that is no home mints expire events.
+    ExpiryByReplica,
+    /// An expiry removes a value that its issuer had not seen.
+    ExpiryOfUnseen,
+    /// A node mints although its clock is far ahead, and others take that.
+    ClockAheadAccepted,
+    /// An exchange forgets flushes.
+    CutForgotten,
+    /// A retry comes under a new name.
+    RetryUnderNewId,
+    /// An owner takes half of a batch and acknowledges it.
+    HalfBatchAcked,
+    /// An owner grants before what it granted earlier has run out.
+    GrantAfterRestart,
+    /// A node that lost its data grants and exchanges as if it had it.
+    LossyCountsAsWhole,
+    /// A floor is settled without one of the owners.
+    FloorWithoutAll,
+    /// A former holder comes back under the name that may be closed.
+    RetiredActorGranted,
+    /// Keys that were written together travel one by one.
+    BondsForgotten,
+    /// An owner takes writes of a coordinator that it does not grant.
+    WriteWithoutGrant,
+    /// An owner takes the floor of an exchange at its start.
+    FloorBeforeExchange,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Mutant; 28] = {
+        use Mutant::*;
+        [
+            AckBeforeW,
+            DeltaContextJoined,
+            GapApplied,
+            RemovalWithoutDot,
+            SameActorAfterLostTail,
+            LeaseFromAnswer,
+            ReplyWithoutLease,
+            ReadBeforeSettled,
+            NoFence,
+            FencedWriteAcked,
+            UnackedShown,
+            TombstoneDroppedEarly,
+            FloorBeforeData,
+            FloorKeptWithoutData,
+            HintDroppedWhenSent,
+            ExpiryByReplica,
+            ExpiryOfUnseen,
+            ClockAheadAccepted,
+            CutForgotten,
+            RetryUnderNewId,
+            HalfBatchAcked,
+            GrantAfterRestart,
+            LossyCountsAsWhole,
+            FloorWithoutAll,
+            RetiredActorGranted,
+            BondsForgotten,
+            WriteWithoutGrant,
+            FloorBeforeExchange,
+        ]
+    };
+
+    /// Whether the protocol is broken in this way now.
+    #[inline]
+    pub fn is_on(self) -> bool {
+        #[cfg(feature = "mutants")]
+        return current::get() == Some(self);
+        #[cfg(not(feature = "mutants"))]
+        return false;
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub use current::set;
+
+#[cfg(feature = "mutants")]
+mod current {
+    use super::Mutant;
+    use std::cell::Cell;
+
+    thread_local! {
+        static CURRENT: Cell<Option<Mutant>> = const { Cell::new(None) };
+    }
+
+    /// Breaks the protocol in one way, for this thread.
+    pub fn set(mutant: Option<Mutant>) {
+        CURRENT.set(mutant);
+    }
+
+    pub(super) fn get() -> Option<Mutant> {
+        CURRENT.get()
+    }
+}

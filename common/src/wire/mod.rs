@@ -1,0 +1,95 @@
+//! What nodes say to each other, as values: proxies and shards ([`request`]), shards among themselves
+//! ([`peer`]).
+//!
+//! Nothing here knows how it travels. Messages may be lost, come late, twice and in any order; what
+//! each side does about that is in its core.
+
+pub mod peer;
+pub mod request;
+
+use crate::causal::{Delta, Floor, Horizon, Record};
+use crate::clock::Hlc;
+use bytes::Bytes;
+
+/// A key of a database.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    /// The database.
+    pub db: u8,
+    /// The key.
+    pub key: Bytes,
+}
+
+/// The last flush of each database of a group that had one, by database.
+pub type GroupCuts = Vec<(u8, Hlc)>;
+
+/// Settled history of a group: every slot of it has the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupHorizon {
+    /// What every key has seen.
+    pub floor: Floor,
+    /// What is dead.
+    pub cuts: GroupCuts,
+}
+
+impl GroupHorizon {
+    /// The part that concerns a database.
+    pub fn of(&self, db: u8) -> Horizon {
+        let cut = self.cuts.iter().find(|(of, _)| *of == db).map_or(Hlc::ZERO, |(_, cut)| *cut);
+        Horizon { floor: self.floor.clone(), cut }
+    }
+
+    /// The later of both flushes of each database. Returns whether any of these was new.
+    pub fn merge_cuts(&mut self, cuts: &GroupCuts) -> bool {
+        let mut changed = false;
+        for &(db, cut) in cuts {
+            match self.cuts.binary_search_by_key(&db, |(of, _)| *of) {
+                Ok(at) if self.cuts[at].1 >= cut => continue,
+                Ok(at) => self.cuts[at].1 = cut,
+                Err(at) => self.cuts.insert(at, (db, cut)),
+            }
+            changed = true;
+        }
+        changed
+    }
+}
+
+/// What one key holds, or that it holds nothing, beside the horizon that this is to be read by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copy {
+    /// The key.
+    pub name: Name,
+    /// Its record; empty for one that is not there.
+    pub record: Record,
+}
+
+/// Copies of one owner at one time, with what it has seen of all keys. Those of keys that were
+/// written together stand together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Copies {
+    /// Settled history there.
+    pub horizon: GroupHorizon,
+    /// The copies.
+    pub copies: Vec<Copy>,
+    /// Which keys of them belong together: see [`peer::Batch`].
+    pub bonds: Vec<Vec<Name>>,
+}
+
+/// A part of a write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A record changed.
+    Delta {
+        /// The key.
+        name: Name,
+        /// The change.
+        delta: Delta,
+    },
+    /// A database was flushed in every slot of the group.
+    Cut {
+        /// The database.
+        db: u8,
+        /// Everything at or below it is dead.
+        cut: Hlc,
+    },
+}

@@ -1,0 +1,297 @@
+//! What shards say to each other about the groups of slots that they own together.
+
+use super::request::Executed;
+use super::{Copies, GroupCuts, Item, Name};
+use crate::causal::Floor;
+use crate::clock::Hlc;
+use crate::id::{Actor, NodeId};
+use crate::merkle::{KeyRef, Leaf, Leaves, Page};
+use crate::placement::layout::{Epoch, GroupId};
+use crate::placement::slot::Slot;
+
+/// A message between shards.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// Every 150 ms to each node that owns something together with the sender.
+    Heartbeat(Heartbeat),
+    /// The answer to each.
+    Beat(Beat),
+    /// A holder gives a group back.
+    Release {
+        /// The group.
+        group: GroupId,
+        /// By the holder's monotonic clock.
+        released_us: u64,
+        /// Who should have it next.
+        next: Option<NodeId>,
+    },
+    /// A write, from its coordinator to the other owners.
+    Write(Batch),
+    /// The copies that owners get who could not take a write, or were away: joined, not applied.
+    Repair(Repair),
+    /// What became of writes and repairs.
+    Ack(Ack),
+    /// A step of an exchange, from who began it.
+    Ask(Ask),
+    /// The answer to it.
+    Answer(Answer),
+    /// A home that has exchanged with this owner closed the former holders' actors, or settled a
+    /// floor.
+    Settle(Settle),
+    /// The owner has taken that over.
+    Settled {
+        /// The group.
+        group: GroupId,
+        /// Which one.
+        number: u64,
+    },
+}
+
+/// See [`Message::Heartbeat`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Which start of the sender it is.
+    pub incarnation: u64,
+    /// The layout it goes by.
+    pub epoch: Epoch,
+    /// By the sender's monotonic clock.
+    pub sent_us: u64,
+    /// The sender's wall clock.
+    pub wall_ms: u64,
+    /// By whom its writes are minted.
+    pub actor: Actor,
+    /// Whether it is able to coordinate: its clock is believed.
+    pub is_sound: bool,
+    /// The groups of both that it wants to hold, and whether it does.
+    pub asks: Vec<(GroupId, bool)>,
+    /// The groups of both that it cannot hold: its data is incomplete.
+    pub declines: Vec<GroupId>,
+}
+
+/// See [`Message::Beat`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// Which start of the sender it is.
+    pub incarnation: u64,
+    /// As in the heartbeat.
+    pub sent_us: u64,
+    /// The sender's wall clock.
+    pub wall_ms: u64,
+    /// By the actor in the heartbeat.
+    pub actor: Actor,
+    /// What became of each group that was asked for.
+    pub asked: Vec<(GroupId, Granted)>,
+}
+
+/// What became of a request for a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granted {
+    /// It is granted, anew or for longer.
+    Yes,
+    /// Another node holds it.
+    Held(NodeId),
+    /// Not now: this owner does not know what it granted or what it held.
+    NotYet,
+    /// The actor may be closed already: take another one.
+    Retired,
+}
+
+/// A write: the changes of one request, applied whole or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// The group.
+    pub group: GroupId,
+    /// The layout that its coordinator goes by.
+    pub epoch: Epoch,
+    /// Which of its coordinator's writes in this tenure.
+    pub number: WriteNumber,
+    /// Every write of this tenure below this one is on W owners.
+    pub stable: u64,
+    /// Coordinated without a lease.
+    pub is_available: bool,
+    /// The changes, in order.
+    pub items: Vec<Item>,
+    /// For which request.
+    pub executed: Option<Executed>,
+}
+
+/// The number of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteNumber {
+    /// The coordinator's tenure: it never comes again.
+    pub tenure: u64,
+    /// Within the tenure, in the order of execution.
+    pub sequence: u64,
+}
+
+/// Copies of keys that an owner missed changes of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repair {
+    /// The group.
+    pub group: GroupId,
+    /// The layout.
+    pub epoch: Epoch,
+    /// The copies.
+    pub copies: Copies,
+    /// The writes that are in these copies, whole.
+    pub writes: Vec<WriteNumber>,
+    /// For which requests.
+    pub executed: Vec<Executed>,
+    /// Coordinated without a lease.
+    pub is_available: bool,
+}
+
+/// What became of writes at an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// The group.
+    pub group: GroupId,
+    /// Held there, durably where that is asked for.
+    pub held: Vec<WriteNumber>,
+    /// Not applied: something before them is missing there.
+    pub gaps: Vec<WriteNumber>,
+}
+
+/// A step of an exchange.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask {
+    /// The exchange: unique for whoever began it.
+    pub session: u64,
+    /// Its steps are numbered.
+    pub step: u32,
+    /// The group.
+    pub group: GroupId,
+    /// The layout.
+    pub epoch: Epoch,
+    /// The start of the owner that the exchange began with: one that has started again may have lost
+    /// what it got.
+    pub incarnation: Option<u64>,
+    /// Whether the owner is to take what it lacks, too.
+    pub is_push: bool,
+    /// The step.
+    pub what: AskWhat,
+}
+
+/// What a step asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AskWhat {
+    /// Is all of the group equal? The sum of its slots' digests, and the last flushes.
+    Open {
+        /// The sum.
+        digest: u64,
+        /// The flushes.
+        cuts: GroupCuts,
+        /// The floor, to compare.
+        floor: Floor,
+        /// For a floor round: which clock was reached?
+        wants_clock: bool,
+    },
+    /// Which slots are not? Digests of the group's slots from this place on.
+    Slots {
+        /// The place among the slots of the group.
+        from: u32,
+        /// Of one slot after the other.
+        digests: Vec<u64>,
+    },
+    /// What lives in a part of a slot, from this order on?
+    Leaf {
+        /// The slot.
+        slot: Slot,
+        /// The part.
+        leaf: Leaf,
+        /// The first order.
+        from: u64,
+    },
+    /// Take these, and give what you have of them.
+    Keys {
+        /// What this side has.
+        copies: Copies,
+        /// Keys of which it shows nothing.
+        wanted: Vec<(Slot, KeyRef)>,
+    },
+    /// All is compared: take over this floor, and say what else is known.
+    Close {
+        /// The floor at the beginning.
+        floor: Floor,
+    },
+}
+
+/// The answer to a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The exchange.
+    pub session: u64,
+    /// The step.
+    pub step: u32,
+    /// The group.
+    pub group: GroupId,
+    /// Which start of the sender it is.
+    pub incarnation: u64,
+    /// The answer.
+    pub what: AnswerWhat,
+}
+
+/// What is answered to a step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnswerWhat {
+    /// To `Open`.
+    Opened {
+        /// All is equal.
+        is_equal: bool,
+        /// The last flushes.
+        cuts: GroupCuts,
+        /// The floor.
+        floor: Floor,
+        /// The answerer's data is complete.
+        is_whole: bool,
+        /// Who mints there without a lease, and which clock it will not mint at or below any more.
+        clock: Option<(Actor, Hlc)>,
+    },
+    /// To `Slots`: those that are not equal, with their parts.
+    Leaves {
+        /// The slots.
+        slots: Vec<(Slot, Leaves)>,
+        /// How many slots were looked at.
+        looked: u32,
+    },
+    /// To `Leaf`.
+    Page(Page),
+    /// To `Keys`.
+    Keys(Copies),
+    /// To `Close`.
+    Closed {
+        /// Whose writes may be there and are not closed: who holds the group, and who held it.
+        open: Vec<Actor>,
+        /// Requests that were executed lately.
+        executed: Vec<Executed>,
+        /// The answerer is the settled home, and was it when the exchange began.
+        is_home: bool,
+    },
+    /// The exchange is to be begun again, or is not wanted.
+    Refused,
+}
+
+/// Takes settled history over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settle {
+    /// The group.
+    pub group: GroupId,
+    /// The layout.
+    pub epoch: Epoch,
+    /// To tell it from others.
+    pub number: u64,
+    /// The start of the owner that the exchange was with.
+    pub incarnation: u64,
+    /// The floor.
+    pub floor: Floor,
+    /// The home's tenure: all writes of other ones, as far as they live, are on enough owners.
+    pub tenure: u64,
+}
+
+/// The keys of a write.
+pub fn names(items: &[Item]) -> impl Iterator<Item = &Name> {
+    items.iter().filter_map(|item| match item {
+        Item::Delta { name, .. } => Some(name),
+        Item::Cut { .. } => None,
+    })
+}

@@ -1,0 +1,102 @@
+//! What a proxy asks of a shard, and what it is told.
+
+use crate::id::{Actor, NodeId};
+use crate::placement::layout::{Epoch, GroupId};
+use crate::placement::slot::Slot;
+use crate::resp::Protocol;
+use bytes::Bytes;
+
+/// The name of a request, kept over its retries: by it a shard knows a write that it has executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId {
+    /// A session of a proxy, drawn at random.
+    pub session: u64,
+    /// Its place in the session.
+    pub number: u64,
+}
+
+/// Which promises a request asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// All of them: only the home answers.
+    #[default]
+    Strong,
+    /// Any owner answers.
+    Available,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// These commands, one after the other with nothing in between; each is its words. Their keys are
+    /// in one slot.
+    Commands(Vec<Vec<Bytes>>),
+    /// FLUSHDB of the slots of a group.
+    Flush(GroupId),
+}
+
+/// One try of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Its name.
+    pub id: RequestId,
+    /// The layout by which the proxy chose this shard.
+    pub epoch: Epoch,
+    /// Where the keys are.
+    pub slot: Slot,
+    /// The selected database.
+    pub db: u8,
+    /// How replies are to be written.
+    pub protocol: Protocol,
+    /// What it asks for.
+    pub consistency: Consistency,
+    /// Which start of the shard it is for, and until when of its monotonic clock (microseconds): after
+    /// that the proxy has given up, and it must not be executed any more.
+    pub valid: (u64, u64),
+    /// An earlier try may have been executed.
+    pub is_retry: bool,
+    /// What is to be done.
+    pub work: Work,
+}
+
+/// What became of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Executed once, and safe: the replies of its commands, one after the other.
+    Done(Bytes),
+    /// This try was not executed and will not be. Perhaps that node can.
+    Elsewhere(Option<NodeId>),
+    /// Not executed: the shard has too much to do, or is about to be ready. Try again later.
+    Later,
+    /// It, or an earlier try, was executed; whether that will last, or what it replied, is not known.
+    Unknown,
+}
+
+/// A proxy asks what time it is for a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ping {
+    /// By the proxy's monotonic clock.
+    pub sent_us: u64,
+}
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pong {
+    /// As asked.
+    pub sent_us: u64,
+    /// The shard's monotonic clock.
+    pub mono_us: u64,
+    /// Which start of the shard it is.
+    pub incarnation: u64,
+}
+
+/// What an actor did for a request, kept as long as the request may be tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// The request.
+    pub id: RequestId,
+    /// Who executed it.
+    pub actor: Actor,
+    /// What was replied, if that was short.
+    pub reply: Option<Bytes>,
+}

@@ -1,0 +1,272 @@
+//! Heartbeats: who is up, who wants which group, who is granted it.
+//!
+//! Every 150 ms a node says to each co-owner which of their groups it wants. A holder goes on wanting
+//! what it holds. Nobody else asks while somebody says that he holds it; when nobody does, the first
+//! healthy owner asks. One that asks in vain for a second stops for a while: perhaps its answers do
+//! not reach it, and it keeps others from being granted.
+
+use super::group::Group;
+use super::{Moment, Node};
+use crate::core::lease::{Answer, LEASE_US, RENEW_US};
+use crate::store::Entry;
+use kinring_common::id::{Actor, NodeId};
+use kinring_common::mutant::Mutant;
+use kinring_common::placement::layout::GroupId;
+use kinring_common::wire::peer::{Beat, Granted, Heartbeat, Message};
+
+/// A candidate that has not got enough grants in this time leaves it to others for a while.
+const CANDIDACY_US: u64 = 1_000_000;
+
+/// So long nobody says that he holds a group before an owner asks whose turn it is not.
+const CLAIMLESS_US: u64 = 1_000_000;
+
+/// And so much longer for each place further back in the list.
+const CLAIMLESS_RANK_US: u64 = 400_000;
+
+impl Node {
+    pub(super) fn beat(&mut self, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        self.beat_us = now_us + RENEW_US;
+        let ids: Vec<GroupId> = self.groups.keys().copied().collect();
+        let mut asks: Vec<(GroupId, bool)> = Vec::new();
+        for &id in &ids {
+            if self.groups[&id].tenure.is_some() && !moment.is_sound {
+                self.give_back(id, None, moment);
+            }
+            if self.wants(id, moment) {
+                asks.push((id, self.groups[&id].tenure.is_some()));
+            }
+        }
+        for &(id, _) in &asks {
+            self.ask_self(id, moment);
+        }
+        self.send_heartbeats(&asks, moment);
+        ids.into_iter().for_each(|id| self.look_after(id, moment));
+    }
+
+    fn send_heartbeats(&mut self, asks: &[(GroupId, bool)], moment: Moment) {
+        let declines: Vec<GroupId> =
+            self.groups.iter().filter(|(_, group)| !group.is_whole()).map(|(id, _)| *id).collect();
+        let peers: Vec<NodeId> = self.peers.keys().copied().collect();
+        for to in peers {
+            let shared = &self.peers[&to].shared;
+            let of = |id: &GroupId| shared.binary_search(id).is_ok();
+            let beat = Heartbeat {
+                incarnation: self.incarnation,
+                epoch: self.layout.epoch(),
+                sent_us: moment.now.mono_us,
+                wall_ms: moment.raw_ms,
+                actor: self.actors.0,
+                is_sound: moment.is_sound,
+                asks: asks.iter().filter(|(id, _)| of(id)).copied().collect(),
+                declines: declines.iter().filter(|id| of(id)).copied().collect(),
+            };
+            // What it asks for is no promise: it may go before the log is durable.
+            self.outputs.push_back(super::Output::Peer(to, Message::Heartbeat(beat)));
+        }
+    }
+
+    /// Whether this node should ask for a group.
+    fn wants(&mut self, id: GroupId, moment: Moment) -> bool {
+        let now_us = moment.now.mono_us;
+        let group = &self.groups[&id];
+        if !moment.is_sound || !group.is_whole() || now_us < group.backs_off_until_us {
+            return false;
+        }
+        if group.tenure.is_some() {
+            return true;
+        }
+        let is_held = group.holder(now_us).is_some();
+        let is_offered = now_us < group.offered_until_us;
+        let waited_us = now_us.saturating_sub(group.claimed_us);
+        let is_overdue = waited_us > CLAIMLESS_US + CLAIMLESS_RANK_US * group.rank as u64;
+        let first = group.owners[..group.rank].iter().all(|owner| !self.is_able(*owner, id, moment));
+        let wants = is_offered || !is_held && (first || is_overdue);
+        let group = self.groups.get_mut(&id).expect("it was there");
+        if !wants {
+            group.asking_since_us = None;
+            return false;
+        }
+        let since_us = *group.asking_since_us.get_or_insert(now_us);
+        if now_us - since_us <= CANDIDACY_US {
+            return true;
+        }
+        let longer_us = self.random.below(CANDIDACY_US as usize) as u64;
+        self.groups.get_mut(&id).expect("it was there").backs_off_until_us =
+            now_us + CANDIDACY_US + longer_us;
+        self.give_back(id, None, moment);
+        false
+    }
+
+    /// Whether an owner could hold a group, as far as this node knows.
+    pub(super) fn is_able(&self, owner: NodeId, id: GroupId, moment: Moment) -> bool {
+        let Some(peer) = self.peers.get(&owner) else { return false };
+        let fit = peer.is_sound && !peer.declines.contains(&id);
+        self.is_up(owner, moment) && (fit || peer.incarnation.is_none())
+    }
+
+    fn ask_self(&mut self, id: GroupId, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let (own, actor) = (self.own, self.actors.0);
+        match self.grant(id, (own, actor), now_us, moment) {
+            Granted::Yes if self.journal.is_synced() => {
+                self.leases.granted(id, own, now_us);
+            }
+            // Its own word counts when it is durable: at the next beat.
+            Granted::Yes | Granted::Held(_) | Granted::NotYet => {}
+            Granted::Retired => self.take_new_actor(moment),
+        }
+    }
+
+    /// Writes under another name from now on: what it holds by the one before, it has to be granted
+    /// again.
+    fn take_new_actor(&mut self, moment: Moment) {
+        self.actors.0 = Actor(self.random.word());
+        self.keyspace.rename(self.actors.0);
+        self.log(Entry::Started { own: self.actors.0, available: self.actors.1 });
+        let ids: Vec<GroupId> = self.groups.keys().copied().collect();
+        for id in ids {
+            self.end_tenure(id);
+            self.leases.release(id, moment.now.mono_us);
+        }
+        self.beat_us = moment.now.mono_us + 1;
+        self.wake_at(self.beat_us);
+    }
+
+    /// What this node answers to whoever asks it for a group.
+    fn grant(&mut self, id: GroupId, who: (NodeId, Actor), asked_us: u64, m: Moment) -> Granted {
+        let (node, actor) = who;
+        let Some(group) = self.groups.get_mut(&id) else { return Granted::NotYet };
+        if !group.is_whole() && !Mutant::LossyCountsAsWhole.is_on() {
+            return Granted::NotYet;
+        }
+        if group.is_retired(actor) && !Mutant::RetiredActorGranted.is_on() {
+            return Granted::Retired;
+        }
+        match self.grants.ask(id, node, asked_us, m.now.mono_us) {
+            Answer::Held(holder) => Granted::Held(holder),
+            Answer::Barred => Granted::NotYet,
+            Answer::Granted => {
+                if group.grant(actor) {
+                    self.log(Entry::Granted { group: id, actor });
+                }
+                Granted::Yes
+            }
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, from: NodeId, beat: &Heartbeat, moment: Moment) {
+        if !self.heard(from, beat.incarnation, beat.wall_ms, moment)
+            || beat.epoch != self.layout.epoch()
+        {
+            return;
+        }
+        let peer = self.peers.get_mut(&from).expect("it was heard of");
+        (peer.is_sound, peer.declines) = (beat.is_sound, beat.declines.iter().copied().collect());
+        let now_us = moment.now.mono_us;
+        let mut asked = Vec::new();
+        for &(id, holds) in &beat.asks {
+            let Some(group) = self.groups.get_mut(&id).filter(|g| g.owners.contains(&from)) else {
+                continue;
+            };
+            if holds {
+                (group.claim, group.claimed_us) = (Some((from, now_us)), now_us);
+            }
+            asked.push((id, self.grant(id, (from, beat.actor), beat.sent_us, moment)));
+        }
+        let beat = Beat {
+            incarnation: self.incarnation,
+            sent_us: beat.sent_us,
+            wall_ms: moment.raw_ms,
+            actor: beat.actor,
+            asked,
+        };
+        self.send(from, Message::Beat(beat));
+    }
+
+    pub(super) fn beaten(&mut self, from: NodeId, beat: &Beat, moment: Moment) {
+        if !self.heard(from, beat.incarnation, beat.wall_ms, moment) || beat.actor != self.actors.0 {
+            return;
+        }
+        let now_us = moment.now.mono_us;
+        let mut is_retired = false;
+        for &(id, granted) in &beat.asked {
+            match granted {
+                Granted::Yes => {
+                    let sent_us =
+                        if Mutant::LeaseFromAnswer.is_on() { now_us } else { beat.sent_us };
+                    let was = self.leases.grantors(id, now_us).any(|grantor| grantor == from);
+                    self.leases.granted(id, from, sent_us);
+                    let is = self.leases.grantors(id, now_us).any(|grantor| grantor == from);
+                    if is && !was {
+                        self.newly_granted(id, from);
+                    }
+                }
+                Granted::Retired => is_retired = true,
+                Granted::Held(_) | Granted::NotYet => {}
+            }
+            self.look_after(id, moment);
+        }
+        if is_retired {
+            self.take_new_actor(moment);
+        }
+    }
+
+    /// A node is there, in this start of it. Returns whether it is a co-owner.
+    fn heard(&mut self, from: NodeId, incarnation: u64, wall_ms: u64, moment: Moment) -> bool {
+        let now_us = moment.now.mono_us;
+        let Some(peer) = self.peers.get_mut(&from) else { return false };
+        self.suspicion.heard(from, now_us);
+        self.drift.heard(from, wall_ms, now_us);
+        if peer.incarnation != Some(incarnation) {
+            peer.incarnation = Some(incarnation);
+            self.restarted(from);
+        }
+        true
+    }
+
+    pub(super) fn released(
+        &mut self,
+        from: NodeId,
+        (id, released_us): (GroupId, u64),
+        next: Option<NodeId>,
+        moment: Moment,
+    ) {
+        let now_us = moment.now.mono_us;
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        self.grants.release(id, from, released_us);
+        if group.claim.is_some_and(|(holder, _)| holder == from) {
+            group.claim = None;
+        }
+        if next == Some(self.own) {
+            group.offered_until_us = now_us + CANDIDACY_US;
+            self.beat_us = self.beat_us.min(now_us + 1);
+            self.wake_at(self.beat_us);
+        }
+    }
+
+    /// Stops holding a group, or asking for it, and tells the other owners.
+    pub(super) fn give_back(&mut self, id: GroupId, next: Option<NodeId>, moment: Moment) {
+        let released_us = moment.now.mono_us;
+        self.end_tenure(id);
+        self.leases.release(id, released_us);
+        self.grants.release(id, self.own, released_us);
+        let group = self.groups.get_mut(&id).expect("a node gives its own groups back");
+        group.asking_since_us = None;
+        if next.is_some() {
+            // The next one has its turn before this one asks again.
+            group.backs_off_until_us = released_us + LEASE_US;
+        }
+        let others: Vec<NodeId> = group.others().collect();
+        for to in others {
+            self.send(to, Message::Release { group: id, released_us, next });
+        }
+    }
+}
+
+impl Group {
+    /// The owners before this node in the list.
+    pub fn earlier(&self) -> &[NodeId] {
+        &self.owners[..self.rank]
+    }
+}

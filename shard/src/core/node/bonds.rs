@@ -1,0 +1,101 @@
+//! Keys that were written together, by a transaction or an MSET.
+//!
+//! An owner takes such a write whole or not at all. But keys also travel one by one, in exchanges and
+//! repairs; and whoever is home next may have got only some of them when the one who knew them all was
+//! lost. So until such a write is on enough owners for good, whoever sends a copy of one of its keys
+//! sends all of them in one message, and who gets them remembers the same.
+
+use kinring_common::mutant::Mutant;
+use kinring_common::wire::Name;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Bonds kept in a group at most: one more than writes under way, so that the oldest is ended by then.
+const BONDS_MAX: usize = crate::core::flight::WRITES_MAX;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Bonds {
+    /// With the number of the write where it is one of the present tenure's.
+    sets: VecDeque<(Option<(u64, u64)>, Vec<Name>)>,
+}
+
+impl Bonds {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
+    /// These were written together, in a tenure and a place in it if that is known.
+    pub fn add(&mut self, write: Option<(u64, u64)>, names: Vec<Name>) {
+        if names.len() < 2 || Mutant::BondsForgotten.is_on() {
+            return;
+        }
+        if self.sets.iter().any(|(_, known)| *known == names) && write.is_none() {
+            return;
+        }
+        self.sets.push_back((write, names));
+        if self.sets.len() > BONDS_MAX {
+            self.sets.pop_front();
+        }
+    }
+
+    /// All writes of a tenure below this one are on enough owners.
+    pub fn end(&mut self, tenure: u64, stable: u64) {
+        self.sets.retain(|(write, _)| !write.is_some_and(|(of, at)| of == tenure && at < stable));
+    }
+
+    /// All writes of other tenures are.
+    pub fn end_others(&mut self, tenure: u64) {
+        self.sets.retain(|(write, _)| write.is_some_and(|(of, _)| of == tenure));
+    }
+
+    /// All are.
+    pub fn end_all(&mut self) {
+        self.sets.clear();
+    }
+
+    /// These keys and all that must travel with them, and what binds them.
+    pub fn closure(&self, names: &[Name]) -> (BTreeSet<Name>, Vec<Vec<Name>>) {
+        let mut all: BTreeSet<Name> = names.iter().cloned().collect();
+        let mut used = vec![false; self.sets.len()];
+        loop {
+            let before = all.len();
+            for (at, (_, set)) in self.sets.iter().enumerate() {
+                if !used[at] && set.iter().any(|name| all.contains(name)) {
+                    used[at] = true;
+                    all.extend(set.iter().cloned());
+                }
+            }
+            if all.len() == before {
+                break;
+            }
+        }
+        let sets = self.sets.iter().zip(used).filter(|(_, used)| *used);
+        (all, sets.map(|((_, set), _)| set.clone()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(keys: &str) -> Vec<Name> {
+        let name = |byte: u8| Name { db: 0, key: bytes::Bytes::copy_from_slice(&[byte]) };
+        keys.bytes().map(name).collect()
+    }
+
+    #[test]
+    fn what_is_bound_over_others_travels_together() {
+        let mut bonds = Bonds::default();
+        bonds.add(Some((1, 0)), names("ab"));
+        bonds.add(Some((1, 1)), names("cd"));
+        bonds.add(Some((1, 2)), names("bd"));
+        let (all, sets) = bonds.closure(&names("a"));
+        assert_eq!((all, sets.len()), (names("abcd").into_iter().collect(), 3));
+        bonds.end(1, 2);
+        assert_eq!(bonds.closure(&names("a")).0, names("a").into_iter().collect());
+        assert_eq!(bonds.closure(&names("b")).0, names("bd").into_iter().collect());
+        bonds.end_all();
+        assert!(bonds.is_empty());
+    }
+}

@@ -1,0 +1,427 @@
+//! Executing requests, and when their replies may leave.
+//!
+//! A settled home executes at once, in the order in which requests come. What was changed goes to the
+//! other owners; the reply leaves when all that it observed is on W of them, this node among them, and
+//! if this node is home still then.
+
+use super::journal::Waiting;
+use super::requests::Found;
+use super::tenure::Pending;
+use super::{Asker, Moment, Node, Output};
+use crate::core::flight::{Sequence, Touched};
+use crate::store::{Entry, short_reply};
+use bytes::{Buf, Bytes};
+use kinring_common::clock::Hlc;
+use kinring_common::command::plan::{Hints, reach};
+use kinring_common::command::table::{resolve, Place, Row};
+use kinring_common::command::{CommandError, Outcome, execute};
+use kinring_common::id::NodeId;
+use kinring_common::keyspace::{Effect, Effects, PartitionSet, Txn};
+use kinring_common::membership::drift::DRIFT_MAX_MS;
+use kinring_common::mutant::Mutant;
+use kinring_common::placement::layout::GroupId;
+use kinring_common::placement::slot::Slot;
+use kinring_common::resp::ReplyBuf;
+use kinring_common::wire::peer::{Batch, Message, WriteNumber, names};
+use kinring_common::wire::request::{Consistency, Executed, Request, RequestId, Response, Work};
+use kinring_common::wire::{Item, Name};
+use std::collections::BTreeSet;
+
+/// What commands ask for, as far as their words say it.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Some of them may change something.
+    pub is_write: bool,
+    /// The keys that they name.
+    pub names: Vec<Name>,
+}
+
+/// What executing some commands came to.
+struct Ran {
+    reply: Bytes,
+    observed: Vec<Name>,
+    items: Vec<Item>,
+}
+
+impl Wanted {
+    /// By a request's words and the command table.
+    pub fn of(request: &Request) -> Wanted {
+        let Work::Commands(commands) = &request.work else {
+            return Wanted { is_write: true, names: Vec::new() };
+        };
+        let (mut is_write, mut names) = (false, Vec::new());
+        for words in commands {
+            let Ok(row) = resolve(words) else { continue };
+            is_write |= row.is_write();
+            let slices: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
+            let keys = row.keys(&slices).into_iter().flatten();
+            names.extend(keys.map(|at| Name { db: request.db, key: words[at].clone() }));
+        }
+        names.sort_unstable();
+        names.dedup();
+        Wanted { is_write, names }
+    }
+}
+
+impl Node {
+    pub(super) fn asked(&mut self, asker: Asker, request: Request, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let request_id = request.id;
+        let id = match request.work {
+            Work::Flush(group) => group,
+            Work::Commands(_) => self.layout.group_of(request.slot),
+        };
+        let is_meant = request.valid.0 == self.incarnation && request.epoch == self.layout.epoch();
+        let is_late = now_us >= request.valid.1;
+        let Some(group) = self.groups.get(&id).filter(|_| is_meant && !is_late) else {
+            return self.respond_to(asker, request_id, Response::Elsewhere(None));
+        };
+        if request.consistency == Consistency::Available {
+            return self.coordinate_available(id, asker, &request, moment);
+        }
+        let Some(tenure) = &group.tenure else {
+            let home = group.holder(now_us).filter(|home| *home != self.own);
+            return self.respond_to(asker, request_id, Response::Elsewhere(home));
+        };
+        let is_home = self.leases.is_home(id, now_us) || Mutant::ReplyWithoutLease.is_on();
+        if !is_home || !moment.is_sound {
+            return self.respond_to(asker, request_id, Response::Elsewhere(None));
+        }
+        if !tenure.is_settled() {
+            return self.let_wait(id, asker, request);
+        }
+        if tenure.leaving.is_some() || tenure.flight.is_full() {
+            return self.respond_to(asker, request_id, Response::Later);
+        }
+        self.coordinate(id, asker, &request, moment);
+    }
+
+    fn coordinate(&mut self, id: GroupId, asker: Asker, request: &Request, moment: Moment) {
+        let wanted = Wanted::of(request);
+        if wanted.is_write && self.answer_again(asker, request, moment) {
+            return;
+        }
+        let ran = match &request.work {
+            Work::Commands(commands) => self.run(commands, request, wanted.names, moment),
+            Work::Flush(_) => self.flush(id, request, moment),
+        };
+        let is_write = !ran.items.is_empty();
+        let observed = match request.work {
+            Work::Flush(_) => Touched::All,
+            Work::Commands(_) => Touched::Keys(ran.observed),
+        };
+        if is_write {
+            let reply = short_reply(&ran.reply);
+            let executed = Executed { id: request.id, actor: self.actors.0, reply };
+            self.write(id, ran.items, Some(executed), moment);
+        }
+        let pending = Pending { asker, id: request.id, reply: ran.reply, is_write };
+        let shows_at_once = Mutant::UnackedShown.is_on() && !is_write
+            || Mutant::AckBeforeW.is_on() && is_write;
+        if shows_at_once {
+            return self.release(id, pending, moment);
+        }
+        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        let tenure = tenure.expect("a home coordinates");
+        if let Some(pending) = tenure.flight.reply(&observed, pending) {
+            self.release(id, pending, moment);
+        }
+    }
+
+    /// Answers a write that was executed before. Returns whether it was, or may have been.
+    fn answer_again(&mut self, asker: Asker, request: &Request, moment: Moment) -> bool {
+        let response = match self.requests.find(request.id, request.is_retry, moment.now.mono_us) {
+            Found::New => return false,
+            Found::Unsure | Found::Executed(None) => Response::Unknown,
+            Found::Executed(Some(reply)) => {
+                // Its write may still be under way: this try gets the answer when that is not.
+                let id = match request.work {
+                    Work::Flush(group) => group,
+                    Work::Commands(_) => self.layout.group_of(request.slot),
+                };
+                let pending = Pending { asker, id: request.id, reply, is_write: true };
+                let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+                let tenure = tenure.expect("a home coordinates");
+                if let Some(pending) = tenure.flight.reply(&Touched::All, pending) {
+                    self.release(id, pending, moment);
+                }
+                return true;
+            }
+        };
+        self.respond_to(asker, request.id, response);
+        true
+    }
+
+    fn run(
+        &mut self,
+        commands: &[Vec<Bytes>],
+        request: &Request,
+        observed: Vec<Name>,
+        moment: Moment,
+    ) -> Ran {
+        let mut reply = ReplyBuf::new(request.protocol);
+        let mut effects = self.effects();
+        let random = self.random.word();
+        let (mut set, mut hints) = (PartitionSet::default(), Hints::new());
+        for words in commands {
+            let slices: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
+            if let Ok(row) = known(&slices) {
+                // Words that tell no keys are refused when they are executed.
+                let _: Result<(), CommandError> =
+                    reach(&self.keyspace, row, &slices, request.db, true, (&mut set, &mut hints));
+            }
+        }
+        let mut locks = self.keyspace.lock(&set);
+        for words in commands {
+            let slices: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
+            let mut txn =
+                Txn::new(&mut locks, &mut effects, moment.now, request.db, random).with_hints(&hints);
+            txn.expires = request.consistency == Consistency::Strong;
+            let mark = reply.mark();
+            if let Err(error) = run_one(&mut txn, &slices, &mut reply) {
+                reply.truncate(mark);
+                reply.error_line(&error.line());
+            }
+        }
+        locks.settle(&effects);
+        drop(locks);
+        let mut reply = reply;
+        let len = reply.len();
+        Ran { reply: reply.copy_to_bytes(len), observed, items: items(&mut effects) }
+    }
+
+    /// FLUSHDB of a group: a cut above all that was written in it.
+    fn flush(&mut self, id: GroupId, request: &Request, moment: Moment) -> Ran {
+        let cut = self.clock_of(id).tick(moment.now.wall_ms);
+        let item = Item::Cut { db: request.db, cut };
+        self.apply_cut(id, request.db, cut, moment);
+        let mut reply = ReplyBuf::new(request.protocol);
+        reply.ok();
+        let len = reply.len();
+        Ran { reply: reply.copy_to_bytes(len), observed: Vec::new(), items: vec![item] }
+    }
+
+    /// The highest clock of a group's partitions.
+    pub(super) fn clock_of(&self, id: GroupId) -> Hlc {
+        let parts = self.groups[&id].parts.iter();
+        let clocks = parts.map(|&(part, _)| self.keyspace.lock_one(part).partition(part).clock());
+        clocks.max().unwrap_or(Hlc::ZERO)
+    }
+
+    /// Changes were made here, as home: logs them and sends them to the other owners.
+    pub(super) fn write(
+        &mut self,
+        id: GroupId,
+        items: Vec<Item>,
+        executed: Option<Executed>,
+        moment: Moment,
+    ) {
+        let now_us = moment.now.mono_us;
+        let mut touched: Vec<Name> = names(&items).cloned().collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let keys: Vec<_> = touched
+            .iter()
+            .map(|name| (Slot::of(&name.key), self.settings.seed.key_ref(name.db, &name.key)))
+            .collect();
+        let is_cut = items.iter().any(|item| matches!(item, Item::Cut { .. }));
+        let group = self.groups.get_mut(&id).expect("a home writes");
+        let tenure = group.tenure.as_mut().expect("a home writes");
+        let what = if is_cut { Touched::All } else { Touched::Keys(touched.clone()) };
+        let Sequence(sequence) = tenure.flight.begin(what);
+        tenure.next = sequence + 1;
+        let number = WriteNumber { tenure: tenure.number, sequence };
+        group.bonds.end(tenure.number, tenure.stable());
+        group.bonds.add(Some((tenure.number, sequence)), touched);
+        let batch = Batch {
+            group: id,
+            epoch: self.layout.epoch(),
+            number,
+            stable: tenure.stable(),
+            is_available: false,
+            items: items.clone(),
+            executed: executed.clone(),
+        };
+        let up: BTreeSet<NodeId> = tenure
+            .owners
+            .keys()
+            .copied()
+            .filter(|node| !self.suspicion.suspects(*node, now_us))
+            .collect();
+        for (node, owner) in &mut tenure.owners {
+            owner.note(sequence, keys.clone(), up.contains(node), now_us);
+        }
+        if let Some(executed) = &executed {
+            self.requests.note(id, executed.clone(), now_us);
+        }
+        self.log(Entry::Write { group: id, items, executed });
+        for to in up {
+            // A write promises nothing: it may go before the log is durable.
+            self.outputs.push_back(Output::Peer(to, Message::Write(batch.clone())));
+        }
+        if self.journal.gate_own(Waiting::Own(id, number.tenure, sequence)) {
+            self.own_is_safe(id, number.tenure, sequence, moment);
+        }
+        self.wake_at(now_us + super::BUSY_TICK_US);
+    }
+
+    /// Keys changed at this home by what came from elsewhere: nobody sees that before it is on enough
+    /// owners.
+    pub(super) fn note_changed(&mut self, id: GroupId, changed: Vec<Name>, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let key = |name: &Name| (Slot::of(&name.key), self.settings.seed.key_ref(name.db, &name.key));
+        let keys: Vec<_> = changed.iter().map(key).collect();
+        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        let tenure = tenure.expect("a home changes");
+        if tenure.flight.is_full() {
+            // It cannot be said what waits for what: it begins again.
+            return self.give_back(id, None, moment);
+        }
+        let Sequence(sequence) = tenure.flight.begin(Touched::Keys(changed));
+        tenure.next = sequence + 1;
+        let number = tenure.number;
+        for owner in tenure.owners.values_mut() {
+            owner.note(sequence, keys.clone(), false, now_us);
+        }
+        if self.journal.gate_own(Waiting::Own(id, number, sequence)) {
+            self.own_is_safe(id, number, sequence, moment);
+        }
+        self.wake_at(now_us + super::BUSY_TICK_US);
+    }
+
+    /// This node itself holds one of its writes.
+    fn own_is_safe(&mut self, id: GroupId, tenure: u64, sequence: u64, moment: Moment) {
+        let own = self.own;
+        self.is_held(id, WriteNumber { tenure, sequence }, own, moment);
+    }
+
+    /// An owner holds a write: replies may leave.
+    pub(super) fn is_held(&mut self, id: GroupId, w: WriteNumber, by: NodeId, moment: Moment) {
+        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        let Some(tenure) = tenure.filter(|tenure| tenure.number == w.tenure) else { return };
+        if let Some(owner) = tenure.owners.get_mut(&by) {
+            owner.missed.remove(&w.sequence);
+        }
+        let free = tenure.flight.acknowledged(Sequence(w.sequence), by);
+        for pending in free {
+            self.release(id, pending, moment);
+        }
+    }
+
+    pub(super) fn synced(&mut self, entries: u64, moment: Moment) {
+        for waiting in self.journal.synced(entries) {
+            match waiting {
+                Waiting::Output(output) => self.outputs.push_back(output),
+                Waiting::Own(id, tenure, sequence) => {
+                    self.own_is_safe(id, tenure, sequence, moment);
+                }
+            }
+        }
+    }
+
+    /// A reply's time has come, if this node is home still.
+    fn release(&mut self, id: GroupId, pending: Pending, moment: Moment) {
+        let is_home = self.leases.is_home(id, moment.now.mono_us);
+        if is_home || Mutant::ReplyWithoutLease.is_on() {
+            let Pending { asker, id, reply, .. } = pending;
+            self.respond_to(asker, id, Response::Done(reply));
+        } else {
+            self.abandon(&pending);
+        }
+    }
+
+    /// A reply will not leave.
+    pub(super) fn abandon(&mut self, pending: &Pending) {
+        let response = if pending.is_write {
+            self.requests.doubt(pending.id);
+            Response::Unknown
+        } else {
+            Response::Elsewhere(None)
+        };
+        self.respond_to(pending.asker, pending.id, response);
+    }
+
+    pub(super) fn respond_to(&mut self, asker: Asker, id: RequestId, response: Response) {
+        // What it says is on other owners, or was here before: it relies on nothing that is not
+        // durable as far as that is asked for.
+        self.outputs.push_back(Output::Response(asker, id, response));
+    }
+
+    /// Any owner coordinates: the write is kept here and sent to all that can be reached.
+    fn coordinate_available(
+        &mut self,
+        id: GroupId,
+        asker: Asker,
+        request: &Request,
+        moment: Moment,
+    ) {
+        let _ = (id, moment);
+        self.respond_to(asker, request.id, Response::Later);
+    }
+
+    /// Expire events of keys whose time has passed, by every clock.
+    pub(super) fn sweep(&mut self, id: GroupId, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let group = self.groups.get_mut(&id).expect("it is held");
+        let Some(tenure) = group.tenure.as_mut() else { return };
+        if !tenure.is_settled() || now_us < tenure.sweep_us || tenure.leaving.is_some() {
+            return;
+        }
+        tenure.sweep_us = now_us + self.settings.sweep_us;
+        let due_ms = moment.now.wall_ms.saturating_sub(DRIFT_MAX_MS);
+        for part in group.parts.clone() {
+            let tenure = self.groups[&id].tenure.as_ref().expect("it is held");
+            if tenure.flight.room() < SWEPT_MAX {
+                return;
+            }
+            let mut effects = self.effects();
+            let mut locks = self.keyspace.lock_one(part.0);
+            locks.sweep(part, due_ms, moment.now, SWEPT_MAX, &mut effects);
+            drop(locks);
+            for item in items(&mut effects) {
+                self.write(id, vec![item], None, moment);
+            }
+        }
+    }
+}
+
+/// Keys that a sweep expires at once in a partition.
+const SWEPT_MAX: usize = 64;
+
+fn known(words: &[&[u8]]) -> Result<&'static Row, CommandError> {
+    let row = resolve(words)?;
+    match row.place {
+        // Those that name no keys are for all nodes together.
+        Place::Keyspace if row.has_keys() && row.arity_ok(words.len()) => Ok(row),
+        _ => Err(CommandError::Syntax),
+    }
+}
+
+fn run_one(
+    txn: &mut Txn<'_, '_>,
+    words: &[&[u8]],
+    out: &mut ReplyBuf,
+) -> Result<(), CommandError> {
+    let row = known(words)?;
+    match execute(row.run, txn, words, out)? {
+        Outcome::Reply => {}
+        Outcome::Slices(mut job) => {
+            while job.next().is_some() {
+                job.step(txn);
+            }
+            job.finish(out);
+        }
+    }
+    Ok(())
+}
+
+/// What others need to do the same.
+pub fn items(effects: &mut Effects) -> Vec<Item> {
+    let item = |effect| match effect {
+        Effect::Delta { db, key, delta } => {
+            Some(Item::Delta { name: Name { db, key: Bytes::from(key) }, delta })
+        }
+        _ => None,
+    };
+    effects.drain().filter_map(item).collect()
+}

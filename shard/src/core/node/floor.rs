@@ -1,0 +1,140 @@
+//! Floor rounds: settling history, so that tombstones and old contexts can go.
+//!
+//! A settled home notes the clock that it has reached, and takes care to mint above it; so does every
+//! other owner for what it mints without a lease. Then it exchanges with all of them; if anything was
+//! new to it, with all of them once more. Now every owner has every event up to those clocks: what is
+//! absent is dead. That is the floor. It is logged after the data, everywhere.
+//!
+//! All owners must be there. While one is away nothing is settled, and nothing that was deleted can come
+//! back with it.
+
+use super::exchange::Purpose;
+use super::tenure::Phase;
+use super::{Moment, Node};
+use kinring_common::causal::{Context, Floor};
+use kinring_common::clock::Hlc;
+use kinring_common::id::{Actor, Dot, NodeId};
+use kinring_common::mutant::Mutant;
+use kinring_common::placement::layout::GroupId;
+use std::collections::BTreeSet;
+
+/// A round that has not come to its end by then is given up.
+const ROUND_MAX_US: u64 = 10_000_000;
+
+/// A round under way.
+#[derive(Debug)]
+pub struct Round {
+    /// Up to where everybody has everything.
+    clocks: Vec<(Actor, Hlc)>,
+    /// With whom this node is still to exchange.
+    waits_for: BTreeSet<NodeId>,
+    /// Something was new here in this pass.
+    has_pulled: bool,
+    is_second_pass: bool,
+    until_us: u64,
+}
+
+impl Node {
+    pub(super) fn tend_round(&mut self, id: GroupId, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let Some(tenure) = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut()) else {
+            return;
+        };
+        if tenure.phase != Phase::Settled {
+            return;
+        }
+        match &tenure.round {
+            Some(round) if now_us > round.until_us => {
+                tenure.round = None;
+                self.sessions.end_with_any(id, |purpose| purpose == Purpose::Round);
+            }
+            Some(round) => {
+                let waits_for: Vec<NodeId> = round.waits_for.iter().copied().collect();
+                for peer in waits_for {
+                    if !self.sessions.is_open(id, peer) {
+                        self.open_session(id, peer, Purpose::Round, moment);
+                    }
+                }
+            }
+            None if now_us >= tenure.round_us => self.begin_round(id, moment),
+            None => {}
+        }
+    }
+
+    fn begin_round(&mut self, id: GroupId, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let grantors: Vec<NodeId> = self.leases.grantors(id, now_us).collect();
+        let group = &self.groups[&id];
+        let tenure = group.tenure.as_ref().expect("it is held");
+        let mut others: BTreeSet<NodeId> = tenure.owners.keys().copied().collect();
+        let is_there = |(node, owner): (&NodeId, &super::repair::Owner)| {
+            grantors.contains(node) && owner.has_exchanged && !owner.is_behind
+        };
+        if Mutant::FloorWithoutAll.is_on() {
+            others.retain(|node| grantors.contains(node));
+        } else if !tenure.owners.iter().all(is_there) || tenure.leaving.is_some() {
+            return;
+        }
+        let clock = self.clock_of(id).tick(moment.now.wall_ms);
+        self.observe(id, clock);
+        let clocks = vec![(self.actors.0, clock), (self.actors.1, clock)];
+        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        let tenure = tenure.expect("it is held");
+        tenure.round_us = now_us + self.settings.round_us;
+        tenure.round = Some(Round {
+            clocks,
+            waits_for: others,
+            has_pulled: false,
+            is_second_pass: false,
+            until_us: now_us + ROUND_MAX_US,
+        });
+        self.tend_round(id, moment);
+        self.round_if_done(id, moment);
+    }
+
+    /// An exchange of a round has come to its end.
+    pub(super) fn round_with(
+        &mut self,
+        id: GroupId,
+        peer: NodeId,
+        clock: Option<(Actor, Hlc)>,
+        has_pulled: bool,
+        moment: Moment,
+    ) {
+        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        let Some(round) = tenure.and_then(|tenure| tenure.round.as_mut()) else { return };
+        if !round.waits_for.remove(&peer) {
+            return;
+        }
+        round.has_pulled |= has_pulled;
+        if !round.is_second_pass {
+            round.clocks.extend(clock);
+        }
+        self.round_if_done(id, moment);
+    }
+
+    fn round_if_done(&mut self, id: GroupId, moment: Moment) {
+        let group = self.groups.get_mut(&id).expect("it is held");
+        let Some(tenure) = group.tenure.as_mut() else { return };
+        let Some(round) = tenure.round.as_mut().filter(|round| round.waits_for.is_empty()) else {
+            return;
+        };
+        if round.has_pulled && !round.is_second_pass {
+            round.waits_for = tenure.owners.keys().copied().collect();
+            round.is_second_pass = true;
+            return self.tend_round(id, moment);
+        }
+        let round = tenure.round.take().expect("it was there");
+        // Former holders that owners had granted: this home has all of theirs that lives.
+        let own = self.actors.0;
+        let strangers = std::mem::take(&mut tenure.strangers);
+        let closed = group.open.iter().copied().chain(strangers).filter(|actor| *actor != own);
+        let closed = closed.map(|actor| Dot { hlc: Hlc::CLOSED, actor });
+        let settled = round.clocks.into_iter().map(|(actor, hlc)| Dot { hlc, actor });
+        let floor = Floor::from(settled.chain(closed).collect::<Context>());
+        let owners: Vec<NodeId> = tenure.owners.keys().copied().collect();
+        self.raise_floor(id, &floor);
+        let number = self.random.word();
+        self.send_settle(id, number, &owners);
+    }
+}

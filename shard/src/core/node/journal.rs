@@ -1,0 +1,70 @@
+//! Nothing leaves before what it says is durable.
+//!
+//! What a node says after a log entry may rely on it. Where durability is asked for, it waits here until
+//! that entry is on disk: many share one sync.
+
+use super::Output;
+use std::collections::VecDeque;
+
+/// What waits at a gate.
+#[derive(Debug)]
+pub enum Waiting {
+    /// Something to be said.
+    Output(Output),
+    /// This node itself holds a write of its own.
+    Own(kinring_common::placement::layout::GroupId, u64, u64),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Journal {
+    is_durable: bool,
+    appended: u64,
+    synced: u64,
+    waiting: VecDeque<(u64, Waiting)>,
+}
+
+impl Journal {
+    /// Of a node that waits for its log, or does not.
+    pub fn new(is_durable: bool) -> Journal {
+        Journal { is_durable, appended: 0, synced: 0, waiting: VecDeque::new() }
+    }
+
+    /// An entry was given out.
+    pub fn count(&mut self) {
+        self.appended += 1;
+    }
+
+    /// Whether all that was given out is durable, as far as that is asked for.
+    pub fn is_synced(&self) -> bool {
+        !self.is_durable || self.synced == self.appended
+    }
+
+    /// Lets something out when it may go.
+    pub fn gate(&mut self, output: Output, outputs: &mut VecDeque<Output>) {
+        if self.is_synced() {
+            outputs.push_back(output);
+        } else {
+            self.waiting.push_back((self.appended, Waiting::Output(output)));
+        }
+    }
+
+    /// Notes that this node holds a write when all until now is durable. Returns whether it does.
+    pub fn gate_own(&mut self, own: Waiting) -> bool {
+        let now = self.is_synced();
+        if !now {
+            self.waiting.push_back((self.appended, own));
+        }
+        now
+    }
+
+    /// So many entries are durable. Returns what may go.
+    pub fn synced(&mut self, entries: u64) -> Vec<Waiting> {
+        self.synced = self.synced.max(entries);
+        let mut out = Vec::new();
+        while self.waiting.front().is_some_and(|(at, _)| *at <= self.synced) {
+            out.extend(self.waiting.pop_front().map(|(_, waiting)| waiting));
+        }
+        out
+    }
+}

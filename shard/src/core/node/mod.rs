@@ -1,0 +1,307 @@
+//! A shard as a state machine: time and messages come in, messages and log entries go out.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | [`group`] | what this node knows of the slots that it owns with the same others |
+//! | [`beat`] | who is up, who wants which group, who is granted it |
+//! | [`tenure`] | holding a group: settling, fencing, handing over |
+//! | [`coordinate`] | executing requests, and when their replies may leave |
+//! | [`replica`] | taking other coordinators' writes and repairs |
+//! | [`repair`] | what owners miss, and sending it to them |
+//! | [`exchange`] | finding out what two owners hold differently; [`respond`] is the other side |
+//! | [`floor`] | rounds that settle history |
+//! | [`requests`] | at most once |
+//! | [`bonds`] | keys that were written together |
+//! | [`journal`] | nothing leaves before what it says is durable |
+//! | [`replay`] | starting again from the log |
+//!
+//! **Why an acknowledged write is not lost** (promise 1). It is on W owners, each of which had granted
+//! its coordinator the group. A later home holds grants from so many owners that one of them has the
+//! write, and exchanges with each of them, after its grant, before it answers anything.
+//!
+//! **Why there are no two truths** (promise 4). Leases keep two homes from answering at a time. What a
+//! former home has executed and nobody has acknowledged is either seen in that exchange, and then it
+//! counts, or dead: before it answers, a new home closes the actors of all former ones on all its
+//! grantors, and no owner ever grants to an actor that another was granted after.
+
+mod beat;
+mod bonds;
+mod coordinate;
+mod exchange;
+mod floor;
+mod group;
+mod journal;
+mod repair;
+mod replay;
+mod replica;
+mod requests;
+mod respond;
+mod tenure;
+
+pub use coordinate::Wanted;
+pub use replay::{Past, Restart};
+
+use crate::core::lease::{Grants, Leases};
+use crate::store::Entry;
+use exchange::Sessions;
+use group::Group;
+use journal::Journal;
+use kinring_common::clock::{Hlc, Now, SteadyWall};
+use kinring_common::id::{Actor, NodeId};
+use kinring_common::keyspace::{Effects, HashSeed, Interest, Keyspace, Options};
+use kinring_common::membership::drift::{DRIFT_MAX_MS, Drift};
+use kinring_common::membership::suspicion::Suspicion;
+use kinring_common::mutant::Mutant;
+use kinring_common::placement::layout::{GroupId, Layout};
+use kinring_common::quorum::Quorum;
+use kinring_common::random::Random;
+use kinring_common::wire::peer::Message;
+use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
+use requests::Requests;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// What a node is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Databases, 1 to 256.
+    pub databases: u16,
+    /// The keyed hash, the same on all nodes.
+    pub seed: HashSeed,
+    /// Owners that hold a write before it is acknowledged; `None` for a majority.
+    pub writes: Option<u8>,
+    /// Whether an acknowledgement waits until the log is durable.
+    pub is_durable: bool,
+    /// How often a home exchanges with every owner, in microseconds.
+    pub exchange_us: u64,
+    /// How often it settles a floor.
+    pub round_us: u64,
+    /// How often it looks for expired keys.
+    pub sweep_us: u64,
+}
+
+/// Somebody who asks: a proxy's connection to this node.
+pub type Asker = u64;
+
+/// What happens to a node.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// [`Node::wake_us`] has come.
+    Tick,
+    /// Another node says something.
+    Peer(NodeId, Message),
+    /// A proxy asks for something.
+    Request(Asker, Request),
+    /// A proxy asks what time it is.
+    Ping(Asker, Ping),
+    /// So many log entries are durable, of all that this node gave out.
+    Synced(u64),
+}
+
+/// What a node wants done. Log entries are appended in their order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Tell another node.
+    Peer(NodeId, Message),
+    /// Answer a proxy.
+    Response(Asker, RequestId, Response),
+    /// Answer a proxy.
+    Pong(Asker, Pong),
+    /// Append this to the log.
+    Log(Entry),
+}
+
+/// The time of an input.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    /// As keys see it.
+    now: Now,
+    /// What this node's own wall clock shows.
+    raw_ms: u64,
+    /// Whether that is believed.
+    is_sound: bool,
+}
+
+/// What is known of another node.
+#[derive(Debug, Default)]
+struct Peer {
+    /// The groups that both own.
+    shared: Vec<GroupId>,
+    incarnation: Option<u64>,
+    is_sound: bool,
+    declines: BTreeSet<GroupId>,
+}
+
+/// See the module.
+pub struct Node {
+    own: NodeId,
+    incarnation: u64,
+    settings: Settings,
+    layout: Arc<Layout>,
+    quorum: Quorum,
+    keyspace: Keyspace,
+    /// By whom writes are minted: as a home, and without a lease.
+    actors: (Actor, Actor),
+    random: Random,
+    wall: SteadyWall,
+    suspicion: Suspicion,
+    drift: Drift,
+    peers: BTreeMap<NodeId, Peer>,
+    grants: Grants,
+    leases: Leases,
+    groups: BTreeMap<GroupId, Group>,
+    sessions: Sessions,
+    requests: Requests,
+    journal: Journal,
+    outputs: VecDeque<Output>,
+    beat_us: u64,
+    wake_us: u64,
+}
+
+impl Node {
+    /// Which node it is.
+    pub fn id(&self) -> NodeId {
+        self.own
+    }
+
+    /// Its keys.
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    /// Which start of the node this is.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// Something happened. The outputs are to be taken before the next input.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        let moment = self.moment(now);
+        match input {
+            Input::Tick => {}
+            Input::Peer(from, message) => self.hear(from, message, moment),
+            Input::Request(asker, request) => self.asked(asker, request, moment),
+            Input::Ping(asker, Ping { sent_us }) => {
+                let (mono_us, incarnation) = (now.mono_us, self.incarnation);
+                self.outputs.push_back(Output::Pong(asker, Pong { sent_us, mono_us, incarnation }));
+            }
+            Input::Synced(entries) => self.synced(entries, moment),
+        }
+        if moment.now.mono_us >= self.wake_us {
+            self.tick(moment);
+        }
+    }
+
+    /// The next thing that it wants done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When it wants to be woken by [`Input::Tick`], by its monotonic clock in microseconds.
+    pub fn wake_us(&self) -> u64 {
+        self.wake_us
+    }
+
+    fn moment(&mut self, now: Now) -> Moment {
+        let (raw_ms, mono_us) = (now.wall_ms, now.mono_us);
+        let is_sound =
+            self.drift.is_sound(raw_ms, mono_us) || Mutant::ClockAheadAccepted.is_on();
+        // A clock that is far off shows what the others' show.
+        let median_ms = self.drift.median_ms(mono_us).unwrap_or(raw_ms);
+        let is_near = raw_ms.abs_diff(median_ms) <= DRIFT_MAX_MS;
+        let is_own = is_near || Mutant::ClockAheadAccepted.is_on();
+        let believed_ms = if is_own { raw_ms } else { median_ms };
+        let wall_ms = self.wall.read(believed_ms, mono_us / 1_000);
+        Moment { now: Now { wall_ms, mono_us }, raw_ms, is_sound }
+    }
+
+    fn hear(&mut self, from: NodeId, message: Message, moment: Moment) {
+        match message {
+            Message::Heartbeat(beat) => self.heartbeat(from, &beat, moment),
+            Message::Beat(beat) => self.beaten(from, &beat, moment),
+            Message::Release { group, released_us, next } => {
+                self.released(from, (group, released_us), next, moment);
+            }
+            Message::Write(batch) => self.written(from, batch, moment),
+            Message::Repair(repair) => self.repaired(from, repair, moment),
+            Message::Ack(ack) => self.acked(from, &ack, moment),
+            Message::Ask(ask) => self.respond(from, ask, moment),
+            Message::Answer(answer) => self.answered(from, answer, moment),
+            Message::Settle(settle) => self.settle(from, settle, moment),
+            Message::Settled { group, number } => self.has_settled(from, (group, number), moment),
+        }
+    }
+
+    fn tick(&mut self, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        if now_us >= self.beat_us {
+            self.beat(moment);
+        }
+        self.resend_asks(moment);
+        self.tend_tenures(moment);
+        let sessions_us = self.sessions.wake_us();
+        self.wake_us = self.beat_us.min(sessions_us).max(now_us + 1);
+        if self.groups.values().any(Group::is_busy) {
+            self.wake_us = self.wake_us.min(now_us + BUSY_TICK_US);
+        }
+    }
+
+    /// Wakes no later than this.
+    fn wake_at(&mut self, mono_us: u64) {
+        self.wake_us = self.wake_us.min(mono_us);
+    }
+
+    /// Says something to another node, once what was logged until now is durable.
+    fn send(&mut self, to: NodeId, message: Message) {
+        let output = Output::Peer(to, message);
+        self.journal.gate(output, &mut self.outputs);
+    }
+
+    fn log(&mut self, entry: Entry) {
+        self.journal.count();
+        self.outputs.push_back(Output::Log(entry));
+    }
+
+    fn effects(&self) -> Effects {
+        let deltas = self.keyspace.options().deltas;
+        Effects::new(Interest { deltas, ..Interest::default() })
+    }
+
+    /// Whether a clock that came from elsewhere can be right: an event of a clock far ahead would end
+    /// the lives of keys that have some left.
+    fn is_believable(&self, clock: Hlc, moment: Moment) -> bool {
+        if clock == Hlc::CLOSED || Mutant::ClockAheadAccepted.is_on() {
+            return true;
+        }
+        let median_ms = self.drift.median_ms(moment.now.mono_us).unwrap_or(0);
+        clock.wall_ms() <= moment.now.wall_ms.max(median_ms) + 2 * DRIFT_MAX_MS
+    }
+
+    /// Whether an owner is up, as far as this node knows.
+    fn is_up(&self, node: NodeId, moment: Moment) -> bool {
+        node == self.own || !self.suspicion.suspects(node, moment.now.mono_us)
+    }
+}
+
+/// How often a node looks after work that waits for others.
+const BUSY_TICK_US: u64 = 20_000;
+
+/// The keyspace of a node among others.
+fn keyspace(settings: &Settings, actor: Actor) -> Keyspace {
+    Keyspace::new(Options {
+        seed: settings.seed,
+        actor,
+        databases: settings.databases,
+        lone: false,
+        deltas: true,
+        events: false,
+        digests: true,
+    })
+}
+
+/// The quorum that the settings ask for.
+fn quorum(settings: &Settings, layout: &Layout) -> Quorum {
+    let replicas = layout.factor().owners(layout.members().len()) as u8;
+    let own = settings.writes.and_then(|writes| Quorum::new(replicas, writes.min(replicas)));
+    own.unwrap_or(Quorum::majority(replicas))
+}

@@ -1,0 +1,160 @@
+//! What owners miss, and sending it to them.
+//!
+//! A home keeps for each other owner which writes it has not acknowledged. Those that it asks for, or
+//! does not acknowledge in time, or that were made while it was away (*hints*), are sent as copies of
+//! the keys as they are then. They are bounded; past that, or after the owner started again, an
+//! exchange finds out what it misses.
+
+use super::exchange::partition_of;
+use super::{Moment, Node};
+use kinring_common::id::NodeId;
+use bytes::Bytes;
+use kinring_common::merkle::{KeyName, KeyRef};
+use kinring_common::mutant::Mutant;
+use kinring_common::placement::layout::GroupId;
+use kinring_common::placement::slot::Slot;
+use kinring_common::wire::peer::{Message, Repair, WriteNumber};
+use kinring_common::wire::{Copies, Copy, Name};
+use std::collections::BTreeMap;
+
+/// Writes that an owner may miss before it is easier to compare everything: about what an exchange
+/// of a group costs.
+const MISSED_MAX: usize = 1024;
+
+/// An acknowledgement that has not come in this time may have been lost.
+const RESEND_US: u64 = 200_000;
+
+/// The longest between two tries.
+const RESEND_MAX_US: u64 = 1_600_000;
+
+/// Writes whose keys go into one message.
+const WRITES_A_REPAIR: usize = 32;
+
+/// What another owner has, in a tenure.
+#[derive(Debug, Default)]
+pub struct Owner {
+    /// Its start that the last exchange was with.
+    pub incarnation: Option<u64>,
+    /// It has exchanged with this node since it granted it the group.
+    pub has_exchanged: bool,
+    /// It may miss something that is not noted.
+    pub is_behind: bool,
+    /// When it is to be compared with again.
+    pub exchange_us: u64,
+    /// Writes that it has not acknowledged.
+    pub missed: BTreeMap<u64, Missed>,
+}
+
+/// A write that an owner has not acknowledged.
+#[derive(Debug)]
+pub struct Missed {
+    keys: Vec<(Slot, KeyRef)>,
+    due_us: u64,
+    wait_us: u64,
+}
+
+impl Owner {
+    /// What it had is as good as unknown.
+    pub fn begins_anew(&mut self) {
+        (self.has_exchanged, self.incarnation) = (false, None);
+    }
+
+    /// Whether it has all that this node knows of.
+    pub fn misses_nothing(&self) -> bool {
+        self.has_exchanged && !self.is_behind && self.missed.is_empty()
+    }
+
+    /// Whether something waits for it.
+    pub fn is_busy(&self) -> bool {
+        !self.missed.is_empty()
+    }
+
+    /// Notes a write that was sent to it, or will have to be.
+    pub fn note(&mut self, sequence: u64, keys: Vec<(Slot, KeyRef)>, is_sent: bool, now_us: u64) {
+        if self.missed.len() >= MISSED_MAX {
+            self.is_behind = true;
+            return;
+        }
+        let due_us = if is_sent { now_us + RESEND_US } else { now_us };
+        self.missed.insert(sequence, Missed { keys, due_us, wait_us: RESEND_US });
+    }
+}
+
+impl Node {
+    /// Sends an owner what it missed, as far as it is due.
+    pub(super) fn send_repairs(&mut self, id: GroupId, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let Some(tenure) = &self.groups[&id].tenure else { return };
+        let nodes: Vec<NodeId> = tenure.owners.keys().copied().collect();
+        for to in nodes {
+            if !self.is_up(to, moment) {
+                continue;
+            }
+            let tenure = self.groups[&id].tenure.as_ref().expect("it was there");
+            let missed = tenure.owners[&to].missed.iter();
+            let due = missed.filter(|(_, missed)| missed.due_us <= now_us);
+            let due: Vec<u64> = due.map(|(at, _)| *at).take(WRITES_A_REPAIR).collect();
+            if !due.is_empty() {
+                self.send_repair(id, to, &due, moment);
+            }
+        }
+    }
+
+    /// Sends an owner the copies of the keys of some writes.
+    pub(super) fn send_repair(&mut self, id: GroupId, to: NodeId, writes: &[u64], moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let group = self.groups.get_mut(&id).expect("it is held");
+        let tenure = group.tenure.as_mut().expect("it is held");
+        let number = tenure.number;
+        let owner = tenure.owners.get_mut(&to).expect("it owns the group");
+        let mut keys = Vec::new();
+        for sequence in writes {
+            let Some(missed) = owner.missed.get_mut(sequence) else { continue };
+            keys.extend(missed.keys.iter().cloned());
+            missed.wait_us = (missed.wait_us * 2).min(RESEND_MAX_US);
+            missed.due_us = now_us + missed.wait_us;
+        }
+        if Mutant::HintDroppedWhenSent.is_on() {
+            writes.iter().for_each(|sequence| drop(owner.missed.remove(sequence)));
+        }
+        let names: Vec<Name> = keys.iter().filter_map(|(slot, key)| self.name_of(*slot, key)).collect();
+        let copies = self.copies(id, &names);
+        let write = |&sequence: &u64| WriteNumber { tenure: number, sequence };
+        let repair = Repair {
+            group: id,
+            epoch: self.layout.epoch(),
+            copies,
+            writes: writes.iter().map(write).collect(),
+            executed: self.requests.of(id),
+            is_available: false,
+        };
+        self.send(to, Message::Repair(repair));
+    }
+
+    /// The key that another owner names, if it is there.
+    pub(super) fn name_of(&self, slot: Slot, key: &KeyRef) -> Option<Name> {
+        let bytes = match &key.name {
+            KeyName::Whole(bytes) => bytes.clone(),
+            KeyName::Digest(_) => {
+                let partition = partition_of(slot);
+                let mut locks = self.keyspace.lock_one(partition);
+                Bytes::copy_from_slice(locks.partition(partition).key_named(key)?)
+            }
+        };
+        Some(Name { db: key.db, key: bytes })
+    }
+
+    /// Copies of these keys and of all that must travel with them, at this moment.
+    pub(super) fn copies(&self, id: GroupId, names: &[Name]) -> Copies {
+        let group = &self.groups[&id];
+        let (all, bonds) = group.bonds.closure(names);
+        let copy = |name: Name| {
+            let at = self.keyspace.locate(name.db, &name.key);
+            let mut locks = self.keyspace.lock_one(at.partition);
+            let record = locks.partition(at.partition).record(&at, name.db, &name.key);
+            Copy { name, record: record.unwrap_or_default() }
+        };
+        let copies = all.into_iter().map(copy).collect();
+        Copies { horizon: group.horizon.clone(), copies, bonds }
+    }
+}

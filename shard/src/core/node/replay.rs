@@ -1,0 +1,173 @@
+//! Starting, and starting again from the log.
+
+use super::group::Group;
+use super::journal::Journal;
+use super::requests::Requests;
+use super::{Moment, Node, Output, Peer, Settings, exchange, keyspace, quorum};
+use crate::core::lease::{Grants, Leases};
+use crate::store::Entry;
+use kinring_common::clock::{Now, SteadyWall};
+use kinring_common::id::{Actor, NodeId};
+use kinring_common::membership::drift::Drift;
+use kinring_common::membership::suspicion::Suspicion;
+use kinring_common::mutant::Mutant;
+use kinring_common::placement::layout::{GroupId, Layout};
+use kinring_common::random::Random;
+use kinring_common::wire::peer::names;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// What is there of an earlier start.
+#[derive(Clone, Copy, Debug)]
+pub struct Past<'a> {
+    /// The log, as far as it can be read.
+    pub log: &'a [Entry],
+    /// Whether everything that this node ever acknowledged is in it.
+    pub is_whole: bool,
+    /// Something in the middle of it is missing.
+    pub is_damaged: bool,
+    /// It ended in order: nothing was lost, and no write was left halfway.
+    pub is_clean: bool,
+}
+
+/// How a node starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Restart<'a> {
+    /// What time it is.
+    pub now: Now,
+    /// Where its randomness comes from: another one at each start.
+    pub seed: u64,
+    /// What there is from before.
+    pub past: Past<'a>,
+}
+
+impl Past<'_> {
+    /// Nothing: it is new, or its disk is.
+    pub const NOTHING: Past<'static> =
+        Past { log: &[], is_whole: false, is_damaged: false, is_clean: false };
+}
+
+impl Node {
+    /// A node with what is there of its past.
+    ///
+    /// # Panics
+    /// When the layout does not know it.
+    pub fn start(own: NodeId, layout: Arc<Layout>, settings: Settings, start: Restart<'_>) -> Node {
+        let Restart { now, seed, past } = start;
+        let mut random = Random::new(seed);
+        let incarnation = random.word();
+        let mut actors = (Actor(random.word()), Actor(random.word()));
+        if past.is_clean || Mutant::SameActorAfterLostTail.is_on() {
+            let known = past.log.iter().rev().find_map(|entry| match entry {
+                Entry::Started { own, available } => Some((*own, *available)),
+                _ => None,
+            });
+            actors = known.unwrap_or(actors);
+        }
+        let is_whole = past.is_whole && !past.is_damaged;
+        let groups: BTreeMap<GroupId, Group> = layout
+            .groups_of(own)
+            .map(|group| (group.id, Group::new(&group, own, is_whole, now.mono_us)))
+            .collect();
+        let quorum = quorum(&settings, &layout);
+        let barred = !Mutant::GrantAfterRestart.is_on();
+        let mut node = Node {
+            own,
+            incarnation,
+            settings,
+            quorum,
+            keyspace: keyspace(&settings, actors.0),
+            actors,
+            random,
+            wall: SteadyWall::default(),
+            suspicion: Suspicion::new(now.mono_us),
+            drift: Drift::default(),
+            peers: peers(&groups, own),
+            grants: if barred { Grants::after_restart(now.mono_us) } else { Grants::default() },
+            leases: Leases::new(own, quorum),
+            groups,
+            sessions: exchange::Sessions::default(),
+            requests: Requests::default(),
+            journal: Journal::new(settings.is_durable),
+            outputs: VecDeque::new(),
+            beat_us: now.mono_us,
+            wake_us: now.mono_us,
+            layout,
+        };
+        let moment = Moment { now, raw_ms: now.wall_ms, is_sound: true };
+        node.replay(past, moment);
+        node.log(Entry::Started { own: actors.0, available: actors.1 });
+        node
+    }
+
+    fn replay(&mut self, past: Past<'_>, moment: Moment) {
+        for entry in past.log {
+            match entry {
+                Entry::Started { .. } => {}
+                Entry::Write { group, items, executed } => {
+                    self.replay_write(*group, items, past, moment);
+                    if let Some(executed) = executed.clone() {
+                        self.requests.note(*group, executed, moment.now.mono_us);
+                    }
+                }
+                Entry::Copies { group, copies, executed } if self.groups.contains_key(group) => {
+                    self.join(*group, copies, moment);
+                    let known = self.groups.get_mut(group).expect("it was asked");
+                    copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond.clone()));
+                    for executed in executed {
+                        self.requests.note(*group, executed.clone(), moment.now.mono_us);
+                    }
+                }
+                // What covers data that is not there would make it dead for good.
+                Entry::Floor { group, floor }
+                    if !past.is_damaged || Mutant::FloorKeptWithoutData.is_on() =>
+                {
+                    self.raise_floor(*group, floor);
+                }
+                Entry::Granted { group, actor } => {
+                    if let Some(group) = self.groups.get_mut(group) {
+                        group.grant(*actor);
+                    }
+                }
+                Entry::Copies { .. } | Entry::Floor { .. } => {}
+            }
+        }
+        // What was replayed is in the log already.
+        self.outputs.retain(|output| !matches!(output, Output::Log(_)));
+        self.journal = Journal::new(self.settings.is_durable);
+        let names: Vec<_> = self.requests.all().collect();
+        // A reply that was kept may be one that never left, of a write that did not last.
+        names.into_iter().for_each(|id| self.requests.doubt(id));
+    }
+
+    fn replay_write(
+        &mut self,
+        id: GroupId,
+        items: &[kinring_common::wire::Item],
+        past: Past<'_>,
+        moment: Moment,
+    ) {
+        if !self.groups.contains_key(&id) {
+            return;
+        }
+        self.apply(id, items, moment);
+        let mut touched: Vec<_> = names(items).cloned().collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let group = self.groups.get_mut(&id).expect("it was asked");
+        if !past.is_clean {
+            group.bonds.add(None, touched);
+        }
+    }
+}
+
+/// Who owns something together with this node.
+fn peers(groups: &BTreeMap<GroupId, Group>, own: NodeId) -> BTreeMap<NodeId, Peer> {
+    let mut peers: BTreeMap<NodeId, Peer> = BTreeMap::new();
+    for (id, group) in groups {
+        for owner in group.owners.iter().filter(|owner| **owner != own) {
+            peers.entry(*owner).or_default().shared.push(*id);
+        }
+    }
+    peers
+}

@@ -1,0 +1,136 @@
+//! The answering side of an exchange: it keeps nothing of one, so it can be asked anything at any time.
+
+use super::exchange::{LOOKS_A_PAGE, partition_of};
+use super::{Moment, Node};
+use kinring_common::clock::Hlc;
+use kinring_common::id::{Actor, NodeId};
+use kinring_common::merkle::{KeyRef, Leaves};
+use kinring_common::placement::layout::GroupId;
+use kinring_common::placement::slot::Slot;
+use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message};
+use kinring_common::wire::{Copies, Name};
+
+/// Slots that are not equal, in one answer.
+const LEAVES_AN_ANSWER: usize = 64;
+
+impl Node {
+    pub(super) fn respond(&mut self, from: NodeId, ask: Ask, moment: Moment) {
+        let id = ask.group;
+        let owned = self.groups.get(&id).is_some_and(|group| group.owners.contains(&from));
+        if !owned || ask.epoch != self.layout.epoch() {
+            return;
+        }
+        let holder = self.grants.holder(id, moment.now.mono_us);
+        let takes = holder.is_none_or(|holder| holder == from);
+        let is_same = ask.incarnation.is_none_or(|begun| begun == self.incarnation);
+        let what = if is_same && (takes || !ask.is_push) {
+            self.answer(id, ask.is_push, ask.what, moment)
+        } else {
+            AnswerWhat::Refused
+        };
+        let (session, step, incarnation) = (ask.session, ask.step, self.incarnation);
+        let answer = Answer { session, step, group: id, incarnation, what };
+        self.send(from, Message::Answer(answer));
+    }
+
+    fn answer(
+        &mut self,
+        id: GroupId,
+        is_push: bool,
+        what: AskWhat,
+        moment: Moment,
+    ) -> AnswerWhat {
+        match what {
+            AskWhat::Open { digest, cuts, floor, wants_clock } => {
+                self.take_cuts(id, &cuts, moment);
+                let own = &self.groups[&id].horizon;
+                let same = own.cuts == cuts && own.floor == floor;
+                let is_equal = same && self.group_digest(id) == digest;
+                let clock = wants_clock.then(|| self.report_clock(id, moment));
+                let group = &self.groups[&id];
+                AnswerWhat::Opened {
+                    is_equal,
+                    cuts: group.horizon.cuts.clone(),
+                    floor: group.horizon.floor.clone(),
+                    is_whole: group.is_whole(),
+                    clock,
+                }
+            }
+            AskWhat::Slots { from, digests } => self.differing(id, from, &digests),
+            AskWhat::Leaf { slot, leaf, from } if self.owns(id, slot) => {
+                let partition = partition_of(slot);
+                let mut locks = self.keyspace.lock_one(partition);
+                let page = locks.partition(partition).leaf_keys(slot, leaf, from, LOOKS_A_PAGE);
+                AnswerWhat::Page(page)
+            }
+            AskWhat::Leaf { .. } => AnswerWhat::Refused,
+            AskWhat::Keys { copies, wanted } => self.give_and_take(id, is_push, copies, &wanted, moment),
+            AskWhat::Close { floor } => {
+                if is_push {
+                    self.raise_floor(id, &floor);
+                }
+                let group = &self.groups[&id];
+                let now_us = moment.now.mono_us;
+                let settled = group.tenure.as_ref().is_some_and(|tenure| tenure.is_settled());
+                AnswerWhat::Closed {
+                    open: group.open.clone(),
+                    executed: self.requests.of(id),
+                    is_home: settled && self.leases.is_home(id, now_us),
+                }
+            }
+        }
+    }
+
+    fn owns(&self, id: GroupId, slot: Slot) -> bool {
+        self.groups[&id].slots.binary_search(&slot).is_ok()
+    }
+
+    fn differing(&self, id: GroupId, from: u32, digests: &[u64]) -> AnswerWhat {
+        let slots = self.groups[&id].slots.iter().skip(from as usize);
+        let (mut differing, mut looked): (Vec<(Slot, Leaves)>, u32) = (Vec::new(), 0);
+        for (&slot, theirs) in slots.zip(digests) {
+            if differing.len() == LEAVES_AN_ANSWER {
+                break;
+            }
+            looked += 1;
+            let partition = partition_of(slot);
+            let mut locks = self.keyspace.lock_one(partition);
+            let partition = locks.partition(partition);
+            if partition.slot_digest(slot) != *theirs {
+                differing.push((slot, partition.leaves(slot)));
+            }
+        }
+        AnswerWhat::Leaves { slots: differing, looked }
+    }
+
+    fn give_and_take(
+        &mut self,
+        id: GroupId,
+        is_push: bool,
+        copies: Copies,
+        wanted: &[(Slot, KeyRef)],
+        moment: Moment,
+    ) -> AnswerWhat {
+        let mut names: Vec<Name> = copies.copies.iter().map(|copy| copy.name.clone()).collect();
+        if is_push {
+            self.take_copies(id, copies, Vec::new(), moment);
+        }
+        names.extend(wanted.iter().filter_map(|(slot, key)| self.name_of(*slot, key)));
+        AnswerWhat::Keys(self.copies(id, &names))
+    }
+
+    /// A floor round asks which clock was reached here without a lease: nothing is minted at or below
+    /// it any more.
+    fn report_clock(&mut self, id: GroupId, moment: Moment) -> (Actor, Hlc) {
+        let clock = self.clock_of(id).tick(moment.now.wall_ms);
+        self.observe(id, clock);
+        (self.actors.1, clock)
+    }
+
+    /// Nothing is minted in a group at or below this clock any more.
+    pub(super) fn observe(&mut self, id: GroupId, clock: Hlc) {
+        for &(partition, _) in &self.groups[&id].parts {
+            self.keyspace.lock_one(partition).partition(partition).observe(clock);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a shard writes down, and the engines that keep it.
+//!
+//! The table in memory serves; the log makes it last. Entries are appended in the order in which they
+//! took effect and become durable in that order: after a crash there is a beginning of the log, and
+//! nothing of what follows. So whatever an entry relies on is before it.
+
+pub mod memory;
+
+use bytes::Bytes;
+use kinring_common::causal::Floor;
+use kinring_common::id::Actor;
+use kinring_common::placement::layout::GroupId;
+use kinring_common::wire::request::Executed;
+use kinring_common::wire::{Copies, Item};
+
+/// One thing that happened to a shard's data.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// The shard started; its writes are minted by these.
+    Started {
+        /// As a home.
+        own: Actor,
+        /// Without a lease.
+        available: Actor,
+    },
+    /// A write was applied, its own or another coordinator's.
+    Write {
+        /// The group.
+        group: GroupId,
+        /// The changes.
+        items: Vec<Item>,
+        /// For which request.
+        executed: Option<Executed>,
+    },
+    /// Copies of another owner were joined.
+    Copies {
+        /// The group.
+        group: GroupId,
+        /// The copies.
+        copies: Copies,
+        /// For which requests they are.
+        executed: Vec<Executed>,
+    },
+    /// A floor was taken over. All that it covers is before it.
+    Floor {
+        /// The group.
+        group: GroupId,
+        /// The floor.
+        floor: Floor,
+    },
+    /// A node was granted a group that had not held it by this actor before.
+    Granted {
+        /// The group.
+        group: GroupId,
+        /// By whom it mints.
+        actor: Actor,
+    },
+}
+
+/// An engine. One thread writes.
+pub trait Store {
+    /// What goes wrong with it.
+    type Error: std::error::Error;
+
+    /// Appends an entry. It is not durable yet.
+    ///
+    /// # Errors
+    /// When there is no room or the medium fails; it was not appended then.
+    fn append(&mut self, entry: Entry) -> Result<(), Self::Error>;
+
+    /// Makes everything up to now durable. Returns how many entries are, since the engine was opened.
+    ///
+    /// # Errors
+    /// When that is not certain.
+    fn sync(&mut self) -> Result<u64, Self::Error>;
+
+    /// Calls back with all entries that are there, in order.
+    ///
+    /// # Errors
+    /// When some cannot be read.
+    fn replay(&self, each: &mut dyn FnMut(&Entry)) -> Result<(), Self::Error>;
+}
+
+/// Replies up to this length are kept with the request that they are for: +OK and every number.
+pub const REPLY_BYTES_MAX: usize = 24;
+
+/// A reply, if it is short enough to be kept.
+pub fn short_reply(reply: &Bytes) -> Option<Bytes> {
+    (reply.len() <= REPLY_BYTES_MAX).then(|| reply.clone())
+}
