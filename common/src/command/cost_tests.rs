@@ -82,6 +82,7 @@ fn nothing(_: &mut Bench) {}
 #[test]
 fn a_push_does_not_count_the_list() {
     grows_not("LPUSH key a", collection("LPUSH"), nothing);
+    grows_not("RPUSH key a", collection("LPUSH"), nothing);
 }
 
 #[test]
@@ -95,6 +96,54 @@ fn an_element_is_added_without_a_walk() {
     grows_not("SADD key a", collection("SADD"), nothing);
     grows_not("HSET key a b", collection("HSET"), nothing);
     grows_not("ZADD key 1 a", collection("ZADD"), nothing);
+}
+
+#[test]
+fn an_element_is_found_without_a_walk() {
+    grows_not("HEXISTS key 00000005", collection("HSET"), nothing);
+    grows_not("SISMEMBER key 00000005", collection("SADD"), nothing);
+    grows_not("ZSCORE key 00000005", collection("ZADD"), nothing);
+}
+
+#[test]
+fn elements_are_counted_without_a_walk() {
+    for (line, command) in
+        [("HLEN key", "HSET"), ("SCARD key", "SADD"), ("ZCARD key", "ZADD"), ("LLEN key", "LPUSH")]
+    {
+        grows_not(line, collection(command), nothing);
+        grows_not(line, expiring(command), nothing);
+    }
+}
+
+/// One element goes, whichever it is, and comes back for the next time.
+#[test]
+fn an_element_is_removed_without_a_walk() {
+    for (line, command, back) in [
+        ("HDEL key 00000000", "HSET", "HSET key 00000000 v"),
+        ("HDEL key 00000009", "HSET", "HSET key 00000009 v"),
+        ("SREM key 00000000", "SADD", "SADD key 00000000"),
+        ("SREM key 00000009", "SADD", "SADD key 00000009"),
+        ("ZREM key 00000000", "ZADD", "ZADD key 0 00000000"),
+        ("ZREM key 00000009", "ZADD", "ZADD key 9 00000009"),
+        ("LPOP key", "LPUSH", "LPUSH key a"),
+        ("RPOP key", "LPUSH", "RPUSH key a"),
+        ("LPOP key 3", "LPUSH", "RPUSH key a b c"),
+        ("RPOP key 3", "LPUSH", "LPUSH key a b c"),
+    ] {
+        let back = |bench: &mut Bench| drop(bench.line(back));
+        for lone in [true, false] {
+            grows_not_in(lone, line, collection(command), back);
+            grows_not_in(lone, line, expiring(command), back);
+        }
+    }
+}
+
+#[test]
+fn an_element_that_is_not_there_is_not_looked_for_in_a_walk() {
+    grows_not("HDEL key none", collection("HSET"), nothing);
+    grows_not("SREM key none", collection("SADD"), nothing);
+    grows_not("ZREM key none", collection("ZADD"), nothing);
+    grows_not("LPOP key 0", collection("LPUSH"), nothing);
 }
 
 /// The same with a deadline.
@@ -112,6 +161,7 @@ fn an_element_that_keeps_the_deadline_is_added_without_a_walk() {
         grows_not_in(lone, "SADD key a", expiring("SADD"), nothing);
         grows_not_in(lone, "ZADD key 1 a", expiring("ZADD"), nothing);
         grows_not_in(lone, "LPUSH key a", expiring("LPUSH"), nothing);
+        grows_not_in(lone, "RPUSH key a", expiring("LPUSH"), nothing);
     }
 }
 

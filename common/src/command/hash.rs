@@ -1,5 +1,6 @@
 //! Hashes: fields and their values under one key.
 
+use super::elements;
 use super::error::CommandError;
 use super::table::Command;
 use crate::causal::{Change, Kind, Path, Value};
@@ -22,6 +23,9 @@ pub fn execute(
         Command::HSet => set(txn, args, out),
         Command::HGet => get(txn, args, out),
         Command::HGetAll => get_all(txn, args, out),
+        Command::HDel => elements::remove(txn, Kind::Hash, "hdel", args, out),
+        Command::HExists => elements::contains(txn, Kind::Hash, args, out),
+        Command::HLen => elements::len(txn, Kind::Hash, args, out),
         other => unreachable!("{other:?} is not of this group"),
     }
 }

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod cost_tests;
 pub mod docs;
+mod elements;
 pub mod error;
 pub mod generic;
 pub mod glob;

@@ -1,5 +1,6 @@
 //! Sets: members under one key.
 
+use super::elements;
 use super::error::CommandError;
 use super::table::Command;
 use crate::causal::{Change, Kind, Path};
@@ -20,7 +21,10 @@ pub fn execute(
 ) -> Result<(), CommandError> {
     match command {
         Command::SAdd => add(txn, args, out),
+        Command::SRem => elements::remove(txn, Kind::Set, "srem", args, out),
         Command::SMembers => members(txn, args, out),
+        Command::SIsMember => elements::contains(txn, Kind::Set, args, out),
+        Command::SCard => elements::len(txn, Kind::Set, args, out),
         other => unreachable!("{other:?} is not of this group"),
     }
 }

@@ -63,13 +63,13 @@ commands! {
     Set Get GetDel GetEx GetSet SetNx SetEx PSetEx MGet MSet MSetNx Append StrLen Incr Decr IncrBy
     DecrBy IncrByFloat
     // hash
-    HSet HGet HGetAll
+    HSet HGet HGetAll HDel HExists HLen
     // list
-    LPush LRange
+    LPush RPush LPop RPop LLen LRange
     // set
-    SAdd SMembers
+    SAdd SRem SMembers SIsMember SCard
     // sorted set
-    ZAdd ZRange
+    ZAdd ZRem ZRange ZScore ZCard
 }
 
 impl Command {

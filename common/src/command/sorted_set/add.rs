@@ -2,7 +2,8 @@
 
 use super::super::error::CommandError;
 use super::super::number::parse_f64;
-use crate::causal::{Change, Kind, Path, Record};
+use super::score_of;
+use crate::causal::{Change, Kind, Path};
 use crate::keyspace::{EventClass, Txn};
 use crate::resp::ReplyBuf;
 use bytes::Bytes;
@@ -90,12 +91,6 @@ pub(super) fn add(
 fn stored(score: f64) -> Bytes {
     let score = if score == 0.0 { 0.0 } else { score };
     Bytes::copy_from_slice(&score.to_bits().to_be_bytes())
-}
-
-fn score_of(record: &Record, path: &Path, view_ms: u64) -> Option<f64> {
-    let bits = record.shown(path, view_ms)?.sibling.base.value();
-    let bits = <[u8; 8]>::try_from(&bits[..]).ok()?;
-    Some(f64::from_bits(u64::from_be_bytes(bits)))
 }
 
 impl Options {

@@ -1,4 +1,4 @@
-//! ZADD and ZRANGE: requests and their replies.
+//! ZADD, ZRANGE, ZREM and their kin: requests and their replies.
 
 use super::super::testing::Bench;
 use crate::resp::Protocol;
@@ -291,4 +291,55 @@ fn members_of_one_score_are_in_the_order_of_their_names() {
     );
     all.reverse();
     assert_eq!(bench.line("ZRANGE z 20 119 REV"), format!("*100\r\n{}", all[20..120].concat()));
+}
+
+#[test]
+fn members_are_counted_looked_for_and_removed() {
+    check(&[
+        ("ZCARD z", ":0\r\n"),
+        ("ZSCORE z a", "$-1\r\n"),
+        ("ZREM z a", ":0\r\n"),
+        ("ZREM z", "-ERR wrong number of arguments for 'zrem' command\r\n"),
+        ("ZSCORE z", "-ERR wrong number of arguments for 'zscore' command\r\n"),
+        ("ZSCORE z a b", "-ERR wrong number of arguments for 'zscore' command\r\n"),
+        ("ZCARD", "-ERR wrong number of arguments for 'zcard' command\r\n"),
+        ("ZCARD z a", "-ERR wrong number of arguments for 'zcard' command\r\n"),
+        ("ZADD z 1 a 2.5 b inf c -1e20 ", ":4\r\n"),
+        ("ZCARD z", ":4\r\n"),
+        ("ZSCORE z a", "$1\r\n1\r\n"),
+        ("ZSCORE z b", "$3\r\n2.5\r\n"),
+        ("ZSCORE z c", "$3\r\ninf\r\n"),
+        ("ZSCORE z ", "$6\r\n-1e+20\r\n"),
+        ("ZSCORE z A", "$-1\r\n"),
+        ("ZREM z none other", ":0\r\n"),
+        ("ZREM z a none a b", ":2\r\n"),
+        ("ZCARD z", ":2\r\n"),
+        ("ZSCORE z a", "$-1\r\n"),
+        ("ZREM z ", ":1\r\n"),
+        ("ZRANGE z 0 -1", "*1\r\n$1\r\nc\r\n"),
+        ("ZADD z 7 a", ":1\r\n"),
+        ("ZSCORE z a", "$1\r\n7\r\n"),
+        ("EXPIRE z 100", ":1\r\n"),
+        ("ZREM z a", ":1\r\n"),
+        ("TTL z", ":100\r\n"),
+        ("ZREM z c c", ":1\r\n"),
+        ("EXISTS z", ":0\r\n"),
+        ("ZCARD z", ":0\r\n"),
+        ("DBSIZE", ":0\r\n"),
+        ("ZADD z 1 a", ":1\r\n"),
+        ("TTL z", ":-1\r\n"),
+        ("SADD s v", ":1\r\n"),
+        ("ZREM s v", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
+        ("ZSCORE s v", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
+        ("ZCARD s", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
+    ]);
+    check_resp3(&[
+        ("ZADD z 1 a 2.5 b inf c", ":3\r\n"),
+        ("ZSCORE z a", ",1\r\n"),
+        ("ZSCORE z b", ",2.5\r\n"),
+        ("ZSCORE z c", ",inf\r\n"),
+        ("ZSCORE z none", "_\r\n"),
+        ("ZSCORE none a", "_\r\n"),
+        ("ZCARD z", ":3\r\n"),
+    ]);
 }

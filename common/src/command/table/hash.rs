@@ -1,7 +1,7 @@
 //! Commands about hashes. What a row holds is said in [`super::Row`].
 
 use super::flag::{DENYOOM, FAST, READONLY, WRITE};
-use super::key::{ACCESS, RO, RW, UPDATE};
+use super::key::{ACCESS, DELETE, RO, RW, UPDATE};
 use super::{Command, Group, KeySpec, Place, Row};
 use crate::command::docs::Arg;
 
@@ -38,5 +38,26 @@ when the command is called with multiple field/value pairs.",
         .flags(READONLY)
         .keys_at(&[KeySpec::one(1, RO | ACCESS)])
         .tips(&["nondeterministic_output_order"])
+        .args(&[Arg::key("key", 0)]),
+    keyspace(Command::HDel, "hdel", -3)
+        .about(
+            "2.0.0",
+            "O(N) where N is the number of fields to be removed.",
+            "Deletes one or more fields and their values from a hash. Deletes the hash \
+if no fields remain.",
+        )
+        .flags(WRITE | FAST)
+        .keys_at(&[KeySpec::one(1, RW | DELETE)])
+        .history(&[("2.4.0", "Accepts multiple `field` arguments.")])
+        .args(&[Arg::key("key", 0), Arg::string("field").multiple()]),
+    keyspace(Command::HExists, "hexists", 3)
+        .about("2.0.0", "O(1)", "Determines whether a field exists in a hash.")
+        .flags(READONLY | FAST)
+        .keys_at(&[KeySpec::one(1, RO)])
+        .args(&[Arg::key("key", 0), Arg::string("field")]),
+    keyspace(Command::HLen, "hlen", 2)
+        .about("2.0.0", "O(1)", "Returns the number of fields in a hash.")
+        .flags(READONLY | FAST)
+        .keys_at(&[KeySpec::one(1, RO)])
         .args(&[Arg::key("key", 0)]),
 ];

@@ -1,7 +1,7 @@
 //! Commands about sorted sets. What a row holds is said in [`super::Row`].
 
 use super::flag::{DENYOOM, FAST, READONLY, WRITE};
-use super::key::{ACCESS, RO, RW, UPDATE};
+use super::key::{ACCESS, DELETE, RO, RW, UPDATE};
 use super::{Command, Group, KeySpec, Place, Row};
 use crate::command::docs::Arg;
 
@@ -37,6 +37,18 @@ the key if it doesn't exist.",
             Arg::word("increment", "INCR").since("3.0.2").optional(),
             Arg::block("data", &[Arg::double("score"), Arg::string("member")]).multiple(),
         ]),
+    keyspace(Command::ZRem, "zrem", -3)
+        .about(
+            "1.2.0",
+            "O(M*log(N)) with N being the number of elements in the sorted set and M the \
+number of elements to be removed.",
+            "Removes one or more members from a sorted set. Deletes the sorted set if \
+all members were removed.",
+        )
+        .flags(WRITE | FAST)
+        .keys_at(&[KeySpec::one(1, RW | DELETE)])
+        .history(&[("2.4.0", "Accepts multiple elements.")])
+        .args(&[Arg::key("key", 0), Arg::string("member").multiple()]),
     keyspace(Command::ZRange, "zrange", -4)
         .about(
             "1.2.0",
@@ -61,4 +73,14 @@ number of elements returned.",
                 .optional(),
             Arg::word("withscores", "WITHSCORES").optional(),
         ]),
+    keyspace(Command::ZScore, "zscore", 3)
+        .about("1.2.0", "O(1)", "Returns the score of a member in a sorted set.")
+        .flags(READONLY | FAST)
+        .keys_at(&[KeySpec::one(1, RO | ACCESS)])
+        .args(&[Arg::key("key", 0), Arg::string("member")]),
+    keyspace(Command::ZCard, "zcard", 2)
+        .about("1.2.0", "O(1)", "Returns the number of members in a sorted set.")
+        .flags(READONLY | FAST)
+        .keys_at(&[KeySpec::one(1, RO)])
+        .args(&[Arg::key("key", 0)]),
 ];

@@ -1,5 +1,7 @@
 //! Draws the commands of a sequence.
 
+mod collections;
+
 use super::Op;
 use super::words::{KEYS, Use, Words};
 
@@ -211,101 +213,6 @@ impl Generator {
             10 => named("GET", [key]),
             _ => named("SET", [key, w.integer()]),
         }
-    }
-
-    fn hash(&mut self) -> Request {
-        let w = &mut self.words;
-        let key = w.key(Use::Hash);
-        match w.rng.below(8) {
-            0..4 => {
-                let count = 1 + w.rng.below(3);
-                let pairs: Vec<_> = (0..count).flat_map(|_| [w.name(), w.value()]).collect();
-                named("HSET", std::iter::once(key).chain(pairs))
-            }
-            4..6 => named("HGET", [key, w.name()]),
-            _ => named("HGETALL", [key]),
-        }
-    }
-
-    fn list(&mut self) -> Request {
-        let w = &mut self.words;
-        let key = w.key(Use::List);
-        match w.rng.below(8) {
-            0..4 => {
-                let count = 1 + w.rng.below(3);
-                let values: Vec<_> = (0..count).map(|_| w.value()).collect();
-                named("LPUSH", std::iter::once(key).chain(values))
-            }
-            _ => named("LRANGE", [key, w.integer(), w.integer()]),
-        }
-    }
-
-    fn set(&mut self) -> Request {
-        let w = &mut self.words;
-        let key = w.key(Use::Set);
-        match w.rng.below(8) {
-            0..5 => {
-                let count = 1 + w.rng.below(4);
-                let names: Vec<_> = (0..count)
-                    .map(|_| if w.rng.chance(80) { w.name() } else { w.value() })
-                    .collect();
-                named("SADD", std::iter::once(key).chain(names))
-            }
-            _ => named("SMEMBERS", [key]),
-        }
-    }
-
-    fn scored(&mut self) -> Request {
-        let key = self.words.key(Use::Scored);
-        if self.words.rng.chance(50) { self.z_add(key) } else { self.z_range(key) }
-    }
-
-    fn z_add(&mut self, key: Vec<u8>) -> Request {
-        let w = &mut self.words;
-        let mut words = named("ZADD", [key]);
-        for _ in 0..w.rng.below(3) {
-            words.push(w.one_of(&["NX", "XX", "GT", "LT", "CH", "ch", "INCR"]).into());
-        }
-        for _ in 0..=w.rng.below(3) {
-            // Redis keeps the sign of -0, and walks BYLEX over mixed scores in another way, where a
-            // member is too long for a listpack, and only there.
-            let (score, name) = (w.float(), w.name());
-            words.push(if score == b"-0" { b"0".to_vec() } else { score });
-            words.push(if name.len() > 64 { b"m1".to_vec() } else { name });
-        }
-        words
-    }
-
-    fn z_range(&mut self, key: Vec<u8>) -> Request {
-        let w = &mut self.words;
-        let mut words = named("ZRANGE", [key]);
-        let by = w.rng.below(4);
-        for _ in 0..2 {
-            let mut bound = match by {
-                0 => w.one_of(&["-", "+", "[", "(", "[m1", "(m5", "[m3", "m", ""]).into(),
-                1 => w.float(),
-                _ => w.integer(),
-            };
-            if by == 1 && w.rng.chance(25) {
-                bound.insert(0, b'(');
-            }
-            words.push(bound);
-        }
-        match by {
-            0 => words.push(b"BYLEX".into()),
-            1 => words.push(b"BYSCORE".into()),
-            _ => {}
-        }
-        for _ in 0..w.rng.below(3) {
-            let options = ["REV", "WITHSCORES", "LIMIT", "LIMIT", "BYSCORE", "BYLEX"];
-            let option = if by > 1 { w.one_of(&options) } else { w.one_of(&options[..4]) };
-            words.push(option.into());
-            if option == "LIMIT" {
-                words.push(w.integer());
-                words.push(w.integer());
-            }
-        }
-        words
     }
 
     fn deadline(&mut self) -> Request {

@@ -106,7 +106,7 @@ fn compare(name: &[u8], version: (u32, u32)) -> Compare {
     match name {
         b"KEYS" | b"SMEMBERS" | b"SCAN" => Compare::Unordered,
         b"HGETALL" => Compare::Pairs,
-        b"ZADD" | b"ZRANGE" => Compare::scores(version),
+        b"ZADD" | b"ZRANGE" | b"ZSCORE" => Compare::scores(version),
         b"RANDOMKEY" => Compare::Nullness,
         b"TTL" | b"EXPIRETIME" => Compare::Near(APART_S),
         b"PTTL" | b"PEXPIRETIME" => Compare::Near(APART_S * 1000),

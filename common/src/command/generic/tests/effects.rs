@@ -1,7 +1,9 @@
 //! What commands leave besides their replies.
 
 use super::{Bench, ONE_OF_EACH, benches};
-use crate::keyspace::Effect;
+use crate::causal::{Applied, Horizon, Record};
+use crate::keyspace::{Effect, PartitionSet};
+use std::collections::BTreeMap;
 
 /// The events since the last call.
 fn events(bench: &mut Bench) -> Vec<String> {
@@ -14,7 +16,7 @@ fn events(bench: &mut Bench) -> Vec<String> {
 
 #[test]
 fn events_have_the_names_that_redis_gives_them() {
-    let cases: [(&str, &[&str]); 37] = [
+    let cases: [(&str, &[&str]); 60] = [
         ("HSET h f v", &["hset h"]),
         ("HSET h f v", &["hset h"]),
         ("SADD s m", &["sadd s"]),
@@ -27,6 +29,29 @@ fn events_have_the_names_that_redis_gives_them() {
         ("ZADD z 5 m", &["zadd z"]),
         ("ZADD z INCR nan m", &[]),
         ("LPUSH l i j", &["lpush l"]),
+        ("RPUSH m i j k", &["rpush m"]),
+        ("LPOP m", &["lpop m"]),
+        ("LPOP m 0", &[]),
+        ("RPOP m 1", &["rpop m"]),
+        ("RPOP m", &["rpop m", "del m"]),
+        ("LPOP m", &[]),
+        ("RPUSH m i j", &["rpush m"]),
+        ("LPOP m 9", &["lpop m", "del m"]),
+        ("HSET m f v g w", &["hset m"]),
+        ("HDEL m none", &[]),
+        ("HDEL m f none", &["hdel m"]),
+        ("HDEL m f g", &["hdel m", "del m"]),
+        ("HDEL m f", &[]),
+        ("SADD m a b", &["sadd m"]),
+        ("SREM m none", &[]),
+        ("SREM m a none", &["srem m"]),
+        ("SREM m a b", &["srem m", "del m"]),
+        ("SREM m a", &[]),
+        ("ZADD m 1 a 2 b", &["zadd m"]),
+        ("ZREM m none", &[]),
+        ("ZREM m a none", &["zrem m"]),
+        ("ZREM m a b", &["zrem m", "del m"]),
+        ("ZREM m a", &[]),
         ("HSET l f v", &[]),
         ("EXPIRE l 10", &["expire l"]),
         ("PEXPIREAT l 99999999999999", &["expire l"]),
@@ -79,6 +104,20 @@ fn a_command_that_changes_nothing_leaves_no_effect() {
             "ZADD none XX 1 m",
             "HSET set f v",
             "LPUSH set i",
+            "RPUSH set i",
+            "HDEL hash none other",
+            "HDEL none f",
+            "HDEL set m",
+            "SREM set none other",
+            "SREM none m",
+            "ZREM zset none other",
+            "ZREM none m",
+            "LPOP list 0",
+            "RPOP list 0",
+            "LPOP list -1",
+            "LPOP none",
+            "RPOP none 5",
+            "RPOP set",
             "DEL none",
             "PERSIST set",
             "EXPIRE none 10",
@@ -99,11 +138,64 @@ fn a_command_that_changes_nothing_leaves_no_effect() {
 #[test]
 fn a_write_is_one_event_of_the_record() {
     let mut bench = Bench::with(|options| options.deltas = true);
-    for line in ["HSET h a 1 b 2 a 3", "SADD s a b a", "ZADD z 1 a 2 b 3 a", "LPUSH l a b c"] {
+    for line in [
+        "HSET h a 1 b 2 a 3",
+        "SADD s a b a",
+        "ZADD z 1 a 2 b 3 a",
+        "LPUSH l a b c",
+        "RPUSH l a b c",
+        "HDEL h a none",
+        "HDEL h b a",
+        "SREM s a none",
+        "SREM s b a",
+        "ZREM z a none",
+        "ZREM z b a",
+        "LPOP l",
+        "RPOP l 2",
+        "LPOP l 9",
+    ] {
         bench.effects.clear();
         bench.line(line);
         let deltas = bench.effects.iter().filter(|effect| matches!(effect, Effect::Delta { .. }));
         assert_eq!(deltas.count(), 1, "{line}");
+    }
+}
+
+#[test]
+fn a_replica_loses_the_elements_that_were_removed() {
+    let lines = [
+        "HSET h a 1 b 2 c 3",
+        "HDEL h a none",
+        "EXPIRE h 100",
+        "HDEL h b c",
+        "HSET h d 4",
+        "SADD s a b c",
+        "SREM s b",
+        "SREM s a c",
+        "ZADD z 1 a 2 b 3 c",
+        "ZREM z b c",
+        "ZREM z a",
+        "RPUSH l a b c d e",
+        "LPOP l",
+        "RPOP l 2",
+        "LPUSH l f",
+        "LPOP l 9",
+        "RPUSH l g",
+    ];
+    let mut bench = Bench::with(|options| (options.deltas, options.lone) = (true, false));
+    let mut replicas: BTreeMap<Vec<u8>, Record> = BTreeMap::new();
+    for line in lines {
+        bench.pass_ms(1);
+        bench.line(line);
+        for effect in bench.effects.drain(..) {
+            let Effect::Delta { key, delta, .. } = effect else { continue };
+            let replica = replicas.entry(key.clone()).or_default();
+            assert_eq!(replica.apply(&delta, &Horizon::default()), Applied::Applied, "{line}");
+            let at = bench.space.locate(0, &key);
+            let mut locks = bench.space.lock(&PartitionSet::ALL);
+            let home = locks.partition(at.partition).record(&at, 0, &key);
+            assert_eq!(home.as_ref(), Some(&*replica), "{line}");
+        }
     }
 }
 
@@ -117,6 +209,8 @@ fn whoever_waits_for_a_list_or_a_sorted_set_is_told() {
     };
     assert!(ready(&mut bench, "LPUSH k i"));
     assert!(ready(&mut bench, "LPUSH k j"));
+    assert!(ready(&mut bench, "RPUSH k j"));
+    assert!(!ready(&mut bench, "LPOP k"));
     assert!(!ready(&mut bench, "RENAME k other"));
     assert!(ready(&mut bench, "RENAME other k"));
     assert!(!ready(&mut bench, "DEL k"));
