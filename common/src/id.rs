@@ -11,6 +11,23 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor(pub u64);
 
+impl Actor {
+    /// The actor of a home, from 64 random bits.
+    pub fn leased(bits: u64) -> Actor {
+        Actor(bits & !1)
+    }
+
+    /// The actor of an owner that writes without a lease, from 64 random bits.
+    pub fn unleased(bits: u64) -> Actor {
+        Actor(bits | 1)
+    }
+
+    /// Whether its events count although no home has seen them.
+    pub fn is_unleased(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
 impl fmt::Debug for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}", self.0)

@@ -23,9 +23,9 @@ pub enum Mutant {
     ReplyWithoutLease,
     /// A home answers before it has exchanged with its grantors.
     ReadBeforeSettled,
-    /// A takeover closes nobody.
+    /// A takeover takes what everybody has, and lets them keep it.
     NoFence,
-    /// An owner acknowledges what a closed actor wrote.
+    /// An owner takes and acknowledges writes of an earlier term.
     FencedWriteAcked,
     /// A read shows what is not yet on W owners.
     UnackedShown,
@@ -55,12 +55,12 @@ pub enum Mutant {
     LossyCountsAsWhole,
     /// A floor is settled without one of the owners.
     FloorWithoutAll,
-    /// A former holder comes back under the name that may be closed.
-    RetiredActorGranted,
+    /// An owner grants a term although it has granted a later one.
+    StaleTermGranted,
     /// Keys that were written together travel one by one.
     BondsForgotten,
-    /// An owner takes writes of a coordinator that it does not grant.
-    WriteWithoutGrant,
+    /// An owner takes a holder's writes before it is in step with it.
+    WriteBeforeStep,
     /// An owner takes the floor of an exchange at its start.
     FloorBeforeExchange,
 }
@@ -94,9 +94,9 @@ impl Mutant {
             GrantAfterRestart,
             LossyCountsAsWhole,
             FloorWithoutAll,
-            RetiredActorGranted,
+            StaleTermGranted,
             BondsForgotten,
-            WriteWithoutGrant,
+            WriteBeforeStep,
             FloorBeforeExchange,
         ]
     };

@@ -7,6 +7,7 @@
 //! | [`process`] | how a test gets a Kinring, or a Redis to compare with, and gets rid of it |
 //! | [`conn`] | how a test speaks to one: a blocking socket on which every wait has an end |
 //! | [`differential`] | how Kinring and a Redis get the same requests, and what counts as equal |
+//! | [`sim`] | a whole cluster in one thread, from a seed |
 //! | [`world`] | a network, clocks and disks with every fault, from a seed |
 //!
 //! Invariant: nothing a test starts outlives it, no test uses a fixed port, and no wait is without
@@ -16,6 +17,7 @@ pub mod checker;
 pub mod conn;
 pub mod differential;
 pub mod process;
+pub mod sim;
 pub mod world;
 
 pub use conn::Conn;

@@ -35,15 +35,16 @@ pub enum Message {
     Ask(Ask),
     /// The answer to it.
     Answer(Answer),
-    /// A home that has exchanged with this owner closed the former holders' actors, or settled a
-    /// floor.
+    /// An owner is in step with the holder, or a floor is settled.
     Settle(Settle),
     /// The owner has taken that over.
     Settled {
         /// The group.
         group: GroupId,
-        /// Which one.
+        /// In which term.
         number: u64,
+        /// In which start of the sender.
+        incarnation: u64,
     },
 }
 
@@ -62,8 +63,8 @@ pub struct Heartbeat {
     pub actor: Actor,
     /// Whether it is able to coordinate: its clock is believed.
     pub is_sound: bool,
-    /// The groups of both that it wants to hold, and whether it does.
-    pub asks: Vec<(GroupId, bool)>,
+    /// The groups of both that it wants to hold, in which term, and whether it does hold them.
+    pub asks: Vec<(GroupId, Term, bool)>,
     /// The groups of both that it cannot hold: its data is incomplete.
     pub declines: Vec<GroupId>,
 }
@@ -77,10 +78,8 @@ pub struct Beat {
     pub sent_us: u64,
     /// The sender's wall clock.
     pub wall_ms: u64,
-    /// By the actor in the heartbeat.
-    pub actor: Actor,
-    /// What became of each group that was asked for.
-    pub asked: Vec<(GroupId, Granted)>,
+    /// What became of each group that was asked for, in which term.
+    pub asked: Vec<(GroupId, Term, Granted)>,
 }
 
 /// What became of a request for a group.
@@ -92,8 +91,18 @@ pub enum Granted {
     Held(NodeId),
     /// Not now: this owner does not know what it granted or what it held.
     NotYet,
-    /// The actor may be closed already: take another one.
-    Retired,
+    /// This owner has granted a term of this number, or a later one.
+    Stale(u64),
+}
+
+/// The right to hold a group, once: terms are ordered by number, and an owner that has granted one takes
+/// nothing from earlier ones any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Term {
+    /// Higher than that of every term that its grantors knew. 0 is before the first.
+    pub number: u64,
+    /// Drawn at random by whoever asks: it never comes again.
+    pub tenure: u64,
 }
 
 /// A write: the changes of one request, applied whole or not at all.
@@ -166,10 +175,19 @@ pub struct Ask {
     /// The start of the owner that the exchange began with: one that has started again may have lost
     /// what it got.
     pub incarnation: Option<u64>,
-    /// Whether the owner is to take what it lacks, too.
-    pub is_push: bool,
+    /// Whether the owner is to take what it lacks, or only to give.
+    pub push: Option<Push>,
     /// The step.
     pub what: AskWhat,
+}
+
+/// How an owner is to take copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// The term of the holder.
+    pub term: Term,
+    /// What this owner has counts no more: it is replaced, not joined.
+    pub is_adopted: bool,
 }
 
 /// What a step asks.
@@ -244,8 +262,13 @@ pub enum AnswerWhat {
         floor: Floor,
         /// The answerer's data is complete.
         is_whole: bool,
-        /// Who mints there without a lease, and which clock it will not mint at or below any more.
-        clock: Option<(Actor, Hlc)>,
+        /// With which term's holder it was in step last.
+        step: Term,
+        /// The last term that it granted.
+        term: Term,
+        /// Who mints there, with a lease and without, and which clock they will not mint at or below
+        /// any more.
+        clock: Option<([Actor; 2], Hlc)>,
     },
     /// To `Slots`: those that are not equal, with their parts.
     Leaves {
@@ -257,35 +280,39 @@ pub enum AnswerWhat {
     /// To `Leaf`.
     Page(Page),
     /// To `Keys`.
-    Keys(Copies),
+    Keys {
+        /// What is there.
+        copies: Copies,
+        /// Keys that can only be taken together: not taken.
+        together: Vec<Vec<Name>>,
+    },
     /// To `Close`.
     Closed {
-        /// Whose writes may be there and are not closed: who holds the group, and who held it.
+        /// By whom those who held the group minted, as far as that is not closed.
         open: Vec<Actor>,
         /// Requests that were executed lately.
         executed: Vec<Executed>,
-        /// The answerer is the settled home, and was it when the exchange began.
-        is_home: bool,
+        /// With which term's holder it is in step.
+        step: Term,
     },
     /// The exchange is to be begun again, or is not wanted.
     Refused,
 }
 
-/// Takes settled history over.
+/// Tells an owner that has exchanged with the holder of a term that it is in step with it, and what is
+/// settled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settle {
     /// The group.
     pub group: GroupId,
     /// The layout.
     pub epoch: Epoch,
-    /// To tell it from others.
-    pub number: u64,
     /// The start of the owner that the exchange was with.
     pub incarnation: u64,
     /// The floor.
     pub floor: Floor,
-    /// The home's tenure: all writes of other ones, as far as they live, are on enough owners.
-    pub tenure: u64,
+    /// The holder's term: all writes of other ones, as far as they live, are in it.
+    pub term: Term,
 }
 
 /// The keys of a write.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use kinring_common::causal::Floor;
 use kinring_common::id::Actor;
 use kinring_common::placement::layout::GroupId;
+use kinring_common::wire::peer::Term;
 use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, Item};
 
@@ -32,10 +33,12 @@ pub enum Entry {
         /// For which request.
         executed: Option<Executed>,
     },
-    /// Copies of another owner were joined.
+    /// Copies of another owner were taken.
     Copies {
         /// The group.
         group: GroupId,
+        /// How.
+        how: Take,
         /// The copies.
         copies: Copies,
         /// For which requests they are.
@@ -48,13 +51,33 @@ pub enum Entry {
         /// The floor.
         floor: Floor,
     },
-    /// A node was granted a group that had not held it by this actor before.
+    /// A node was granted a term of a group.
     Granted {
         /// The group.
         group: GroupId,
+        /// The term.
+        term: Term,
         /// By whom it mints.
         actor: Actor,
     },
+    /// All before this is what the holder of a term had when it was settled.
+    Step {
+        /// The group.
+        group: GroupId,
+        /// The term.
+        term: Term,
+    },
+}
+
+/// How copies of another owner are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// Both count.
+    Join,
+    /// Theirs count; of one's own, only what was written without a lease.
+    Adopt,
+    /// One's own count; of theirs, only what was written without a lease.
+    Keep,
 }
 
 /// An engine. One thread writes.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Site = usize;
 
 /// How well a network works.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quality {
     /// The shortest way, in microseconds.
     pub delay_min_us: u64,

@@ -89,6 +89,24 @@ impl Cuts {
         }
     }
 
+    /// Puts another one in its place, even an earlier one.
+    pub fn set(&mut self, slots: Slots, db: u8, cut: Hlc) {
+        let databases = self.all.len();
+        let db = usize::from(db);
+        if slots == Slots::ALL {
+            self.all[db] = cut;
+        } else if self.all[db] != Hlc::ZERO {
+            // What holds for all so far holds for each.
+            let whole = std::mem::replace(&mut self.all[db], Hlc::ZERO);
+            (0..SLOTS_EACH).for_each(|at| self.raise(Slots::at(at), db as u8, whole));
+        }
+        let nothing = || vec![Hlc::ZERO; SLOTS_EACH * databases].into();
+        let each = self.each.get_or_insert_with(nothing);
+        for index in slots.indices() {
+            each[index * databases + db] = if slots == Slots::ALL { Hlc::ZERO } else { cut };
+        }
+    }
+
     pub fn raise_all(&mut self, cut: Hlc) {
         self.all.fill(cut);
     }

@@ -51,6 +51,16 @@ impl Partition {
         }
     }
 
+    /// Puts another owner's last flush in the place of this one's, even an earlier one: what was
+    /// flushed here and not there comes with the records, which are adopted, too.
+    pub fn adopt_cut(&mut self, slots: Slots, cut: Hlc, pass: &mut Pass<'_>) {
+        if slots.indices().any(|index| cut < self.cuts.get(index, pass.db)) {
+            self.cuts.set(slots, pass.db, cut);
+            self.recount(slots);
+        }
+        self.cut(slots, cut, pass);
+    }
+
     fn apply_cut(&mut self, slots: Slots, cut: Hlc, pass: &mut Pass<'_>) {
         self.end_by_cut(slots, cut, pass);
         self.recount(slots);

@@ -168,6 +168,26 @@ impl Partition {
         self.update(at, key, (pass.db, None), &horizon, change);
     }
 
+    /// Puts another owner's record in the place of this one's, which may hold events that do not count.
+    /// The cuts are the same by now.
+    pub fn adopt(
+        &mut self,
+        at: &Located,
+        key: &[u8],
+        other: &Record,
+        theirs: &Horizon,
+        pass: &mut Pass<'_>,
+    ) {
+        self.clock = self.clock.max(other.context.highest()).max(theirs.floor.highest());
+        pass.effects.touched(pass.db, key);
+        let horizon = self.horizon(at, pass.db);
+        let change = |record: &mut Record| {
+            *record = Record::default();
+            record.join(&Horizon::default(), other, theirs);
+        };
+        self.update(at, key, (pass.db, None), &horizon, change);
+    }
+
     /// Changes a record in place and keeps the entry's form, header and counts true to it. `lru` is
     /// stamped when the change is a use of the key.
     pub(super) fn update<T>(

@@ -12,7 +12,7 @@ use crate::store::Entry;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::peer::{Beat, Granted, Heartbeat, Message};
+use kinring_common::wire::peer::{Beat, Granted, Heartbeat, Message, Term};
 
 /// A candidate that has not got enough grants in this time leaves it to others for a while.
 const CANDIDACY_US: u64 = 1_000_000;
@@ -28,23 +28,24 @@ impl Node {
         let now_us = moment.now.mono_us;
         self.beat_us = now_us + RENEW_US;
         let ids: Vec<GroupId> = self.groups.keys().copied().collect();
-        let mut asks: Vec<(GroupId, bool)> = Vec::new();
+        let mut asks: Vec<(GroupId, Term, bool)> = Vec::new();
         for &id in &ids {
             if self.groups[&id].tenure.is_some() && !moment.is_sound {
                 self.give_back(id, None, moment);
             }
             if self.wants(id, moment) {
-                asks.push((id, self.groups[&id].tenure.is_some()));
+                let term = self.bid(id, moment);
+                asks.push((id, term, self.groups[&id].tenure.is_some()));
             }
         }
-        for &(id, _) in &asks {
-            self.ask_self(id, moment);
+        for &(id, term, _) in &asks {
+            self.ask_self(id, term, moment);
         }
         self.send_heartbeats(&asks, moment);
         ids.into_iter().for_each(|id| self.look_after(id, moment));
     }
 
-    fn send_heartbeats(&mut self, asks: &[(GroupId, bool)], moment: Moment) {
+    fn send_heartbeats(&mut self, asks: &[(GroupId, Term, bool)], moment: Moment) {
         let declines: Vec<GroupId> =
             self.groups.iter().filter(|(_, group)| !group.is_whole()).map(|(id, _)| *id).collect();
         let peers: Vec<NodeId> = self.peers.keys().copied().collect();
@@ -58,7 +59,7 @@ impl Node {
                 wall_ms: moment.raw_ms,
                 actor: self.actors.0,
                 is_sound: moment.is_sound,
-                asks: asks.iter().filter(|(id, _)| of(id)).copied().collect(),
+                asks: asks.iter().filter(|(id, ..)| of(id)).copied().collect(),
                 declines: declines.iter().filter(|id| of(id)).copied().collect(),
             };
             // What it asks for is no promise: it may go before the log is durable.
@@ -85,6 +86,7 @@ impl Node {
         let group = self.groups.get_mut(&id).expect("it was there");
         if !wants {
             group.asking_since_us = None;
+            group.bid = None;
             return false;
         }
         let since_us = *group.asking_since_us.get_or_insert(now_us);
@@ -105,50 +107,65 @@ impl Node {
         self.is_up(owner, moment) && (fit || peer.incarnation.is_none())
     }
 
-    fn ask_self(&mut self, id: GroupId, moment: Moment) {
+    /// The term that this node asks for.
+    fn bid(&mut self, id: GroupId, moment: Moment) -> Term {
+        let tenure = self.random.word();
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        if let Some(term) = group.bid {
+            return term;
+        }
+        let known = group.known_term.max(group.term.number);
+        let term = Term { number: known + 1, tenure };
+        group.bid = Some(term);
+        // What it was granted before is not what it asks for now.
+        self.leases.release(id, moment.now.mono_us.saturating_sub(1));
+        term
+    }
+
+    fn ask_self(&mut self, id: GroupId, term: Term, moment: Moment) {
         let now_us = moment.now.mono_us;
         let (own, actor) = (self.own, self.actors.0);
-        match self.grant(id, (own, actor), now_us, moment) {
-            Granted::Yes if self.journal.is_synced() => {
-                self.leases.granted(id, own, now_us);
-            }
+        match self.grant(id, (own, actor), term, now_us, moment) {
             // Its own word counts when it is durable: at the next beat.
-            Granted::Yes | Granted::Held(_) | Granted::NotYet => {}
-            Granted::Retired => self.take_new_actor(moment),
+            Granted::Yes if !self.journal.is_synced() => {}
+            Granted::Yes => self.leases.granted(id, own, now_us),
+            Granted::Held(_) | Granted::NotYet => {}
+            Granted::Stale(number) => self.outbid(id, number),
         }
     }
 
-    /// Writes under another name from now on: what it holds by the one before, it has to be granted
-    /// again.
-    fn take_new_actor(&mut self, moment: Moment) {
-        self.actors.0 = Actor(self.random.word());
-        self.keyspace.rename(self.actors.0);
-        self.log(Entry::Started { own: self.actors.0, available: self.actors.1 });
-        let ids: Vec<GroupId> = self.groups.keys().copied().collect();
-        for id in ids {
-            self.end_tenure(id);
-            self.leases.release(id, moment.now.mono_us);
-        }
-        self.beat_us = moment.now.mono_us + 1;
-        self.wake_at(self.beat_us);
+    /// Somebody has granted a later term.
+    fn outbid(&mut self, id: GroupId, number: u64) {
+        self.end_tenure(id);
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        group.bid = None;
+        // The next bid is above it.
+        group.known_term = group.known_term.max(number);
     }
 
     /// What this node answers to whoever asks it for a group.
-    fn grant(&mut self, id: GroupId, who: (NodeId, Actor), asked_us: u64, m: Moment) -> Granted {
-        let (node, actor) = who;
+    fn grant(
+        &mut self,
+        id: GroupId,
+        (node, actor): (NodeId, Actor),
+        term: Term,
+        asked_us: u64,
+        moment: Moment,
+    ) -> Granted {
         let Some(group) = self.groups.get_mut(&id) else { return Granted::NotYet };
         if !group.is_whole() && !Mutant::LossyCountsAsWhole.is_on() {
             return Granted::NotYet;
         }
-        if group.is_retired(actor) && !Mutant::RetiredActorGranted.is_on() {
-            return Granted::Retired;
+        let is_later = term.number > group.term.number;
+        if !is_later && term != group.term && !Mutant::StaleTermGranted.is_on() {
+            return Granted::Stale(group.term.number);
         }
-        match self.grants.ask(id, node, asked_us, m.now.mono_us) {
+        match self.grants.ask(id, node, asked_us, moment.now.mono_us) {
             Answer::Held(holder) => Granted::Held(holder),
             Answer::Barred => Granted::NotYet,
             Answer::Granted => {
-                if group.grant(actor) {
-                    self.log(Entry::Granted { group: id, actor });
+                if group.grant(term, actor) {
+                    self.log(Entry::Granted { group: id, term, actor });
                 }
                 Granted::Yes
             }
@@ -165,50 +182,44 @@ impl Node {
         (peer.is_sound, peer.declines) = (beat.is_sound, beat.declines.iter().copied().collect());
         let now_us = moment.now.mono_us;
         let mut asked = Vec::new();
-        for &(id, holds) in &beat.asks {
+        for &(id, term, holds) in &beat.asks {
             let Some(group) = self.groups.get_mut(&id).filter(|g| g.owners.contains(&from)) else {
                 continue;
             };
             if holds {
                 (group.claim, group.claimed_us) = (Some((from, now_us)), now_us);
             }
-            asked.push((id, self.grant(id, (from, beat.actor), beat.sent_us, moment)));
+            let granted = self.grant(id, (from, beat.actor), term, beat.sent_us, moment);
+            asked.push((id, term, granted));
         }
         let beat = Beat {
             incarnation: self.incarnation,
             sent_us: beat.sent_us,
             wall_ms: moment.raw_ms,
-            actor: beat.actor,
             asked,
         };
         self.send(from, Message::Beat(beat));
     }
 
     pub(super) fn beaten(&mut self, from: NodeId, beat: &Beat, moment: Moment) {
-        if !self.heard(from, beat.incarnation, beat.wall_ms, moment) || beat.actor != self.actors.0 {
+        if !self.heard(from, beat.incarnation, beat.wall_ms, moment) {
             return;
         }
         let now_us = moment.now.mono_us;
-        let mut is_retired = false;
-        for &(id, granted) in &beat.asked {
+        for &(id, term, granted) in &beat.asked {
+            if self.groups.get(&id).and_then(|group| group.bid) != Some(term) {
+                continue;
+            }
             match granted {
                 Granted::Yes => {
                     let sent_us =
                         if Mutant::LeaseFromAnswer.is_on() { now_us } else { beat.sent_us };
-                    let was = self.leases.grantors(id, now_us).any(|grantor| grantor == from);
                     self.leases.granted(id, from, sent_us);
-                    let is = self.leases.grantors(id, now_us).any(|grantor| grantor == from);
-                    if is && !was {
-                        self.newly_granted(id, from);
-                    }
                 }
-                Granted::Retired => is_retired = true,
+                Granted::Stale(number) => self.outbid(id, number),
                 Granted::Held(_) | Granted::NotYet => {}
             }
             self.look_after(id, moment);
-        }
-        if is_retired {
-            self.take_new_actor(moment);
         }
     }
 
@@ -252,7 +263,7 @@ impl Node {
         self.leases.release(id, released_us);
         self.grants.release(id, self.own, released_us);
         let group = self.groups.get_mut(&id).expect("a node gives its own groups back");
-        group.asking_since_us = None;
+        (group.asking_since_us, group.bid) = (None, None);
         if next.is_some() {
             // The next one has its turn before this one asks again.
             group.backs_off_until_us = released_us + LEASE_US;

@@ -20,11 +20,6 @@ pub struct Bonds {
 }
 
 impl Bonds {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.sets.is_empty()
-    }
-
     /// These were written together, in a tenure and a place in it if that is known.
     pub fn add(&mut self, write: Option<(u64, u64)>, names: Vec<Name>) {
         if names.len() < 2 || Mutant::BondsForgotten.is_on() {
@@ -96,6 +91,6 @@ mod tests {
         assert_eq!(bonds.closure(&names("a")).0, names("a").into_iter().collect());
         assert_eq!(bonds.closure(&names("b")).0, names("bd").into_iter().collect());
         bonds.end_all();
-        assert!(bonds.is_empty());
+        assert!(bonds.sets.is_empty());
     }
 }

@@ -230,9 +230,9 @@ impl Node {
         let what = if is_cut { Touched::All } else { Touched::Keys(touched.clone()) };
         let Sequence(sequence) = tenure.flight.begin(what);
         tenure.next = sequence + 1;
-        let number = WriteNumber { tenure: tenure.number, sequence };
-        group.bonds.end(tenure.number, tenure.stable());
-        group.bonds.add(Some((tenure.number, sequence)), touched);
+        let number = WriteNumber { tenure: tenure.term.tenure, sequence };
+        group.bonds.end(tenure.term.tenure, tenure.stable());
+        group.bonds.add(Some((tenure.term.tenure, sequence)), touched);
         let batch = Batch {
             group: id,
             epoch: self.layout.epoch(),
@@ -279,7 +279,7 @@ impl Node {
         }
         let Sequence(sequence) = tenure.flight.begin(Touched::Keys(changed));
         tenure.next = sequence + 1;
-        let number = tenure.number;
+        let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {
             owner.note(sequence, keys.clone(), false, now_us);
         }
@@ -298,7 +298,7 @@ impl Node {
     /// An owner holds a write: replies may leave.
     pub(super) fn is_held(&mut self, id: GroupId, w: WriteNumber, by: NodeId, moment: Moment) {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
-        let Some(tenure) = tenure.filter(|tenure| tenure.number == w.tenure) else { return };
+        let Some(tenure) = tenure.filter(|tenure| tenure.term.tenure == w.tenure) else { return };
         if let Some(owner) = tenure.owners.get_mut(&by) {
             owner.missed.remove(&w.sequence);
         }

@@ -5,17 +5,22 @@
 //! copies both join. At its end each has all that the other had at its beginning; only then may it take
 //! over the other's floor, for a floor says that what is absent is dead.
 //!
-//! **Who may take from whom.** Once an owner has granted a group, it takes from the holder alone, or
-//! something that the holder has not seen could come to life behind its back.
+//! Whose copies count is said by the terms that both were in step with: see [`super::tenure`].
 
+use super::group::{Source, Wholeness};
+use super::repair::Found;
 use super::{Moment, Node};
+use crate::store::Take;
 use kinring_common::causal::Floor;
+use kinring_common::clock::Hlc;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::merkle::{KeyRef, Leaf, Page};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
-use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message};
+use kinring_common::wire::peer::{
+    Answer, AnswerWhat, Ask, AskWhat, Message, Push, Term, WriteNumber,
+};
 use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, Name};
 use std::collections::{BTreeMap, VecDeque};
@@ -41,14 +46,16 @@ pub const LOOKS_A_PAGE: usize = 512;
 /// Why an exchange is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A home settles.
-    Settle,
-    /// A home compares with an owner, from time to time or because it was away.
-    Sync,
-    /// An owner that lost data gets it back. It only takes.
-    Rebuild,
-    /// A floor round, first or second pass.
+    /// To ask how an owner is.
+    Survey,
+    /// To take what an owner has.
+    Take(Take),
+    /// A holder gives an owner what it has, or compares.
+    Give,
+    /// The same in a floor round.
     Round,
+    /// An owner that lost data gets it back.
+    Rebuild(Take),
 }
 
 /// An exchange that this node drives.
@@ -64,6 +71,7 @@ struct Session {
     /// Writes below this one are in what the owner will have at the end.
     next_at_open: u64,
     floor_at_open: Floor,
+    push: Option<Push>,
     /// What the owner said at its beginning.
     theirs: Option<Opened>,
     todo: VecDeque<Todo>,
@@ -75,8 +83,8 @@ struct Session {
 #[derive(Clone, Debug)]
 struct Opened {
     floor: Floor,
-    is_whole: bool,
-    clock: Option<(Actor, kinring_common::clock::Hlc)>,
+    step: Term,
+    clock: Option<([Actor; 2], Hlc)>,
 }
 
 /// What is to be compared next.
@@ -84,6 +92,7 @@ struct Opened {
 enum Todo {
     Slots { from: u32 },
     Leaf { slot: Slot, leaf: Leaf, from: u64 },
+    Together(Vec<Name>),
 }
 
 /// All exchanges that a node drives.
@@ -97,12 +106,6 @@ impl Sessions {
     /// Whether there is one with an owner of a group.
     pub fn is_open(&self, id: GroupId, peer: NodeId) -> bool {
         self.open.values().any(|session| session.group == id && session.peer == peer)
-    }
-
-    /// Ends those with an owner that `which` says.
-    pub fn end_with(&mut self, id: GroupId, peer: NodeId, which: impl Fn(Purpose) -> bool) {
-        let ends = |s: &Session| s.group == id && s.peer == peer && which(s.purpose);
-        self.open.retain(|_, session| !ends(session));
     }
 
     /// Ends those with any owner of a group.
@@ -136,6 +139,7 @@ impl Node {
         let number = self.sessions.next;
         self.sessions.next += 1;
         let group = &self.groups[&id];
+        let push = self.push_for(id, peer, purpose);
         let what = AskWhat::Open {
             digest: self.group_digest(id),
             cuts: group.horizon.cuts.clone(),
@@ -149,7 +153,7 @@ impl Node {
             group: id,
             epoch: self.layout.epoch(),
             incarnation: None,
-            is_push: purpose != Purpose::Rebuild,
+            push,
             what,
         };
         let session = Session {
@@ -162,6 +166,7 @@ impl Node {
             tries: 1,
             next_at_open: group.tenure.as_ref().map_or(0, |tenure| tenure.next),
             floor_at_open: group.horizon.floor.clone(),
+            push,
             theirs: None,
             todo: VecDeque::new(),
             keys: VecDeque::new(),
@@ -170,6 +175,18 @@ impl Node {
         self.sessions.open.insert(last.session, session);
         self.send(peer, Message::Ask(last));
         self.wake_at(moment.now.mono_us + RESEND_US);
+    }
+
+    /// How an owner is to take what this node gives it.
+    fn push_for(&self, id: GroupId, peer: NodeId, purpose: Purpose) -> Option<Push> {
+        if !matches!(purpose, Purpose::Give | Purpose::Round) {
+            return None;
+        }
+        let tenure = self.groups[&id].tenure.as_ref()?;
+        let owner = &tenure.owners[&peer];
+        // What was taken from it counts; nothing else that it has does.
+        let is_joined = owner.is_taken || owner.is_in_step || Mutant::NoFence.is_on();
+        Some(Push { term: tenure.term, is_adopted: !is_joined })
     }
 
     /// The sum over the digests of a group's slots, each by its number.
@@ -214,25 +231,34 @@ impl Node {
         session.last.incarnation = Some(answer.incarnation);
         let number = answer.session;
         match answer.what {
-            AnswerWhat::Opened { is_equal, cuts, floor, is_whole, clock } => {
+            AnswerWhat::Opened { is_equal, cuts, floor, is_whole, step, term, clock } => {
+                let id = answer.group;
+                let group = self.groups.get_mut(&id).expect("it is owned");
+                group.known_term = group.known_term.max(term.number);
                 if Mutant::FloorBeforeExchange.is_on() {
-                    let id = answer.group;
                     self.raise_floor(id, &floor);
                 }
                 let session = self.sessions.open.get_mut(&number).expect("it is there");
-                session.theirs = Some(Opened { floor, is_whole, clock });
+                if session.purpose == Purpose::Survey {
+                    return self.surveyed(number, is_whole, step, moment);
+                }
+                session.theirs = Some(Opened { floor, step, clock });
                 if !is_equal {
                     session.todo.push_back(Todo::Slots { from: 0 });
                 }
-                self.take_cuts(answer.group, &cuts, moment);
+                if let Purpose::Take(how) | Purpose::Rebuild(how) = session.purpose {
+                    self.take_cuts(id, &cuts, how, moment);
+                }
             }
             AnswerWhat::Leaves { slots, looked } => self.compare_leaves(number, &slots, looked),
             AnswerWhat::Page(page) => self.compare_page(number, &page),
-            AnswerWhat::Keys(copies) => {
+            AnswerWhat::Keys { copies, together } => {
+                let session = self.sessions.open.get_mut(&number).expect("it is there");
+                session.todo.extend(together.into_iter().map(Todo::Together));
                 self.pulled(number, copies, moment);
             }
-            AnswerWhat::Closed { open, executed, is_home } => {
-                return self.close_session(number, (open, executed, is_home), moment);
+            AnswerWhat::Closed { open, executed, step } => {
+                return self.close_session(number, (open, executed, step), moment);
             }
             AnswerWhat::Refused => unreachable!("it was ended"),
         }
@@ -275,16 +301,32 @@ impl Node {
         }
     }
 
+    /// An owner has said how it is.
+    fn surveyed(&mut self, number: u64, is_whole: bool, step: Term, moment: Moment) {
+        let session = self.sessions.open.remove(&number).expect("it is there");
+        let (id, peer) = (session.group, session.peer);
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        if let Wholeness::Rebuilding(sources) = &mut group.wholeness {
+            sources.insert(peer, Source { is_whole, step, is_taken: false });
+        } else if let Some(tenure) = &mut group.tenure {
+            let owner = tenure.owners.get_mut(&peer).expect("it owns the group");
+            owner.found = Some(Found { step });
+        }
+        self.look_after(id, moment);
+    }
+
     /// Copies of the other side came.
     fn pulled(&mut self, number: u64, copies: Copies, moment: Moment) {
-        let (id, purpose) = {
-            let session = &self.sessions.open[&number];
-            (session.group, session.purpose)
+        let session = &self.sessions.open[&number];
+        let (id, purpose) = (session.group, session.purpose);
+        let how = match purpose {
+            Purpose::Take(how) | Purpose::Rebuild(how) => how,
+            Purpose::Survey | Purpose::Give | Purpose::Round => Take::Keep,
         };
-        let changed = self.take_copies(id, copies, Vec::new(), moment);
+        let changed = self.take_copies(id, copies, (how, None), Vec::new(), moment);
         if !changed.is_empty() {
             self.sessions.open.get_mut(&number).expect("it is there").has_pulled = true;
-            if purpose != Purpose::Rebuild {
+            if how == Take::Keep {
                 self.home_changed(id, changed, moment);
             }
         }
@@ -300,19 +342,18 @@ impl Node {
 
     /// Says the next step of a session.
     fn next_step(&mut self, number: u64, moment: Moment) {
-        let session = &self.sessions.open[&number];
+        let session = self.sessions.open.get_mut(&number).expect("it is there");
         let id = session.group;
-        let what = if session.keys.len() >= KEYS_A_STEP
-            || session.todo.is_empty() && !session.keys.is_empty()
-        {
-            self.keys_step(number)
-        } else {
-            match self.sessions.open[&number].todo.front() {
-                Some(Todo::Slots { from }) => self.slots_step(id, *from),
-                Some(Todo::Leaf { slot, leaf, from }) => {
-                    AskWhat::Leaf { slot: *slot, leaf: *leaf, from: *from }
-                }
-                None => AskWhat::Close { floor: session.floor_at_open.clone() },
+        let is_full = session.keys.len() >= KEYS_A_STEP;
+        let what = match session.todo.front().cloned() {
+            _ if is_full => self.keys_step(number),
+            None if !session.keys.is_empty() => self.keys_step(number),
+            None => AskWhat::Close { floor: session.floor_at_open.clone() },
+            Some(Todo::Slots { from }) => self.slots_step(id, from),
+            Some(Todo::Leaf { slot, leaf, from }) => AskWhat::Leaf { slot, leaf, from },
+            Some(Todo::Together(names)) => {
+                session.todo.pop_front();
+                AskWhat::Keys { copies: self.copies(id, &names), wanted: Vec::new() }
             }
         };
         let session = self.sessions.open.get_mut(&number).expect("it is there");
@@ -335,7 +376,7 @@ impl Node {
 
     fn keys_step(&mut self, number: u64) -> AskWhat {
         let session = self.sessions.open.get_mut(&number).expect("it is there");
-        let (id, is_push) = (session.group, session.last.is_push);
+        let (id, is_push) = (session.group, session.push.is_some());
         let count = session.keys.len().min(KEYS_A_STEP);
         let keys: Vec<(Slot, KeyRef)> = session.keys.drain(..count).collect();
         let (mut names, mut wanted) = (Vec::new(), Vec::new());
@@ -355,66 +396,117 @@ impl Node {
         AskWhat::Keys { copies: self.copies(id, &names), wanted }
     }
 
-    /// All is compared: this side has what the other had at the beginning.
+    /// All is compared: this side has what it was to take, the other what it was given.
     fn close_session(
         &mut self,
         number: u64,
-        (open, executed, is_home): (Vec<Actor>, Vec<Executed>, bool),
+        (open, executed, step): (Vec<Actor>, Vec<Executed>, Term),
         moment: Moment,
     ) {
         let session = self.sessions.open.remove(&number).expect("it is there");
-        let (id, peer, now_us) = (session.group, session.peer, moment.now.mono_us);
+        let (id, peer) = (session.group, session.peer);
         for executed in executed {
-            self.requests.note(id, executed, now_us);
+            self.requests.note(id, executed, moment.now.mono_us);
         }
-        let theirs = session.theirs.expect("a session is opened before it is closed");
-        self.raise_floor(id, &theirs.floor);
+        let theirs = session.theirs.as_ref().expect("a session is opened before it is closed");
         let group = self.groups.get_mut(&id).expect("it is owned");
-        if session.purpose == Purpose::Rebuild {
-            let known = |actor: &Actor| group.horizon.floor.closes(*actor);
-            let new: Vec<Actor> =
-                open.into_iter().filter(|a| !known(a) && !group.open.contains(a)).collect();
-            // Whoever held it before is not the last one that this owner grants.
-            new.iter().rev().for_each(|actor| group.open.insert(0, *actor));
-            group.rebuilt_with(peer, theirs.is_whole, is_home, self.quorum);
-            return;
-        }
-        let floor = &group.horizon.floor;
-        let Some(tenure) = group.tenure.as_mut() else { return };
-        tenure.strangers.extend(open.into_iter().filter(|actor| !floor.closes(*actor)));
-        let tenure_number = tenure.number;
-        let owner = tenure.owners.get_mut(&peer).expect("it owns the group");
-        owner.incarnation = session.last.incarnation;
-        (owner.has_exchanged, owner.is_behind) = (true, false);
-        owner.exchange_us = now_us + self.settings.exchange_us;
-        let held: Vec<u64> =
-            owner.missed.range(..session.next_at_open).map(|(sequence, _)| *sequence).collect();
-        if self.leases.grantors(id, now_us).any(|grantor| grantor == peer) {
-            for sequence in held {
-                let write =
-                    kinring_common::wire::peer::WriteNumber { tenure: tenure_number, sequence };
-                self.is_held(id, write, peer, moment);
+        match session.purpose {
+            Purpose::Survey => unreachable!("a survey ends when it is answered"),
+            // It is in step with somebody else by now: asked anew.
+            Purpose::Take(_) | Purpose::Rebuild(_) if step != theirs.step => {
+                if let Wholeness::Rebuilding(sources) = &mut group.wholeness {
+                    sources.remove(&peer);
+                } else {
+                    self.ask_anew(id, peer);
+                }
             }
-        }
-        if session.purpose == Purpose::Round {
-            self.round_with(id, peer, theirs.clock, session.has_pulled, moment);
+            Purpose::Take(how) => {
+                let floor = theirs.floor.clone();
+                self.raise_floor(id, &floor);
+                self.meet(id, &open);
+                self.has_taken(id, peer, how);
+            }
+            Purpose::Rebuild(how) => {
+                if let Wholeness::Rebuilding(sources) = &mut group.wholeness
+                    && let Some(source) = sources.get_mut(&peer)
+                {
+                    source.is_taken = true;
+                }
+                let (floor, step) = (theirs.floor.clone(), theirs.step);
+                open.iter().for_each(|actor| group.meet(*actor));
+                self.raise_floor(id, &floor);
+                if how == Take::Adopt {
+                    self.step(id, step);
+                }
+            }
+            Purpose::Give | Purpose::Round => {
+                self.meet(id, &open);
+                self.has_given(id, peer, &session, moment);
+            }
         }
         self.look_after(id, moment);
     }
 
-    /// Exchanges with the other owners until this one has what it should.
-    pub(super) fn rebuild(&mut self, id: GroupId, moment: Moment) {
-        let Some(group) = self.groups.get(&id).filter(|group| !group.is_whole()) else { return };
-        if group.owners.len() == 1 {
-            // There is nobody to ask.
-            self.groups.get_mut(&id).expect("it is there").wholeness =
-                super::group::Wholeness::Whole;
+    /// These minted as holders, perhaps.
+    fn meet(&mut self, id: GroupId, open: &[Actor]) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        let floor = &group.horizon.floor;
+        let Some(tenure) = group.tenure.as_mut() else { return };
+        tenure.strangers.extend(open.iter().filter(|actor| !floor.closes(**actor)));
+    }
+
+    /// An owner has got what this node had when the exchange began.
+    fn has_given(&mut self, id: GroupId, peer: NodeId, session: &Session, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let exchange_us = now_us + self.settings.exchange_us;
+        let Some(tenure) = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut()) else {
             return;
+        };
+        let tenure_number = tenure.term.tenure;
+        let owner = tenure.owners.get_mut(&peer).expect("it owns the group");
+        owner.incarnation = session.last.incarnation;
+        (owner.has_exchanged, owner.is_behind) = (true, false);
+        owner.exchange_us = exchange_us;
+        let held = owner.missed.range(..session.next_at_open).map(|(sequence, _)| *sequence);
+        let held: Vec<u64> = held.collect();
+        // Only what an owner in step has is safe there.
+        if owner.is_in_step {
+            for sequence in held {
+                self.is_held(id, WriteNumber { tenure: tenure_number, sequence }, peer, moment);
+            }
         }
+        if session.purpose == Purpose::Round {
+            let clock = session.theirs.as_ref().and_then(|theirs| theirs.clock);
+            self.round_with(id, peer, clock, session.has_pulled, moment);
+        }
+    }
+
+    /// Takes what the other owners have, until this one has what it should.
+    pub(super) fn rebuild(&mut self, id: GroupId, moment: Moment) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
         let others: Vec<NodeId> = group.others().collect();
-        for peer in others {
-            if !self.sessions.is_open(id, peer) && self.is_up(peer, moment) {
-                self.open_session(id, peer, Purpose::Rebuild, moment);
+        let Wholeness::Rebuilding(sources) = &group.wholeness else { return };
+        let whole = sources.values().filter(|source| source.is_whole).count();
+        // With all of them there is nobody left to wait for: nobody has more.
+        let is_enough =
+            whole >= self.quorum.others().min(others.len()) || sources.len() == others.len();
+        let next = if is_enough {
+            let latest = sources.values().map(|source| source.step.number).max().unwrap_or(0);
+            let how = if group.step.number < latest { Take::Adopt } else { Take::Join };
+            let counts = |s: &Source| s.step.number == latest && !s.is_taken;
+            let source = sources.iter().find(|(_, source)| counts(source));
+            let Some((peer, _)) = source else {
+                group.wholeness = Wholeness::Whole;
+                return;
+            };
+            vec![(*peer, Purpose::Rebuild(how))]
+        } else {
+            let unknown = others.into_iter().filter(|node| !sources.contains_key(node));
+            unknown.map(|node| (node, Purpose::Survey)).collect()
+        };
+        for (peer, purpose) in next {
+            if self.is_up(peer, moment) && !self.sessions.is_open(id, peer) {
+                self.open_session(id, peer, purpose, moment);
             }
         }
     }

@@ -68,7 +68,7 @@ impl Node {
         let tenure = group.tenure.as_ref().expect("it is held");
         let mut others: BTreeSet<NodeId> = tenure.owners.keys().copied().collect();
         let is_there = |(node, owner): (&NodeId, &super::repair::Owner)| {
-            grantors.contains(node) && owner.has_exchanged && !owner.is_behind
+            grantors.contains(node) && owner.is_in_step && !owner.is_behind
         };
         if Mutant::FloorWithoutAll.is_on() {
             others.retain(|node| grantors.contains(node));
@@ -97,7 +97,7 @@ impl Node {
         &mut self,
         id: GroupId,
         peer: NodeId,
-        clock: Option<(Actor, Hlc)>,
+        clock: Option<([Actor; 2], Hlc)>,
         has_pulled: bool,
         moment: Moment,
     ) {
@@ -108,7 +108,7 @@ impl Node {
         }
         round.has_pulled |= has_pulled;
         if !round.is_second_pass {
-            round.clocks.extend(clock);
+            round.clocks.extend(clock.into_iter().flat_map(|(actors, hlc)| actors.map(|a| (a, hlc))));
         }
         self.round_if_done(id, moment);
     }
@@ -125,16 +125,15 @@ impl Node {
             return self.tend_round(id, moment);
         }
         let round = tenure.round.take().expect("it was there");
-        // Former holders that owners had granted: this home has all of theirs that lives.
-        let own = self.actors.0;
+        // Who minted here and is none of the owners as they are now: all that counts of theirs is here.
+        let now: BTreeSet<Actor> = round.clocks.iter().map(|(actor, _)| *actor).collect();
         let strangers = std::mem::take(&mut tenure.strangers);
-        let closed = group.open.iter().copied().chain(strangers).filter(|actor| *actor != own);
-        let closed = closed.map(|actor| Dot { hlc: Hlc::CLOSED, actor });
+        let gone = group.open.iter().copied().chain(strangers).filter(|actor| !now.contains(actor));
+        let closed = gone.map(|actor| Dot { hlc: Hlc::CLOSED, actor });
         let settled = round.clocks.into_iter().map(|(actor, hlc)| Dot { hlc, actor });
         let floor = Floor::from(settled.chain(closed).collect::<Context>());
         let owners: Vec<NodeId> = tenure.owners.keys().copied().collect();
         self.raise_floor(id, &floor);
-        let number = self.random.word();
-        self.send_settle(id, number, &owners);
+        self.send_settle(id, &owners);
     }
 }

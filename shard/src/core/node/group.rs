@@ -7,9 +7,9 @@ use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyspace::{PARTITIONS, Slots};
 use kinring_common::placement::layout;
 use kinring_common::placement::slot::Slot;
-use kinring_common::quorum::Quorum;
 use kinring_common::wire::GroupHorizon;
-use std::collections::{BTreeMap, BTreeSet};
+use kinring_common::wire::peer::Term;
+use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Debug)]
@@ -24,9 +24,16 @@ pub struct Group {
     pub parts: Vec<(u8, Slots)>,
     /// What is settled.
     pub horizon: GroupHorizon,
-    /// Whose writes may be about and are not closed, in the order in which this node granted them. The
-    /// last one was granted last.
+    /// The last term that this node granted.
+    pub term: Term,
+    /// With which term's holder this node was in step last.
+    pub step: Term,
+    /// By whom holders minted whom this node granted, as far as that is not closed.
     pub open: Vec<Actor>,
+    /// The highest number of a term that this node heard of.
+    pub known_term: u64,
+    /// The term that this node asks for, or holds.
+    pub bid: Option<Term>,
     /// Whether this node has what it should.
     pub wholeness: Wholeness,
     /// Who said that it holds the group, and when (this node's clock).
@@ -50,13 +57,19 @@ pub struct Group {
 pub enum Wholeness {
     /// It has all that it ever acknowledged.
     Whole,
-    /// It lost some, and has exchanged with these since: those that are whole, and all.
-    Rebuilding {
-        /// Owners that were whole.
-        whole: BTreeSet<NodeId>,
-        /// Owners, whole or not.
-        any: BTreeSet<NodeId>,
-    },
+    /// It lost some: what is known of the other owners since.
+    Rebuilding(BTreeMap<NodeId, Source>),
+}
+
+/// An owner to get data back from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its data is complete.
+    pub is_whole: bool,
+    /// With which term's holder it was in step.
+    pub step: Term,
+    /// All of it was taken.
+    pub is_taken: bool,
 }
 
 impl Group {
@@ -67,7 +80,7 @@ impl Group {
             let partition = (usize::from(slot.number()) % PARTITIONS) as u8;
             parts.entry(partition).or_insert(Slots::NONE).insert(*slot);
         }
-        let rebuilding = Wholeness::Rebuilding { whole: BTreeSet::new(), any: BTreeSet::new() };
+        let rebuilding = Wholeness::Rebuilding(BTreeMap::new());
         let rank = group.owners.iter().position(|owner| *owner == own);
         Group {
             owners: group.owners.to_vec(),
@@ -75,7 +88,11 @@ impl Group {
             slots: group.slots.to_vec(),
             parts: parts.into_iter().collect(),
             horizon: GroupHorizon::default(),
+            term: Term::default(),
+            step: Term::default(),
             open: Vec::new(),
+            known_term: 0,
+            bid: None,
             wholeness: if is_whole { Wholeness::Whole } else { rebuilding },
             claim: None,
             claimed_us: now_us,
@@ -98,35 +115,19 @@ impl Group {
         self.wholeness == Wholeness::Whole
     }
 
-    /// It has exchanged with an owner since it lost its data. Returns whether it is whole by that.
-    pub fn rebuilt_with(&mut self, peer: NodeId, is_whole: bool, is_home: bool, q: Quorum) -> bool {
-        let Wholeness::Rebuilding { whole, any } = &mut self.wholeness else { return false };
-        any.insert(peer);
-        if is_whole {
-            whole.insert(peer);
-        }
-        // With all of them there is nobody left to wait for: nobody has more.
-        let all = self.owners.len() - 1;
-        let done = is_home || whole.len() >= q.others().min(all) || any.len() == all;
-        if done {
-            self.wholeness = Wholeness::Whole;
-        }
-        done
-    }
-
-    /// An actor was granted the group, here. Returns whether that is new.
-    pub fn grant(&mut self, actor: Actor) -> bool {
-        let is_new = self.open.last() != Some(&actor);
-        if is_new {
-            self.open.push(actor);
-        }
+    /// A term is granted, here. Returns whether that is new.
+    pub fn grant(&mut self, term: Term, actor: Actor) -> bool {
+        let is_new = self.term != term;
+        self.term = term;
+        self.meet(actor);
         is_new
     }
 
-    /// Whether an actor may be closed by another holder: it was granted before another one was.
-    pub fn is_retired(&self, actor: Actor) -> bool {
-        let superseded = self.open.contains(&actor) && self.open.last() != Some(&actor);
-        superseded || self.horizon.floor.closes(actor)
+    /// A holder minted by this actor, perhaps.
+    pub fn meet(&mut self, actor: Actor) {
+        if !self.open.contains(&actor) && !self.horizon.floor.closes(actor) {
+            self.open.push(actor);
+        }
     }
 
     /// The floor is higher. Closed actors are no longer about.

@@ -41,7 +41,7 @@ mod tenure;
 pub use coordinate::Wanted;
 pub use replay::{Past, Restart};
 
-use crate::core::lease::{Grants, Leases};
+use crate::core::lease::{Grants, Leases, RENEW_US};
 use crate::store::Entry;
 use exchange::Sessions;
 use group::Group;
@@ -174,6 +174,37 @@ impl Node {
         self.incarnation
     }
 
+    /// Whether it has all that it should have of every group.
+    pub fn is_whole(&self) -> bool {
+        self.groups.values().all(Group::is_whole)
+    }
+
+    /// Whether nothing waits for anything: every group has a home, which is settled and knows of
+    /// nothing that an owner misses.
+    pub fn is_at_rest(&self) -> bool {
+        let now_us = self.beat_us.saturating_sub(RENEW_US);
+        let rests = |group: &Group| match &group.tenure {
+            Some(tenure) => {
+                tenure.phase == tenure::Phase::Settled
+                    && !tenure.is_busy()
+                    && tenure.owners.values().all(repair::Owner::misses_nothing)
+            }
+            None => group.holder(now_us).is_some(),
+        };
+        self.is_whole() && self.groups.values().all(rests)
+    }
+
+    /// How its groups are, in words for people.
+    pub fn describe(&self) -> Vec<String> {
+        let describe = |(id, group): (&GroupId, &Group)| {
+            let tenure = group.tenure.as_ref();
+            let held = tenure.map(|tenure| (&tenure.phase, &tenure.owners, &tenure.leaving));
+            let (whole, claim) = (&group.wholeness, group.claim);
+            format!("{id:?}: {whole:?}, claimed by {claim:?}, open {:?}, held {held:?}", group.open)
+        };
+        self.groups.iter().map(describe).collect()
+    }
+
     /// Something happened. The outputs are to be taken before the next input.
     pub fn handle(&mut self, now: Now, input: Input) {
         let moment = self.moment(now);
@@ -227,8 +258,10 @@ impl Node {
             Message::Ack(ack) => self.acked(from, &ack, moment),
             Message::Ask(ask) => self.respond(from, ask, moment),
             Message::Answer(answer) => self.answered(from, answer, moment),
-            Message::Settle(settle) => self.settle(from, settle, moment),
-            Message::Settled { group, number } => self.has_settled(from, (group, number), moment),
+            Message::Settle(settle) => self.settle(from, settle),
+            Message::Settled { group, number, incarnation } => {
+                self.has_settled(from, (group, number, incarnation), moment);
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use kinring_common::merkle::{KeyName, KeyRef};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
-use kinring_common::wire::peer::{Message, Repair, WriteNumber};
+use kinring_common::wire::peer::{Message, Repair, Term, WriteNumber};
 use kinring_common::wire::{Copies, Copy, Name};
 use std::collections::BTreeMap;
 
@@ -35,14 +35,29 @@ const WRITES_A_REPAIR: usize = 32;
 pub struct Owner {
     /// Its start that the last exchange was with.
     pub incarnation: Option<u64>,
-    /// It has exchanged with this node since it granted it the group.
+    /// What it said of itself since it granted this node the group.
+    pub found: Option<Found>,
+    /// All that it has was taken.
+    pub is_taken: bool,
+    /// It has got all that this node had then.
     pub has_exchanged: bool,
+    /// It has said so, durably where that is asked for: its acknowledgements count.
+    pub is_in_step: bool,
+    /// When it is to be told again.
+    pub settle_us: u64,
     /// It may miss something that is not noted.
     pub is_behind: bool,
     /// When it is to be compared with again.
     pub exchange_us: u64,
     /// Writes that it has not acknowledged.
     pub missed: BTreeMap<u64, Missed>,
+}
+
+/// What an owner said of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// With which term's holder it was in step last.
+    pub step: Term,
 }
 
 /// A write that an owner has not acknowledged.
@@ -56,17 +71,18 @@ pub struct Missed {
 impl Owner {
     /// What it had is as good as unknown.
     pub fn begins_anew(&mut self) {
-        (self.has_exchanged, self.incarnation) = (false, None);
+        (self.found, self.incarnation, self.is_taken) = (None, None, false);
+        (self.has_exchanged, self.is_in_step, self.settle_us) = (false, false, 0);
     }
 
     /// Whether it has all that this node knows of.
     pub fn misses_nothing(&self) -> bool {
-        self.has_exchanged && !self.is_behind && self.missed.is_empty()
+        self.is_in_step && !self.is_behind && self.missed.is_empty()
     }
 
     /// Whether something waits for it.
     pub fn is_busy(&self) -> bool {
-        !self.missed.is_empty()
+        !self.missed.is_empty() && self.is_in_step
     }
 
     /// Notes a write that was sent to it, or will have to be.
@@ -87,10 +103,11 @@ impl Node {
         let Some(tenure) = &self.groups[&id].tenure else { return };
         let nodes: Vec<NodeId> = tenure.owners.keys().copied().collect();
         for to in nodes {
-            if !self.is_up(to, moment) {
+            let tenure = self.groups[&id].tenure.as_ref().expect("it was there");
+            // One that is not in step takes nothing yet: an exchange comes first.
+            if !self.is_up(to, moment) || !tenure.owners[&to].is_in_step {
                 continue;
             }
-            let tenure = self.groups[&id].tenure.as_ref().expect("it was there");
             let missed = tenure.owners[&to].missed.iter();
             let due = missed.filter(|(_, missed)| missed.due_us <= now_us);
             let due: Vec<u64> = due.map(|(at, _)| *at).take(WRITES_A_REPAIR).collect();
@@ -105,7 +122,7 @@ impl Node {
         let now_us = moment.now.mono_us;
         let group = self.groups.get_mut(&id).expect("it is held");
         let tenure = group.tenure.as_mut().expect("it is held");
-        let number = tenure.number;
+        let number = tenure.term.tenure;
         let owner = tenure.owners.get_mut(&to).expect("it owns the group");
         let mut keys = Vec::new();
         for sequence in writes {

@@ -26,8 +26,6 @@ pub struct Past<'a> {
     pub is_whole: bool,
     /// Something in the middle of it is missing.
     pub is_damaged: bool,
-    /// It ended in order: nothing was lost, and no write was left halfway.
-    pub is_clean: bool,
 }
 
 /// How a node starts.
@@ -44,7 +42,7 @@ pub struct Restart<'a> {
 impl Past<'_> {
     /// Nothing: it is new, or its disk is.
     pub const NOTHING: Past<'static> =
-        Past { log: &[], is_whole: false, is_damaged: false, is_clean: false };
+        Past { log: &[], is_whole: false, is_damaged: false };
 }
 
 impl Node {
@@ -56,8 +54,8 @@ impl Node {
         let Restart { now, seed, past } = start;
         let mut random = Random::new(seed);
         let incarnation = random.word();
-        let mut actors = (Actor(random.word()), Actor(random.word()));
-        if past.is_clean || Mutant::SameActorAfterLostTail.is_on() {
+        let mut actors = (Actor::leased(random.word()), Actor::unleased(random.word()));
+        if Mutant::SameActorAfterLostTail.is_on() {
             let known = past.log.iter().rev().find_map(|entry| match entry {
                 Entry::Started { own, available } => Some((*own, *available)),
                 _ => None,
@@ -105,13 +103,16 @@ impl Node {
             match entry {
                 Entry::Started { .. } => {}
                 Entry::Write { group, items, executed } => {
-                    self.replay_write(*group, items, past, moment);
+                    self.replay_write(*group, items, moment);
                     if let Some(executed) = executed.clone() {
                         self.requests.note(*group, executed, moment.now.mono_us);
                     }
                 }
-                Entry::Copies { group, copies, executed } if self.groups.contains_key(group) => {
-                    self.join(*group, copies, moment);
+                Entry::Copies { group, how, copies, executed }
+                    if self.groups.contains_key(group) =>
+                {
+                    self.merge_cuts(*group, &copies.horizon.cuts, *how, moment);
+                    self.merge(copies, *how, moment);
                     let known = self.groups.get_mut(group).expect("it was asked");
                     copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond.clone()));
                     for executed in executed {
@@ -124,9 +125,16 @@ impl Node {
                 {
                     self.raise_floor(*group, floor);
                 }
-                Entry::Granted { group, actor } => {
+                Entry::Granted { group, term, actor } => {
                     if let Some(group) = self.groups.get_mut(group) {
-                        group.grant(*actor);
+                        group.grant(*term, *actor);
+                    }
+                }
+                // What is not whole was in step with nobody.
+                Entry::Step { group, term } => {
+                    let group = self.groups.get_mut(group);
+                    if let Some(group) = group.filter(|group| group.is_whole() || Mutant::LossyCountsAsWhole.is_on()) {
+                        group.step = *term;
                     }
                 }
                 Entry::Copies { .. } | Entry::Floor { .. } => {}
@@ -144,7 +152,6 @@ impl Node {
         &mut self,
         id: GroupId,
         items: &[kinring_common::wire::Item],
-        past: Past<'_>,
         moment: Moment,
     ) {
         if !self.groups.contains_key(&id) {
@@ -154,10 +161,7 @@ impl Node {
         let mut touched: Vec<_> = names(items).cloned().collect();
         touched.sort_unstable();
         touched.dedup();
-        let group = self.groups.get_mut(&id).expect("it was asked");
-        if !past.is_clean {
-            group.bonds.add(None, touched);
-        }
+        self.groups.get_mut(&id).expect("it was asked").bonds.add(None, touched);
     }
 }
 

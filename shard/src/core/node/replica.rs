@@ -1,30 +1,30 @@
 //! Taking other coordinators' writes and repairs.
 //!
-//! A write counts here only if its coordinator is whom this owner grants the group now. It is applied
-//! whole, or not at all: then the coordinator sends copies of its keys. What a closed actor wrote is
-//! never applied and never acknowledged.
+//! A write counts here only if it is of the last term that this owner granted, and this owner is in step
+//! with its holder. It is applied whole, or not at all: then the coordinator sends copies of its keys.
 
 use super::{Moment, Node};
-use crate::store::Entry;
-use kinring_common::causal::{Applied, Delta};
+use crate::store::{Entry, Take};
+use kinring_common::causal::{Applied, Delta, Horizon, Record};
 use kinring_common::clock::Hlc;
 use kinring_common::id::NodeId;
 use kinring_common::keyspace::{Effects, Pass};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber, names};
-use kinring_common::wire::{Copies, GroupCuts, Item, Name};
+use kinring_common::wire::request::Executed;
+use kinring_common::wire::{Copies, GroupCuts, GroupHorizon, Item, Name};
 use std::collections::BTreeSet;
 
 impl Node {
     pub(super) fn written(&mut self, from: NodeId, batch: Batch, moment: Moment) {
         let id = batch.group;
-        if batch.epoch != self.layout.epoch() || !self.takes_from(id, from, batch.is_available, moment)
-        {
+        let tenure = (!batch.is_available).then_some(batch.number.tenure);
+        if batch.epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
         let ack = |held, gaps| Message::Ack(Ack { group: id, held, gaps });
-        match self.foresee(id, &batch.items, moment) {
+        match self.foresee(&batch.items, moment) {
             Foreseen::Refused => return,
             Foreseen::Gap => {
                 return self.send(from, ack(Vec::new(), vec![batch.number]));
@@ -37,12 +37,15 @@ impl Node {
         self.send(from, ack(vec![batch.number], Vec::new()));
     }
 
-    /// Whether a coordinator's writes count for a group.
-    fn takes_from(&self, id: GroupId, from: NodeId, is_available: bool, moment: Moment) -> bool {
+    /// Whether a coordinator's writes count for a group: those of a tenure, or without one.
+    fn takes_from(&self, id: GroupId, from: NodeId, tenure: Option<u64>) -> bool {
         let Some(group) = self.groups.get(&id) else { return false };
-        let holder = self.grants.holder(id, moment.now.mono_us);
-        let is_granted = holder == Some(from) || Mutant::WriteWithoutGrant.is_on();
-        group.owners.contains(&from) && (is_available || is_granted)
+        let counts = |tenure| {
+            let is_granted = group.term.tenure == tenure || Mutant::FencedWriteAcked.is_on();
+            let is_in_step = group.step.tenure == tenure || Mutant::WriteBeforeStep.is_on();
+            is_granted && is_in_step
+        };
+        group.owners.contains(&from) && tenure.is_none_or(counts)
     }
 
     fn take(&mut self, batch: &Batch, moment: Moment) {
@@ -65,8 +68,7 @@ impl Node {
     }
 
     /// What will become of a write, without doing anything.
-    fn foresee(&self, id: GroupId, items: &[Item], moment: Moment) -> Foreseen {
-        let floor = &self.groups[&id].horizon.floor;
+    fn foresee(&self, items: &[Item], moment: Moment) -> Foreseen {
         let mut seen = BTreeSet::new();
         let mut foreseen = Foreseen::Known;
         for item in items {
@@ -80,8 +82,7 @@ impl Node {
                 }
                 Item::Delta { name, delta } => (name, delta),
             };
-            let is_closed = floor.closes(delta.dot.actor) && !Mutant::FencedWriteAcked.is_on();
-            if is_closed || !self.is_believable(delta.dot.hlc, moment) {
+            if !self.is_believable(delta.dot.hlc, moment) {
                 return Foreseen::Refused;
             }
             // What follows on the same key follows from the first.
@@ -133,53 +134,86 @@ impl Node {
     }
 
     /// Takes flushes over, and logs them if they are new.
-    pub(super) fn take_cuts(&mut self, id: GroupId, cuts: &GroupCuts, moment: Moment) {
-        let known = |db: u8| self.groups[&id].horizon.of(db).cut;
-        let new: GroupCuts = cuts.iter().filter(|(db, cut)| *cut > known(*db)).copied().collect();
-        if new.is_empty() || Mutant::CutForgotten.is_on() {
+    pub(super) fn take_cuts(&mut self, id: GroupId, cuts: &GroupCuts, how: Take, moment: Moment) {
+        let known = &self.groups[&id].horizon;
+        let is_new = |(db, cut): &&(u8, Hlc)| *cut > known.of(*db).cut;
+        let same = match how {
+            Take::Join => !cuts.iter().any(|cut| is_new(&cut)),
+            Take::Adopt => *cuts == known.cuts,
+            Take::Keep => true,
+        };
+        if same || Mutant::CutForgotten.is_on() {
             return;
         }
-        new.iter().for_each(|&(db, cut)| self.apply_cut(id, db, cut, moment));
-        let items = new.into_iter().map(|(db, cut)| Item::Cut { db, cut }).collect();
-        self.log(Entry::Write { group: id, items, executed: None });
+        let (horizon, copies) = (GroupHorizon { cuts: cuts.clone(), ..GroupHorizon::default() }, Vec::new());
+        self.merge_cuts(id, cuts, how, moment);
+        let copies = Copies { horizon, copies, bonds: Vec::new() };
+        self.log(Entry::Copies { group: id, how, copies, executed: Vec::new() });
+    }
+
+    /// The same in memory alone.
+    pub(super) fn merge_cuts(&mut self, id: GroupId, cuts: &GroupCuts, how: Take, moment: Moment) {
+        match how {
+            Take::Join => cuts.iter().for_each(|&(db, cut)| self.apply_cut(id, db, cut, moment)),
+            Take::Adopt => self.adopt_cuts(id, cuts, moment),
+            Take::Keep => {}
+        }
+    }
+
+    /// Puts another owner's flushes in the place of this one's.
+    fn adopt_cuts(&mut self, id: GroupId, cuts: &GroupCuts, moment: Moment) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        let before = std::mem::replace(&mut group.horizon.cuts, cuts.clone());
+        let dbs: BTreeSet<u8> = before.iter().chain(cuts).map(|(db, _)| *db).collect();
+        for db in dbs {
+            let cut = group.horizon.of(db).cut;
+            for &(partition, slots) in &group.parts {
+                let mut effects = Effects::default();
+                let mut locks = self.keyspace.lock_one(partition);
+                let mut pass = pass(db, moment, &mut effects);
+                locks.partition(partition).adopt_cut(slots, cut, &mut pass);
+            }
+        }
     }
 
     pub(super) fn repaired(&mut self, from: NodeId, repair: Repair, moment: Moment) {
         let Repair { group: id, epoch, copies, writes, executed, is_available } = repair;
-        if epoch != self.layout.epoch() || !self.takes_from(id, from, is_available, moment) {
+        let tenure = writes.first().filter(|_| !is_available).map(|write| write.tenure);
+        if epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
         for executed in &executed {
             self.requests.note(id, executed.clone(), moment.now.mono_us);
         }
-        self.take_copies(id, copies, executed, moment);
+        let bound = writes.first().map(|write| (write.tenure, write.sequence));
+        self.take_copies(id, copies, (Take::Join, bound), executed, moment);
         self.send(from, Message::Ack(Ack { group: id, held: writes, gaps: Vec::new() }));
     }
 
-    /// Joins copies of another owner, all of them in one step. Returns the keys that changed by it.
+    /// Takes copies of another owner, all of them in one step. Returns the keys that changed by it.
     pub(super) fn take_copies(
         &mut self,
         id: GroupId,
         copies: Copies,
-        executed: Vec<kinring_common::wire::request::Executed>,
+        (how, bound): (Take, Option<(u64, u64)>),
+        executed: Vec<Executed>,
         moment: Moment,
     ) -> Vec<Name> {
-        self.take_cuts(id, &copies.horizon.cuts, moment);
-        let changed = self.join(id, &copies, moment);
+        self.take_cuts(id, &copies.horizon.cuts, how, moment);
+        let changed = self.merge(&copies, how, moment);
         let group = self.groups.get_mut(&id).expect("it is owned");
         for bond in &copies.bonds {
-            group.bonds.add(None, bond.clone());
+            group.bonds.add(bound, bond.clone());
         }
         if !copies.copies.is_empty() || !executed.is_empty() {
-            self.log(Entry::Copies { group: id, copies, executed });
+            self.log(Entry::Copies { group: id, how, copies, executed });
         }
         changed
     }
 
     /// The same in memory alone.
-    pub(super) fn join(&mut self, id: GroupId, copies: &Copies, moment: Moment) -> Vec<Name> {
+    pub(super) fn merge(&mut self, copies: &Copies, how: Take, moment: Moment) -> Vec<Name> {
         let mut changed = Vec::new();
-        let _ = id;
         for copy in &copies.copies {
             let name = &copy.name;
             let theirs = copies.horizon.of(name.db);
@@ -187,10 +221,22 @@ impl Node {
             let mut effects = self.effects();
             let mut locks = self.keyspace.lock_one(at.partition);
             let partition = locks.partition(at.partition);
-            let before = partition.record(&at, name.db, &name.key);
+            let before = partition.record(&at, name.db, &name.key).unwrap_or_default();
+            let mine = partition.horizon(&at, name.db);
             let mut pass = pass(name.db, moment, &mut effects);
-            partition.join(&at, &name.key, &copy.record, &theirs, &mut pass);
-            if partition.record(&at, name.db, &name.key) != before {
+            let joins = match how {
+                Take::Join => true,
+                // What was written without a lease counts wherever it is.
+                Take::Adopt => has_unleased(&before, (&copy.record, &theirs)),
+                Take::Keep => has_unleased(&copy.record, (&before, &mine)),
+            };
+            match how {
+                _ if joins => partition.join(&at, &name.key, &copy.record, &theirs, &mut pass),
+                Take::Adopt => partition.adopt(&at, &name.key, &copy.record, &theirs, &mut pass),
+                Take::Join | Take::Keep => {}
+            }
+            let after = partition.record(&at, name.db, &name.key).unwrap_or_default();
+            if after != before {
                 changed.push(name.clone());
             }
         }
@@ -204,7 +250,7 @@ impl Node {
         }
         let tenure = self.groups.get(&id).and_then(|group| group.tenure.as_ref());
         let Some(tenure) = tenure.filter(|tenure| tenure.owners.contains_key(&from)) else { return };
-        let own = |write: &&WriteNumber| write.tenure == tenure.number;
+        let own = |write: &&WriteNumber| write.tenure == tenure.term.tenure;
         let gaps: Vec<u64> = ack.gaps.iter().filter(own).map(|write| write.sequence).collect();
         if !gaps.is_empty() {
             self.send_repair(id, from, &gaps, moment);
@@ -223,6 +269,12 @@ enum Foreseen {
     Gap,
     /// It is not to be taken.
     Refused,
+}
+
+/// Whether a record knows of something written without a lease that another one does not.
+fn has_unleased(one: &Record, (other, horizon): (&Record, &Horizon)) -> bool {
+    let mut unleased = one.context.iter().filter(|dot| dot.actor.is_unleased());
+    unleased.any(|dot| !other.knows(dot, horizon))
 }
 
 pub(super) fn pass<'e>(db: u8, moment: Moment, effects: &'e mut Effects) -> Pass<'e> {

@@ -2,13 +2,15 @@
 
 use super::exchange::{LOOKS_A_PAGE, partition_of};
 use super::{Moment, Node};
+use crate::store::Take;
 use kinring_common::clock::Hlc;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::merkle::{KeyRef, Leaves};
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
-use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message};
+use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message, Push};
 use kinring_common::wire::{Copies, Name};
+use std::collections::BTreeSet;
 
 /// Slots that are not equal, in one answer.
 const LEAVES_AN_ANSWER: usize = 64;
@@ -16,15 +18,16 @@ const LEAVES_AN_ANSWER: usize = 64;
 impl Node {
     pub(super) fn respond(&mut self, from: NodeId, ask: Ask, moment: Moment) {
         let id = ask.group;
-        let owned = self.groups.get(&id).is_some_and(|group| group.owners.contains(&from));
-        if !owned || ask.epoch != self.layout.epoch() {
+        let Some(group) = self.groups.get(&id).filter(|group| group.owners.contains(&from)) else {
+            return;
+        };
+        if ask.epoch != self.layout.epoch() {
             return;
         }
-        let holder = self.grants.holder(id, moment.now.mono_us);
-        let takes = holder.is_none_or(|holder| holder == from);
         let is_same = ask.incarnation.is_none_or(|begun| begun == self.incarnation);
-        let what = if is_same && (takes || !ask.is_push) {
-            self.answer(id, ask.is_push, ask.what, moment)
+        let is_holder = ask.push.is_none_or(|push| push.term == group.term);
+        let what = if is_same && is_holder {
+            self.answer(id, ask.push, ask.what, moment)
         } else {
             AnswerWhat::Refused
         };
@@ -36,13 +39,16 @@ impl Node {
     fn answer(
         &mut self,
         id: GroupId,
-        is_push: bool,
+        push: Option<Push>,
         what: AskWhat,
         moment: Moment,
     ) -> AnswerWhat {
         match what {
             AskWhat::Open { digest, cuts, floor, wants_clock } => {
-                self.take_cuts(id, &cuts, moment);
+                if let Some(push) = push {
+                    let how = if push.is_adopted { Take::Adopt } else { Take::Join };
+                    self.take_cuts(id, &cuts, how, moment);
+                }
                 let own = &self.groups[&id].horizon;
                 let same = own.cuts == cuts && own.floor == floor;
                 let is_equal = same && self.group_digest(id) == digest;
@@ -53,6 +59,8 @@ impl Node {
                     cuts: group.horizon.cuts.clone(),
                     floor: group.horizon.floor.clone(),
                     is_whole: group.is_whole(),
+                    step: group.step,
+                    term: group.term,
                     clock,
                 }
             }
@@ -64,18 +72,18 @@ impl Node {
                 AnswerWhat::Page(page)
             }
             AskWhat::Leaf { .. } => AnswerWhat::Refused,
-            AskWhat::Keys { copies, wanted } => self.give_and_take(id, is_push, copies, &wanted, moment),
+            AskWhat::Keys { copies, wanted } => {
+                self.give_and_take(id, push, copies, &wanted, moment)
+            },
             AskWhat::Close { floor } => {
-                if is_push {
+                if push.is_some() {
                     self.raise_floor(id, &floor);
                 }
                 let group = &self.groups[&id];
-                let now_us = moment.now.mono_us;
-                let settled = group.tenure.as_ref().is_some_and(|tenure| tenure.is_settled());
                 AnswerWhat::Closed {
                     open: group.open.clone(),
                     executed: self.requests.of(id),
-                    is_home: settled && self.leases.is_home(id, now_us),
+                    step: group.step,
                 }
             }
         }
@@ -106,25 +114,45 @@ impl Node {
     fn give_and_take(
         &mut self,
         id: GroupId,
-        is_push: bool,
-        copies: Copies,
+        push: Option<Push>,
+        mut copies: Copies,
         wanted: &[(Slot, KeyRef)],
         moment: Moment,
     ) -> AnswerWhat {
         let mut names: Vec<Name> = copies.copies.iter().map(|copy| copy.name.clone()).collect();
-        if is_push {
-            self.take_copies(id, copies, Vec::new(), moment);
+        let mut together = Vec::new();
+        if let Some(push) = push {
+            let how = if push.is_adopted { Take::Adopt } else { Take::Join };
+            if push.is_adopted {
+                together = self.hold_back(id, &mut copies);
+            }
+            self.take_copies(id, copies, (how, None), Vec::new(), moment);
         }
         names.extend(wanted.iter().filter_map(|(slot, key)| self.name_of(*slot, key)));
-        AnswerWhat::Keys(self.copies(id, &names))
+        AnswerWhat::Keys { copies: self.copies(id, &names), together }
     }
 
-    /// A floor round asks which clock was reached here without a lease: nothing is minted at or below
-    /// it any more.
-    fn report_clock(&mut self, id: GroupId, moment: Moment) -> (Actor, Hlc) {
+    /// Keys that were written here together are replaced together, or one would be left with half of
+    /// that write. Takes those out of which some are missing, and says all of them.
+    fn hold_back(&self, id: GroupId, copies: &mut Copies) -> Vec<Vec<Name>> {
+        let there: BTreeSet<Name> = copies.copies.iter().map(|copy| copy.name.clone()).collect();
+        let mut together: Vec<Vec<Name>> = Vec::new();
+        for name in &there {
+            let (all, _) = self.groups[&id].bonds.closure(std::slice::from_ref(name));
+            let all: Vec<Name> = all.into_iter().collect();
+            if !all.iter().all(|name| there.contains(name)) && !together.contains(&all) {
+                together.push(all);
+            }
+        }
+        copies.copies.retain(|copy| !together.iter().flatten().any(|name| *name == copy.name));
+        together
+    }
+
+    /// A floor round asks which clock was reached here: nothing is minted at or below it any more.
+    fn report_clock(&mut self, id: GroupId, moment: Moment) -> ([Actor; 2], Hlc) {
         let clock = self.clock_of(id).tick(moment.now.wall_ms);
         self.observe(id, clock);
-        (self.actors.1, clock)
+        (self.actors.into(), clock)
     }
 
     /// Nothing is minted in a group at or below this clock any more.

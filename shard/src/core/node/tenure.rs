@@ -1,30 +1,36 @@
-//! Holding a group.
+//! Holding a group, in a term.
 //!
-//! A node that has the grants it needs exchanges with each grantor, begun after its grant. Then it
-//! closes the actors of all former holders: on itself, and on its grantors. When enough of them have
-//! that, it is settled, and answers.
+//! **Settling.** A node that has the grants it needs asks its grantors with which term's holder they were
+//! in step last. The latest of those terms counts: whoever was in step with its holder has everything
+//! that was acknowledged before that holder was settled, and each write that it acknowledged itself
+//! since. So the new holder takes what those owners have, all of it together, and nothing of the others.
+//! Then it gives that to every grantor, in the place of what they have that does not count; when enough of
+//! them are in step with it, it is settled, and answers.
 //!
-//! It holds on until its lease runs out. It hands over to an owner before it in the list when that one
-//! is up and misses nothing: it takes no more requests, lets those under way end, and gives back.
+//! A write that a former holder has executed, and that is on none of the owners that count, is dead: it
+//! was never acknowledged, and the owners that have it are not listened to until they have been put in
+//! step. That is the fence.
+//!
+//! A holder goes on until its lease runs out. It hands over to an owner before it in the list when that
+//! one is up and misses nothing: it takes no more requests, lets those under way end, and gives back.
 
 use super::exchange::Purpose;
 use super::floor::Round;
 use super::repair::Owner;
 use super::{Asker, Moment, Node};
 use crate::core::flight::{Flight, Sequence};
-use crate::store::Entry;
+use crate::store::{Entry, Take};
 use bytes::Bytes;
-use kinring_common::causal::{Context, Floor};
-use kinring_common::clock::Hlc;
-use kinring_common::id::{Actor, Dot, NodeId};
+use kinring_common::causal::Floor;
+use kinring_common::id::{Actor, NodeId};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::quorum::Quorum;
-use kinring_common::wire::peer::{Message, Settle};
+use kinring_common::wire::peer::{Message, Settle, Term};
 use kinring_common::wire::request::{Request, RequestId, Response};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Requests that wait until a home is settled: that takes two round trips.
+/// Requests that wait until a home is settled: that takes some round trips.
 const WAITING_MAX: usize = 1024;
 
 /// A handover that has not come to its end by then is given up.
@@ -46,13 +52,13 @@ pub struct Pending {
 /// See the module.
 #[derive(Debug)]
 pub struct Tenure {
-    /// Its number: it never comes again.
-    pub number: u64,
+    /// Its term.
+    pub term: Term,
     /// How far it is.
     pub phase: Phase,
     /// Writes under way.
     pub flight: Flight<Pending>,
-    /// Which of them have the dots of this tenure that are not on enough owners yet.
+    /// The number of the next write.
     pub next: u64,
     /// What the other owners have and miss.
     pub owners: BTreeMap<NodeId, Owner>,
@@ -68,33 +74,24 @@ pub struct Tenure {
     pub round_us: u64,
     /// When expired keys are looked for again.
     pub sweep_us: u64,
-    /// Where the next sweep begins.
-    pub sweep_part: usize,
 }
 
 /// How far a tenure is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It exchanges with its grantors.
-    Exchanging,
-    /// It closes former holders.
-    Fencing {
-        /// The message.
-        number: u64,
-        /// Who has taken it over.
-        settled: BTreeSet<NodeId>,
-        /// When it was sent last.
-        sent_us: u64,
-    },
+    /// It takes what counts.
+    Taking,
+    /// It has everything, and gives it to its grantors.
+    Giving,
     /// It answers.
     Settled,
 }
 
 impl Tenure {
-    fn new(number: u64, quorum: Quorum, others: impl Iterator<Item = NodeId>) -> Tenure {
+    fn new(term: Term, quorum: Quorum, others: impl Iterator<Item = NodeId>) -> Tenure {
         Tenure {
-            number,
-            phase: Phase::Exchanging,
+            term,
+            phase: Phase::Taking,
             flight: Flight::new(quorum),
             next: 0,
             owners: others.map(|owner| (owner, Owner::default())).collect(),
@@ -104,7 +101,6 @@ impl Tenure {
             round: None,
             round_us: 0,
             sweep_us: 0,
-            sweep_part: 0,
         }
     }
 
@@ -131,172 +127,203 @@ impl Node {
     /// The group's state may have changed: takes the steps that are due.
     pub(super) fn look_after(&mut self, id: GroupId, moment: Moment) {
         let now_us = moment.now.mono_us;
-        self.rebuild(id, moment);
         if !self.groups.contains_key(&id) {
             return;
         }
+        self.rebuild(id, moment);
         let is_home = self.leases.is_home(id, now_us);
         let group = self.groups.get_mut(&id).expect("it is there");
-        if is_home && group.tenure.is_none() {
-            group.asking_since_us = None;
-            let number = self.random.word();
-            let mut tenure = Tenure::new(number, self.quorum, group.others());
-            // Not all groups at the same time.
-            tenure.round_us = now_us + self.random.below(self.settings.round_us as usize) as u64;
-            tenure.sweep_us = now_us + self.random.below(self.settings.sweep_us as usize) as u64;
-            group.tenure = Some(tenure);
-        } else if !is_home && group.tenure.is_some() {
-            self.end_tenure(id);
+        match (is_home, &group.tenure, group.bid) {
+            (true, None, Some(term)) => {
+                group.asking_since_us = None;
+                let mut tenure = Tenure::new(term, self.quorum, group.others());
+                // Not all groups at the same time.
+                let random = &mut self.random;
+                tenure.round_us = now_us + random.below(self.settings.round_us as usize) as u64;
+                tenure.sweep_us = now_us + random.below(self.settings.sweep_us as usize) as u64;
+                group.tenure = Some(tenure);
+            }
+            (false, Some(_), _) => self.end_tenure(id),
+            _ => {}
         }
         if is_home {
-            self.exchange_with_grantors(id, moment);
-            self.settle_if_ready(id, moment);
+            self.advance(id, moment);
         }
     }
 
-    /// An owner has granted this node a group that it had not before, or not lately.
-    pub(super) fn newly_granted(&mut self, id: GroupId, by: NodeId) {
-        let Some(group) = self.groups.get_mut(&id) else { return };
-        if let Some(owner) = group.tenure.as_mut().and_then(|tenure| tenure.owners.get_mut(&by)) {
+    /// What an owner said of itself holds no more.
+    pub(super) fn ask_anew(&mut self, id: GroupId, node: NodeId) {
+        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        if let Some(owner) = tenure.and_then(|tenure| tenure.owners.get_mut(&node)) {
             owner.begins_anew();
         }
-        self.sessions.end_with(id, by, |purpose| purpose != Purpose::Rebuild);
     }
 
     /// A node has started again: what it had is as good as unknown.
     pub(super) fn restarted(&mut self, node: NodeId) {
         for group in self.groups.values_mut() {
-            let tenure = group.tenure.as_mut();
-            if let Some(owner) = tenure.and_then(|tenure| tenure.owners.get_mut(&node)) {
+            if let super::group::Wholeness::Rebuilding(sources) = &mut group.wholeness {
+                sources.remove(&node);
+            }
+            let Some(tenure) = group.tenure.as_mut() else { continue };
+            if let Some(owner) = tenure.owners.get_mut(&node) {
                 owner.begins_anew();
+                tenure.round = None;
             }
         }
         self.sessions.end_all_with(node);
     }
 
-    fn exchange_with_grantors(&mut self, id: GroupId, moment: Moment) {
+    fn advance(&mut self, id: GroupId, moment: Moment) {
+        let grantors: BTreeSet<NodeId> =
+            self.leases.grantors(id, moment.now.mono_us).filter(|node| *node != self.own).collect();
+        let Some(tenure) = self.groups[&id].tenure.as_ref() else { return };
+        if tenure.phase == Phase::Taking {
+            self.take_what_counts(id, &grantors, moment);
+        }
+        let Some(tenure) = self.groups[&id].tenure.as_ref() else { return };
+        if tenure.phase != Phase::Taking {
+            self.put_in_step(id, &grantors, moment);
+        }
+        let needed = self.quorum.grants() - 1;
+        let Some(tenure) = self.groups[&id].tenure.as_ref() else { return };
+        let is_in_step = |node: &&NodeId| tenure.owners[node].is_in_step;
+        if tenure.phase == Phase::Giving && grantors.iter().filter(is_in_step).count() >= needed {
+            self.become_settled(id, moment);
+        }
+    }
+
+    /// Asks the grantors with whom they were in step, and takes what the latest ones have.
+    fn take_what_counts(&mut self, id: GroupId, grantors: &BTreeSet<NodeId>, moment: Moment) {
+        let needed = self.quorum.grants() - 1;
+        let group = &self.groups[&id];
+        let tenure = group.tenure.as_ref().expect("it is held");
+        let known = |node: &NodeId| tenure.owners[node].found.map(|found| (*node, found));
+        let found: Vec<_> = grantors.iter().filter_map(known).collect();
+        let unknown: Vec<NodeId> =
+            grantors.iter().filter(|node| tenure.owners[node].found.is_none()).copied().collect();
+        if found.len() < needed {
+            return unknown.into_iter().for_each(|node| self.open_if_none(id, node, Purpose::Survey, moment));
+        }
+        let latest = found.iter().map(|(_, found)| found.step.number).max().unwrap_or(0);
+        let own = group.step.number;
+        let latest = if Mutant::NoFence.is_on() { 0 } else { latest.max(own) };
+        let sources = found.iter().filter(|(node, found)| {
+            found.step.number >= latest && !tenure.owners[node].is_taken
+        });
+        let mut sources = sources.map(|(node, _)| *node);
+        let next = sources.next();
+        let how = if own < latest { Take::Adopt } else { Take::Join };
+        match next {
+            // One after the other, the first to begin with: what this node has may not count.
+            Some(node) => self.open_if_none(id, node, Purpose::Take(how), moment),
+            None => self.has_everything(id),
+        }
+    }
+
+    /// This node has taken all that an owner has, in place of what it had itself or beside it.
+    pub(super) fn has_taken(&mut self, id: GroupId, peer: NodeId, how: Take) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        let Some(tenure) = group.tenure.as_mut() else { return };
+        let Some(owner) = tenure.owners.get_mut(&peer) else { return };
+        owner.is_taken = true;
+        let step = owner.found.expect("it was found before").step;
+        if how == Take::Adopt {
+            self.step(id, step);
+        }
+    }
+
+    /// All before this is what the holder of a term had.
+    pub(super) fn step(&mut self, id: GroupId, term: Term) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        if group.step != term {
+            group.step = term;
+            self.log(Entry::Step { group: id, term });
+        }
+    }
+
+    fn has_everything(&mut self, id: GroupId) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        let tenure = group.tenure.as_mut().expect("it is held");
+        tenure.phase = Phase::Giving;
+        let term = tenure.term;
+        self.step(id, term);
+    }
+
+    /// Gives every grantor what this node has, and compares again from time to time.
+    fn put_in_step(&mut self, id: GroupId, grantors: &BTreeSet<NodeId>, moment: Moment) {
         let now_us = moment.now.mono_us;
-        let grantors: Vec<NodeId> = self.leases.grantors(id, now_us).collect();
-        let Some(tenure) = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut()) else {
-            return;
-        };
-        let settled = tenure.phase == Phase::Settled;
-        let mut due = Vec::new();
-        for (&node, owner) in &mut tenure.owners {
-            let is_due = !owner.has_exchanged || owner.is_behind || now_us >= owner.exchange_us;
-            if grantors.contains(&node) && is_due && !self.sessions.is_open(id, node) {
-                due.push(node);
+        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        let tenure = tenure.expect("it is held");
+        let (mut open, mut settle) = (Vec::new(), Vec::new());
+        for (&node, owner) in tenure.owners.iter_mut().filter(|(node, _)| grantors.contains(node)) {
+            if owner.found.is_none() {
+                open.push((node, Purpose::Survey));
+            } else if !owner.has_exchanged || owner.is_behind || now_us >= owner.exchange_us {
+                open.push((node, Purpose::Give));
+            } else if !owner.is_in_step && now_us >= owner.settle_us {
+                owner.settle_us = now_us + super::exchange::RESEND_US;
+                settle.push(node);
             }
         }
-        for node in due {
-            let purpose = if settled { Purpose::Sync } else { Purpose::Settle };
+        for (node, purpose) in open {
+            self.open_if_none(id, node, purpose, moment);
+        }
+        if !settle.is_empty() {
+            self.send_settle(id, &settle);
+        }
+    }
+
+    fn open_if_none(&mut self, id: GroupId, node: NodeId, purpose: Purpose, moment: Moment) {
+        if !self.sessions.is_open(id, node) {
             self.open_session(id, node, purpose, moment);
         }
     }
 
-    fn settle_if_ready(&mut self, id: GroupId, moment: Moment) {
-        let now_us = moment.now.mono_us;
-        let grantors: BTreeSet<NodeId> = self.leases.grantors(id, now_us).collect();
-        let needed = self.quorum.grants() - 1;
-        let own = self.actors.0;
-        let group = self.groups.get_mut(&id).expect("it is there");
-        let Some(tenure) = group.tenure.as_mut() else { return };
-        match &tenure.phase {
-            Phase::Settled => return,
-            Phase::Fencing { settled, .. } => {
-                if settled.intersection(&grantors).count() < needed {
-                    return;
-                }
-            }
-            Phase::Exchanging => {
-                let exchanged = |(node, owner): (&NodeId, &Owner)| {
-                    (grantors.contains(node) && owner.has_exchanged).then_some(*node)
-                };
-                let exchanged: Vec<NodeId> = tenure.owners.iter().filter_map(exchanged).collect();
-                if exchanged.len() < needed {
-                    return;
-                }
-                let open = group.open.iter().chain(&tenure.strangers).copied();
-                let floor = &group.horizon.floor;
-                let close: BTreeSet<Actor> =
-                    open.filter(|actor| *actor != own && !floor.closes(*actor)).collect();
-                if !close.is_empty() && !Mutant::NoFence.is_on() {
-                    return self.fence(id, &close, &exchanged, now_us);
-                }
-            }
-        }
-        self.become_settled(id, moment);
-    }
-
-    /// Closes actors: here, and with the owners that this node has exchanged with.
-    fn fence(
-        &mut self,
-        id: GroupId,
-        close: &BTreeSet<Actor>,
-        exchanged: &[NodeId],
-        sent_us: u64,
-    ) {
-        let number = self.random.word();
-        let closed: Context =
-            close.iter().map(|&actor| Dot { hlc: Hlc::CLOSED, actor }).collect();
-        self.raise_floor(id, &Floor::from(closed));
-        let group = self.groups.get_mut(&id).expect("it is there");
-        let tenure = group.tenure.as_mut().expect("a tenure fences");
-        tenure.strangers.clear();
-        tenure.phase = Phase::Fencing { number, settled: BTreeSet::new(), sent_us };
-        self.send_settle(id, number, exchanged);
-    }
-
-    /// Says again what may have been lost.
-    fn fence_again(&mut self, id: GroupId, moment: Moment) {
-        let now_us = moment.now.mono_us;
-        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
-        let Some(tenure) = tenure else { return };
-        let exchanged = tenure.owners.iter().filter(|(_, owner)| owner.has_exchanged);
-        let exchanged: Vec<NodeId> = exchanged.map(|(node, _)| *node).collect();
-        if let Phase::Fencing { number, sent_us, .. } = &mut tenure.phase
-            && now_us >= *sent_us + super::exchange::RESEND_US
-        {
-            *sent_us = now_us;
-            let number = *number;
-            self.send_settle(id, number, &exchanged);
-        }
-    }
-
-    /// Tells owners, with whom this node has exchanged, to take its floor over.
-    pub(super) fn send_settle(&mut self, id: GroupId, number: u64, owners: &[NodeId]) {
+    /// Tells owners, with whom this node has exchanged, that they are in step, and its floor.
+    pub(super) fn send_settle(&mut self, id: GroupId, owners: &[NodeId]) {
         let group = &self.groups[&id];
         let (floor, epoch) = (group.horizon.floor.clone(), self.layout.epoch());
-        let held = group.tenure.as_ref().expect("a tenure settles");
-        let tenure = held.number;
+        let tenure = group.tenure.as_ref().expect("a tenure settles");
+        let term = tenure.term;
         let incarnations: Vec<_> =
-            owners.iter().map(|node| (*node, held.owners[node].incarnation)).collect();
+            owners.iter().map(|node| (*node, tenure.owners[node].incarnation)).collect();
         for (to, incarnation) in incarnations {
             let Some(incarnation) = incarnation else { continue };
             let (floor, group) = (floor.clone(), id);
-            let settle = Settle { group, epoch, number, incarnation, floor, tenure };
+            let settle = Settle { group, epoch, incarnation, floor, term };
             self.send(to, Message::Settle(settle));
         }
     }
 
-    /// The other side: takes a floor over, after the exchange that it belongs to.
-    pub(super) fn settle(&mut self, from: NodeId, settle: Settle, moment: Moment) {
-        let Settle { group: id, epoch, number, incarnation, floor, tenure } = settle;
-        let holds = self.grants.holder(id, moment.now.mono_us) == Some(from);
+    /// The other side: this node has exchanged with the holder of a term.
+    pub(super) fn settle(&mut self, from: NodeId, settle: Settle) {
+        let Settle { group: id, epoch, incarnation, floor, term } = settle;
         let meant = epoch == self.layout.epoch() && incarnation == self.incarnation;
-        let Some(group) = self.groups.get_mut(&id).filter(|_| holds && meant) else { return };
-        group.bonds.end_others(tenure);
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        if !meant || group.term != term {
+            return;
+        }
+        group.bonds.end_others(term.tenure);
         self.raise_floor(id, &floor);
-        self.send(from, Message::Settled { group: id, number });
+        self.step(id, term);
+        self.send(from, Message::Settled { group: id, number: term.tenure, incarnation });
     }
 
-    pub(super) fn has_settled(&mut self, from: NodeId, what: (GroupId, u64), moment: Moment) {
-        let (id, number) = what;
+    pub(super) fn has_settled(
+        &mut self,
+        from: NodeId,
+        (id, number, incarnation): (GroupId, u64, u64),
+        moment: Moment,
+    ) {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
-        if let Some(Phase::Fencing { number: expected, settled, .. }) = tenure.map(|tenure| &mut tenure.phase)
-            && *expected == number
-        {
-            settled.insert(from);
+        let Some(tenure) = tenure.filter(|tenure| tenure.term.tenure == number) else { return };
+        let owner = tenure.owners.get_mut(&from);
+        let is_meant = |owner: &&mut Owner| {
+            owner.has_exchanged && owner.incarnation == Some(incarnation)
+        };
+        if let Some(owner) = owner.filter(is_meant) {
+            owner.is_in_step = true;
             self.look_after(id, moment);
         }
     }
@@ -313,10 +340,6 @@ impl Node {
             locks.partition(partition).raise_floor(slots, &group.horizon.floor);
         }
         self.log(Entry::Floor { group: id, floor: floor.clone() });
-        if floor.closes(self.actors.0) && self.groups[&id].tenure.is_some() {
-            // Somebody else holds the group now, and has closed this node's actor.
-            self.end_tenure(id);
-        }
     }
 
     fn become_settled(&mut self, id: GroupId, moment: Moment) {
@@ -345,8 +368,9 @@ impl Node {
     /// It holds the group no more: what became of its writes is for others to find out.
     pub(super) fn end_tenure(&mut self, id: GroupId) {
         let Some(group) = self.groups.get_mut(&id) else { return };
+        group.bid = None;
         let Some(mut tenure) = group.tenure.take() else { return };
-        self.sessions.end_with_any(id, |purpose| purpose != Purpose::Rebuild);
+        self.sessions.end_with_any(id, |_| true);
         for pending in tenure.flight.abandon() {
             self.abandon(&pending);
         }
@@ -361,7 +385,6 @@ impl Node {
         let held: Vec<GroupId> = held.map(|(id, _)| *id).collect();
         for id in held {
             self.look_after(id, moment);
-            self.fence_again(id, moment);
             self.hand_over(id, moment);
             self.send_repairs(id, moment);
             self.sweep(id, moment);

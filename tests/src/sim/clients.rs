@@ -1,0 +1,178 @@
+//! Who asks for what, and what they were told.
+//!
+//! A client asks for one thing after the other over its connection to a proxy. Every value that is
+//! written is a new one.
+
+use super::plan::{KEYS_A_TAG, Plan, TAGS};
+use crate::checker::{Call, Key, Operation, Outcome, Text, Verb};
+use kinring_common::random::Random;
+
+/// A client and what it waits for.
+#[derive(Debug)]
+pub struct Client {
+    /// Its number: another one after its connection broke.
+    pub id: u32,
+    /// The proxy that it is connected to.
+    pub proxy: usize,
+    /// The call under way: its place, and when it was sent.
+    pub asked: Option<(Call, u64)>,
+    /// Calls so far.
+    pub order: u32,
+    /// It calls again then.
+    pub next_us: u64,
+}
+
+/// What clients ask for.
+#[derive(Debug)]
+pub struct Workload {
+    random: Random,
+    given: u32,
+    /// Members and such that may be there.
+    members: Vec<Text>,
+}
+
+/// What a key is mostly used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Text,
+    Counter,
+    Hash,
+    Set,
+    Sorted,
+    List,
+}
+
+const USES: [Use; TAGS * KEYS_A_TAG] = [
+    Use::Text,
+    Use::Text,
+    Use::Text,
+    Use::Counter,
+    Use::Hash,
+    Use::Set,
+    Use::Sorted,
+    Use::List,
+    Use::Text,
+    Use::Counter,
+    Use::Hash,
+    Use::List,
+];
+
+impl Workload {
+    /// By a seed.
+    pub fn new(plan: &Plan) -> Workload {
+        Workload { random: Random::new(plan.seed ^ 0xca11), given: 0, members: Vec::new() }
+    }
+
+    fn text(&mut self) -> Text {
+        self.given += 1;
+        Text::from(format!("v{:07}", self.given))
+    }
+
+    fn member(&mut self) -> Text {
+        let text = self.text();
+        self.members.push(text.clone());
+        if self.members.len() > 64 {
+            self.members.remove(0);
+        }
+        text
+    }
+
+    /// The next call.
+    pub fn next(&mut self) -> Call {
+        match self.random.below(200) {
+            0 => Call::FlushDb,
+            1..=14 => {
+                let keys = self.keys_of_a_tag();
+                Call::MSet(keys.into_iter().map(|key| (key, self.text())).collect())
+            }
+            15..=26 => Call::MGet(self.keys_of_a_tag()),
+            27..=46 => {
+                let tag = self.random.below(TAGS);
+                let calls = (0..2 + self.random.below(2)).map(|_| {
+                    let key = self.key_of(tag);
+                    Call::On(key, self.verb(key))
+                });
+                Call::Exec(calls.collect())
+            }
+            _ => {
+                let tag = self.random.below(TAGS);
+                let key = self.key_of(tag);
+                Call::On(key, self.verb(key))
+            }
+        }
+    }
+
+    /// Some keys of one slot that are mostly strings.
+    fn keys_of_a_tag(&mut self) -> Vec<Key> {
+        let mut keys: Vec<Key> = (0..KEYS_A_TAG as u32).map(Key).collect();
+        self.random.shuffle(&mut keys);
+        keys.truncate(2 + self.random.below(KEYS_A_TAG - 1));
+        keys
+    }
+
+    fn key_of(&mut self, tag: usize) -> Key {
+        Key((tag * KEYS_A_TAG + self.random.below(KEYS_A_TAG)) as u32)
+    }
+
+    fn verb(&mut self, key: Key) -> Verb {
+        let of = USES[key.0 as usize];
+        match self.random.below(100) {
+            0..=5 => Verb::Del,
+            6..=9 => {
+                let ttl_ms = [0, 300, 1_000, 3_000, 10_000][self.random.below(5)];
+                Verb::Expire { ttl_us: ttl_ms * 1_000 }
+            }
+            10..=12 => Verb::Persist,
+            13 => Verb::Exists,
+            14..=49 => self.read(of),
+            50 => self.write(Use::Text),
+            _ => self.write(of),
+        }
+    }
+
+    fn read(&mut self, of: Use) -> Verb {
+        match of {
+            Use::Text | Use::Counter => Verb::Get,
+            Use::Hash if self.random.chance(50) => Verb::HGet(self.field()),
+            Use::Hash => Verb::HGetAll,
+            Use::Set => Verb::SMembers,
+            Use::Sorted => Verb::ZRange,
+            Use::List => Verb::LRange,
+        }
+    }
+
+    fn field(&mut self) -> Text {
+        Text::from(["f1", "f2", "f3"][self.random.below(3)])
+    }
+
+    fn write(&mut self, of: Use) -> Verb {
+        let removes = self.random.chance(40);
+        match of {
+            Use::Text => match self.random.below(10) {
+                0..=2 => Verb::Append(self.text()),
+                3 => Verb::SetNx(self.text()),
+                _ => Verb::Set(self.text()),
+            },
+            Use::Counter => Verb::Incr(1 + self.random.below(9) as i64),
+            Use::Hash if removes => Verb::HDel(self.field()),
+            Use::Hash => Verb::HSet(self.field(), self.text()),
+            Use::Set if removes && !self.members.is_empty() => {
+                Verb::SRem(self.random.pick(&self.members).clone())
+            }
+            Use::Set => Verb::SAdd(self.member()),
+            Use::Sorted => Verb::ZAdd(self.member(), self.random.below(1_000) as i64),
+            Use::List if removes => Verb::LPop,
+            Use::List => Verb::LPush(self.text()),
+        }
+    }
+}
+
+impl Client {
+    /// What it was told, or that its connection broke.
+    pub fn ends(&mut self, outcome: Outcome) -> Option<Operation> {
+        let (call, invoked_at) = self.asked.take()?;
+        let order = self.order;
+        self.order += 1;
+        Some(Operation { client: self.id, order, call, invoked_at, outcome })
+    }
+}

@@ -1,0 +1,561 @@
+//! The loop: what happens next, and to whom.
+
+use super::clients::{Client, Workload};
+use super::ending;
+use super::host::{Host, Loss};
+use super::plan::Plan;
+use super::proxy::{Proxy, Want};
+use super::trouble::{self, Counts, Health, Trouble};
+use super::words;
+use crate::checker::{self, Case, History, Mode, Operation, Outcome, Report};
+use crate::world::clock::Clock;
+use crate::world::network::{Faults, Network};
+use kinring_common::id::NodeId;
+use kinring_common::random::Random;
+use kinring_common::wire::peer::Message;
+use kinring_common::wire::request::{Consistency, Ping, Pong, Request, RequestId, Response};
+use kinring_shard::core::node::{Input, Output};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write;
+use std::ops::Range;
+
+/// What travels.
+#[derive(Clone, Debug)]
+enum Letter {
+    Peer(Box<Message>),
+    Request(Box<Request>),
+    Response(RequestId, Response),
+    Ping(Ping),
+    Pong(Pong),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Run {
+    /// What the judges say.
+    pub report: Report,
+    /// What else is wrong.
+    pub wrong: Option<String>,
+    /// Calls, and how many of them were answered.
+    pub calls: (usize, usize),
+    /// Troubles by class.
+    pub troubles: Counts,
+    /// What the network did.
+    pub faults: Faults,
+    /// How long it took to come to rest, in microseconds of its own time.
+    pub rest_us: u64,
+    /// Everything that happened, in one number.
+    pub hash: u64,
+    /// The last things that happened, if they were to be kept.
+    pub trace: VecDeque<String>,
+    /// What the clients did.
+    pub history: History,
+}
+
+impl Run {
+    /// Nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.report.is_clean() && self.wrong.is_none()
+    }
+}
+
+/// States that one search of the linearizability checker may visit.
+const STATES_MAX: usize = 400_000;
+
+/// How far deadlines may be off: two nodes may be off by the drift bound, each its own way.
+const SKEW_US: u64 = 1_400_000;
+
+/// Lines of a trace that are kept, and how much of each.
+const LINES_MAX: usize = 100_000;
+const LINE_BYTES_MAX: usize = 1_500;
+
+struct Cluster<'p> {
+    plan: &'p Plan,
+    now_us: u64,
+    random: Random,
+    network: Network<Letter>,
+    hosts: Vec<Host>,
+    inboxes: Vec<VecDeque<(usize, Letter)>>,
+    off_ms: Vec<i64>,
+    proxies: Vec<Proxy>,
+    clients: Vec<Client>,
+    /// Which client waits for a token.
+    tokens: BTreeMap<u64, usize>,
+    next_token: u64,
+    next_client: u32,
+    workload: Workload,
+    operations: Vec<Operation>,
+    troubles: Counts,
+    trouble_us: u64,
+    is_cut: bool,
+    look_us: u64,
+    hash: u64,
+    /// When to keep a trace.
+    watch: Range<u64>,
+    trace: VecDeque<String>,
+    wrong: Option<String>,
+}
+
+/// Runs a plan; keeps a trace of what happened from a time to another.
+pub fn run(plan: &Plan, watch: Range<u64>) -> Run {
+    let mut cluster = Cluster::new(plan, watch);
+    let wants_to_end = |cluster: &Cluster<'_>| cluster.now_us >= plan.busy_us;
+    cluster.go(u64::MAX, wants_to_end, true);
+    cluster.heal();
+    let healed_us = cluster.now_us;
+    cluster.go(healed_us + 15_000_000, |_| false, false);
+    // What expires, expires; what differs, is found.
+    let mut rested = None;
+    while rested.is_none() && cluster.now_us < healed_us + plan.rest_us {
+        let until_us = cluster.now_us + 1_000_000;
+        cluster.go(until_us, |_| false, false);
+        if cluster.is_at_rest() {
+            rested = Some(cluster.now_us - healed_us);
+        }
+    }
+    cluster.end(rested)
+}
+
+impl<'p> Cluster<'p> {
+    fn new(plan: &'p Plan, watch: Range<u64>) -> Cluster<'p> {
+        let mut random = Random::new(plan.seed);
+        let mut hosts = Vec::new();
+        for n in 0..plan.nodes {
+            let rate = 1_000_000 + random.below(2_001) as u64 - 1_000;
+            let wall_ms = 1_700_000_000_000 + random.below(200) as u64;
+            let clock = Clock::new(rate, random.below(1_000_000) as u64, wall_ms, 0);
+            let mut host = Host::new(NodeId(n as u64), clock, plan.durability);
+            host.start(plan, false, 0, &mut random);
+            hosts.push(host);
+        }
+        let sites = plan.nodes + plan.proxies;
+        let mut cluster = Cluster {
+            now_us: 0,
+            network: Network::new(sites, plan.quality),
+            inboxes: vec![VecDeque::new(); plan.nodes],
+            off_ms: vec![0; plan.nodes],
+            hosts,
+            proxies: Vec::new(),
+            clients: Vec::new(),
+            tokens: BTreeMap::new(),
+            next_token: 0,
+            next_client: 0,
+            workload: Workload::new(plan),
+            operations: Vec::new(),
+            troubles: Counts::new(),
+            trouble_us: 5_000_000,
+            is_cut: false,
+            look_us: 0,
+            hash: 0,
+            watch,
+            trace: VecDeque::new(),
+            wrong: None,
+            random,
+            plan,
+        };
+        for proxy in 0..plan.proxies {
+            let fresh = cluster.new_proxy();
+            cluster.proxies.push(fresh);
+            for _ in 0..plan.clients {
+                let id = cluster.next_client;
+                cluster.next_client += 1;
+                let next_us = 2_000_000 + cluster.random.below(1_000_000) as u64;
+                cluster.clients.push(Client { id, proxy, asked: None, order: 0, next_us });
+            }
+        }
+        cluster
+    }
+
+    fn new_proxy(&mut self) -> Proxy {
+        let consistency = match self.plan.mode {
+            Mode::Strong => Consistency::Strong,
+            Mode::Available => Consistency::Available,
+        };
+        Proxy::new(self.plan.layout.clone(), self.random.word(), consistency)
+    }
+
+    /// Lets things happen until then, or until `ends`.
+    fn go(&mut self, until_us: u64, ends: impl Fn(&Self) -> bool, calls: bool) {
+        while !ends(self) && self.wrong.is_none() {
+            let next_us = self.next_us(calls);
+            if next_us >= until_us {
+                self.now_us = until_us;
+                return;
+            }
+            self.now_us = next_us.max(self.now_us);
+            self.step(calls);
+        }
+    }
+
+    fn next_us(&self, calls: bool) -> u64 {
+        let mut next_us = self.network.next_us().unwrap_or(u64::MAX);
+        for host in &self.hosts {
+            next_us = next_us.min(host.wake_us().unwrap_or(u64::MAX));
+            next_us = next_us.min(host.sync_us().unwrap_or(u64::MAX));
+        }
+        for proxy in &self.proxies {
+            next_us = next_us.min(proxy.wake_us());
+        }
+        if calls {
+            let idle = self.clients.iter().filter(|client| client.asked.is_none());
+            next_us = idle.map(|client| client.next_us).min().unwrap_or(u64::MAX).min(next_us);
+            next_us = next_us.min(self.trouble_us).min(self.plan.busy_us);
+        }
+        next_us
+    }
+
+    fn step(&mut self, calls: bool) {
+        for n in 0..self.hosts.len() {
+            self.step_host(n);
+        }
+        while let Some((from, to, letter)) = self.network.receive(self.now_us) {
+            self.deliver(from, to, letter);
+        }
+        for n in 0..self.proxies.len() {
+            if self.proxies[n].wake_us() <= self.now_us {
+                self.proxies[n].tick(self.now_us);
+                self.do_what_proxy_wants(n);
+            }
+        }
+        if calls {
+            self.step_clients();
+            if self.now_us >= self.trouble_us {
+                let pause_us = self.random.below(2 * self.plan.trouble_us as usize) as u64;
+                self.trouble_us = self.now_us + 100_000 + pause_us;
+                self.make_trouble();
+            }
+        }
+        if self.now_us >= self.look_us {
+            self.look_us = self.now_us + 5_000_000;
+            self.wrong = self.wrong.take().or_else(|| ending::unequal(self.plan, &self.hosts));
+        }
+    }
+
+    fn step_host(&mut self, n: usize) {
+        let now_us = self.now_us;
+        let mut said = Vec::new();
+        if self.hosts[n].sync_us().is_some_and(|at_us| at_us <= now_us) {
+            self.hosts[n].sync(now_us, &mut said, &mut self.random);
+        }
+        if self.hosts[n].is_running(now_us) {
+            while let Some((from, letter)) = self.inboxes[n].pop_front() {
+                self.give(n, from, letter, &mut said);
+            }
+        }
+        if self.hosts[n].wake_us().is_some_and(|at_us| at_us <= now_us)
+            && self.hosts[n].is_running(now_us)
+        {
+            self.hosts[n].handle(Input::Tick, now_us, &mut said, &mut self.random);
+        }
+        self.say(n, said);
+    }
+
+    fn deliver(&mut self, from: usize, to: usize, letter: Letter) {
+        self.note(from, to, &letter);
+        if to >= self.plan.nodes {
+            return self.tell_proxy(from, to - self.plan.nodes, letter);
+        }
+        if self.hosts[to].node.is_none() {
+            return;
+        }
+        if !self.hosts[to].is_running(self.now_us) {
+            self.inboxes[to].push_back((from, letter));
+            return;
+        }
+        let mut said = Vec::new();
+        self.give(to, from, letter, &mut said);
+        self.say(to, said);
+    }
+
+    fn give(&mut self, n: usize, from: usize, letter: Letter, said: &mut Vec<Output>) {
+        let asker = from as u64;
+        let input = match letter {
+            Letter::Peer(message) => Input::Peer(NodeId(asker), *message),
+            Letter::Request(request) => Input::Request(asker, *request),
+            Letter::Ping(ping) => Input::Ping(asker, ping),
+            Letter::Response(..) | Letter::Pong(_) => unreachable!("nodes are not answered"),
+        };
+        self.hosts[n].handle(input, self.now_us, said, &mut self.random);
+    }
+
+    fn say(&mut self, n: usize, said: Vec<Output>) {
+        for output in said {
+            let (to, letter) = match output {
+                Output::Peer(to, message) => (to.0 as usize, Letter::Peer(Box::new(message))),
+                Output::Response(to, id, response) => {
+                    (to as usize, Letter::Response(id, response))
+                }
+                Output::Pong(to, pong) => (to as usize, Letter::Pong(pong)),
+                Output::Log(_) => unreachable!("the host keeps the log"),
+            };
+            self.network.send(n, to, letter, self.now_us, &mut self.random);
+        }
+    }
+
+    fn tell_proxy(&mut self, from: usize, n: usize, letter: Letter) {
+        match letter {
+            Letter::Response(id, response) => {
+                self.proxies[n].answered(from, id, response, self.now_us);
+            }
+            Letter::Pong(pong) => self.proxies[n].pong(from, pong, self.now_us),
+            _ => unreachable!("proxies are not asked"),
+        }
+        self.do_what_proxy_wants(n);
+    }
+
+    fn do_what_proxy_wants(&mut self, n: usize) {
+        let site = self.plan.nodes + n;
+        for want in std::mem::take(&mut self.proxies[n].wants) {
+            match want {
+                Want::Ask(to, request) => {
+                    let letter = Letter::Request(Box::new(request));
+                    self.network.send(site, to, letter, self.now_us, &mut self.random);
+                }
+                Want::Ping(to, ping) => {
+                    let letter = Letter::Ping(ping);
+                    self.network.send(site, to, letter, self.now_us, &mut self.random);
+                }
+                Want::Done(token, outcome) => self.done(token, outcome),
+            }
+        }
+    }
+
+    fn done(&mut self, token: u64, outcome: Result<bytes::Bytes, bool>) {
+        let Some(at) = self.tokens.remove(&token) else { return };
+        let now_us = self.now_us;
+        let client = &mut self.clients[at];
+        let Some((call, _)) = &client.asked else { return };
+        let outcome = match outcome {
+            Ok(bytes) => {
+                let reply = if *call == crate::checker::Call::FlushDb {
+                    crate::checker::Reply::Ok
+                } else {
+                    words::reply(call, &bytes)
+                };
+                Outcome::Reply { at: now_us, reply }
+            }
+            Err(true) => Outcome::Unknown { at: Some(now_us) },
+            Err(false) => Outcome::Refused { at: now_us },
+        };
+        let think_us = self.random.below(self.plan.think_us as usize) as u64;
+        client.next_us = now_us + 1 + think_us;
+        let operation = client.ends(outcome);
+        if self.watch.contains(&self.now_us)
+            && let Some(operation) = &operation
+        {
+            let line = format!("{now_us} {operation}");
+            self.keep(line);
+        }
+        self.operations.extend(operation);
+    }
+
+    fn step_clients(&mut self) {
+        for at in 0..self.clients.len() {
+            let client = &self.clients[at];
+            if client.asked.is_some() || self.now_us < client.next_us {
+                continue;
+            }
+            let call = self.workload.next();
+            let proxy = client.proxy;
+            let token = self.next_token;
+            self.next_token += 1;
+            self.tokens.insert(token, at);
+            let commands = words::commands(&call);
+            self.clients[at].asked = Some((call.clone(), self.now_us));
+            self.proxies[proxy].call(token, &call, commands, self.now_us);
+            self.do_what_proxy_wants(proxy);
+        }
+    }
+
+    fn health(&self) -> Health {
+        let down = (0..self.hosts.len()).filter(|n| self.hosts[*n].node.is_none()).collect();
+        Health {
+            down,
+            is_whole: self.hosts.iter().all(|host| {
+                host.node.as_ref().is_some_and(kinring_shard::core::node::Node::is_whole)
+            }),
+            is_cut: self.is_cut,
+            off_ms: self.off_ms.clone(),
+        }
+    }
+
+    fn make_trouble(&mut self) {
+        let trouble = trouble::next(self.plan, &self.health(), &mut self.random);
+        let now_us = self.now_us;
+        if self.watch.contains(&self.now_us) {
+            let line = format!("{now_us} TROUBLE {trouble:?}");
+            self.keep(line);
+        }
+        *self.troubles.entry(trouble.class()).or_default() += 1;
+        match trouble {
+            Trouble::Cut(cut) => {
+                self.is_cut = true;
+                self.network.set_cut(Some(cut));
+            }
+            Trouble::Bad(quality) => {
+                self.is_cut = true;
+                self.network.set_quality(quality);
+            }
+            Trouble::Clog(from, to, longer_us) => {
+                self.is_cut = true;
+                self.network.clog(from, to, longer_us);
+            }
+            Trouble::Heal => {
+                self.is_cut = false;
+                self.network.heal();
+                self.network.set_quality(self.plan.quality);
+            }
+            Trouble::Crash(n) => self.crash(n, Loss::Crash),
+            Trouble::Wipe(n) => {
+                self.crash(n, Loss::Wipe);
+                self.start(n, false);
+            }
+            Trouble::Damage(n) => {
+                self.crash(n, Loss::Damage);
+                self.start(n, true);
+            }
+            Trouble::Start(n) => self.start(n, false),
+            Trouble::Pause(n, for_us) => self.hosts[n].paused_until_us = now_us + for_us,
+            Trouble::Jump(n, by_ms) => {
+                self.off_ms[n] += by_ms;
+                self.hosts[n].clock.jump_wall(by_ms, now_us);
+            }
+            Trouble::Rate(n, ppm) => self.hosts[n].clock.set_rate(ppm, now_us),
+            Trouble::Proxy(n) => self.restart_proxy(n),
+        }
+    }
+
+    fn crash(&mut self, n: usize, loss: Loss) {
+        let lost = self.hosts[n].crash(loss, &mut self.random);
+        if lost > 0 {
+            *self.troubles.entry("entries lost").or_default() += lost as u64;
+        }
+        self.inboxes[n].clear();
+    }
+
+    fn start(&mut self, n: usize, is_damaged: bool) {
+        if self.hosts[n].node.is_none() {
+            self.hosts[n].start(self.plan, is_damaged, self.now_us, &mut self.random);
+        }
+    }
+
+    fn restart_proxy(&mut self, n: usize) {
+        self.proxies[n] = self.new_proxy();
+        for at in 0..self.clients.len() {
+            if self.clients[at].proxy != n {
+                continue;
+            }
+            let operation = self.clients[at].ends(Outcome::Unknown { at: Some(self.now_us) });
+            self.operations.extend(operation);
+            let id = self.next_client;
+            self.next_client += 1;
+            let next_us = self.now_us + 1 + self.random.below(300_000) as u64;
+            self.clients[at] = Client { id, proxy: n, asked: None, order: 0, next_us };
+            self.tokens.retain(|_, client| *client != at);
+        }
+    }
+
+    /// Nothing is wrong any more; what is asked for is answered, and nothing more is.
+    fn heal(&mut self) {
+        self.network.heal();
+        self.network.set_quality(crate::world::network::Quality::GOOD);
+        for n in 0..self.hosts.len() {
+            self.hosts[n].paused_until_us = self.hosts[n].paused_until_us.min(self.now_us);
+            self.hosts[n].clock.jump_wall(-self.off_ms[n], self.now_us);
+            self.off_ms[n] = 0;
+            self.start(n, false);
+        }
+    }
+
+    fn is_at_rest(&self) -> bool {
+        let at_rest = |host: &Host| {
+            host.node.as_ref().is_some_and(kinring_shard::core::node::Node::is_at_rest)
+        };
+        self.hosts.iter().all(at_rest) && ending::diverged(self.plan, &self.hosts).is_none()
+    }
+
+    fn end(mut self, rested: Option<u64>) -> Run {
+        for client in &mut self.clients {
+            self.operations.extend(client.ends(Outcome::Unknown { at: Some(self.now_us) }));
+        }
+        if rested.is_none() && self.wrong.is_none() {
+            let why = ending::diverged(self.plan, &self.hosts).unwrap_or_else(|| {
+                let mut why = String::from("nodes are busy still:\n");
+                for (n, host) in self.hosts.iter().enumerate() {
+                    let node = host.node.as_ref().map(|node| node.describe());
+                    let _: std::fmt::Result = writeln!(why, "node {n}: {node:?}");
+                }
+                why
+            });
+            self.wrong = Some(format!("promise 2: not at rest in time: {why}"));
+        }
+        let history = History::new(self.operations);
+        let ending = ending::ending(self.plan, &self.hosts, self.now_us);
+        let seen = BTreeMap::new();
+        let case = Case {
+            history: &history,
+            ending: &ending,
+            ended_at: self.now_us,
+            seen: &seen,
+            mode: self.plan.mode,
+            skew_us: SKEW_US,
+        };
+        let groups: Vec<BTreeSet<_>> = self.plan.groups();
+        let report = match self.wrong {
+            None => checker::judge(&case, &groups, STATES_MAX),
+            Some(_) => Report::default(),
+        };
+        let answered =
+            history.operations().iter().filter(|operation| operation.reply().is_some()).count();
+        Run {
+            report,
+            wrong: self.wrong,
+            calls: (history.operations().len(), answered),
+            troubles: self.troubles,
+            faults: self.network.faults(),
+            rest_us: rested.unwrap_or(self.plan.rest_us),
+            hash: self.hash,
+            trace: self.trace,
+            history,
+        }
+    }
+
+    fn note(&mut self, from: usize, to: usize, letter: &Letter) {
+        let kind = match letter {
+            Letter::Peer(message) => match &**message {
+                Message::Heartbeat(_) => 1,
+                Message::Beat(_) => 2,
+                Message::Release { .. } => 3,
+                Message::Write(_) => 4,
+                Message::Repair(_) => 5,
+                Message::Ack(_) => 6,
+                Message::Ask(_) => 7,
+                Message::Answer(_) => 8,
+                Message::Settle(_) => 9,
+                Message::Settled { .. } => 10,
+            },
+            Letter::Request(_) => 11,
+            Letter::Response(..) => 12,
+            Letter::Ping(_) => 13,
+            Letter::Pong(_) => 14,
+        };
+        let word = self.now_us ^ (from as u64) << 56 ^ (to as u64) << 48 ^ kind << 40;
+        self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+        if self.watch.contains(&self.now_us) && !matches!(kind, 1 | 2 | 13 | 14) {
+            let line = format!("{} {from} -> {to} {letter:?}", self.now_us);
+            self.keep(line);
+        }
+    }
+
+    fn keep(&mut self, mut line: String) {
+        let mut end = LINE_BYTES_MAX.min(line.len());
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        line.truncate(end);
+        self.trace.push_back(line);
+        if self.trace.len() > LINES_MAX {
+            self.trace.pop_front();
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! A whole cluster in one thread, from a seed: nodes, proxies and clients in a world with faults, and
+//! judges of what the clients were told.
+//!
+//! A seed says everything: how many nodes there are, what goes wrong and when, what clients ask for. A
+//! run goes through calm and trouble for ten minutes of its own time; then everything heals, and the
+//! cluster has a bounded time to come to rest.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`plan`] | what a seed says about a run |
+//! | [`cluster`] | the loop: what happens next, and to whom |
+//! | [`host`] | a machine: a node, its clock and its disk |
+//! | [`clients`] | who asks for what, and what they were told |
+//! | [`words`] | calls as words of commands, and replies back |
+//! | [`trouble`] | what goes wrong |
+//! | [`ending`] | whether the owners agree at the end, and what they hold |
+
+pub mod clients;
+pub mod cluster;
+pub mod ending;
+pub mod host;
+pub mod plan;
+pub mod proxy;
+pub mod trouble;
+pub mod words;
+
+pub use cluster::{Run, run};
+pub use plan::{Durability, Plan};

@@ -1,0 +1,143 @@
+//! What a seed says about a run.
+
+use crate::checker::{Key, Mode};
+use crate::world::network::Quality;
+use kinring_common::id::NodeId;
+use kinring_common::keyspace::{HashSeed, PARTITIONS};
+use kinring_common::placement::layout::{Epoch, Layout, ReplicationFactor};
+use kinring_common::placement::members::{Member, Members};
+use kinring_common::placement::slot::SLOTS;
+use kinring_common::random::Random;
+use kinring_shard::core::node::Settings;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What a crash does to a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing is kept.
+    Off,
+    /// Of the last second some may be lost.
+    EverySecond,
+    /// What was acknowledged is there.
+    Always,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    /// Shards.
+    pub nodes: usize,
+    /// Proxies.
+    pub proxies: usize,
+    /// Clients at each.
+    pub clients: usize,
+    /// Which promises clients ask for.
+    pub mode: Mode,
+    /// What a crash does.
+    pub durability: Durability,
+    /// How long there are calls and trouble, in microseconds of true time.
+    pub busy_us: u64,
+    /// How long everything has to come to rest then.
+    pub rest_us: u64,
+    /// A client thinks up to this long between two calls.
+    pub think_us: u64,
+    /// Between two troubles.
+    pub trouble_us: u64,
+    /// How the network is when nothing is wrong.
+    pub quality: Quality,
+    /// Who owns what.
+    pub layout: Arc<Layout>,
+    /// How the nodes are set.
+    pub settings: Settings,
+}
+
+/// Keys of the workload: as many as that in each of [`TAGS`] slots.
+pub const KEYS_A_TAG: usize = 3;
+
+/// Slots in use.
+pub const TAGS: usize = 4;
+
+impl Plan {
+    /// What the seed says.
+    pub fn new(seed: u64) -> Plan {
+        let mut random = Random::new(seed ^ 0x5eed);
+        let nodes = 5 + random.below(5);
+        let replicas = *random.pick(&[3, 3, 3, 3, 2, 5, 4]);
+        let mode = if random.chance(12) { Mode::Available } else { Mode::Strong };
+        let durability = match random.below(10) {
+            0..=2 => Durability::Off,
+            3..=5 => Durability::EverySecond,
+            _ => Durability::Always,
+        };
+        let settings = Settings {
+            databases: 1,
+            seed: HashSeed(random.word()),
+            writes: None,
+            is_durable: durability == Durability::Always,
+            exchange_us: 4_000_000 + random.below(10_000_000) as u64,
+            round_us: 6_000_000 + random.below(20_000_000) as u64,
+            sweep_us: 1_000_000 + random.below(3_000_000) as u64,
+        };
+        let quality = if random.chance(50) {
+            Quality::GOOD
+        } else {
+            Quality {
+                delay_min_us: 50,
+                delay_max_us: 300 + random.below(4_000) as u64,
+                late_per_mille: random.below(20),
+                lost_per_mille: random.below(20),
+                repeated_per_mille: random.below(20),
+            }
+        };
+        Plan {
+            seed,
+            nodes,
+            proxies: 2,
+            clients: 4,
+            mode,
+            durability,
+            busy_us: 600_000_000,
+            rest_us: 60_000_000,
+            think_us: 300_000 + random.below(900_000) as u64,
+            trouble_us: 2_000_000 + random.below(8_000_000) as u64,
+            quality,
+            layout: Arc::new(layout(nodes, replicas, &mut random)),
+            settings,
+        }
+    }
+
+    /// Keys that are in one slot, and so may be written together.
+    pub fn groups(&self) -> Vec<BTreeSet<Key>> {
+        let keys = |tag: usize| (0..KEYS_A_TAG).map(move |n| Key((tag * KEYS_A_TAG + n) as u32));
+        (0..TAGS).map(|tag| keys(tag).collect()).collect()
+    }
+
+    /// All keys.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        (0..(TAGS * KEYS_A_TAG) as u32).map(Key)
+    }
+}
+
+/// A layout of few groups, so that a long run costs little.
+fn layout(nodes: usize, replicas: u8, random: &mut Random) -> Layout {
+    let member = |n: usize| Member { id: NodeId(n as u64), weight: 1, zone: String::new() };
+    let members = Members::new((0..nodes).map(member).collect()).expect("they are different");
+    let factor = ReplicationFactor::new(replicas).expect("it is in range");
+    let groups = 3 + random.below(3);
+    let owners: Vec<Vec<NodeId>> = (0..groups)
+        .map(|_| {
+            let mut all: Vec<NodeId> = (0..nodes as u64).map(NodeId).collect();
+            random.shuffle(&mut all);
+            all.truncate(factor.owners(nodes));
+            all
+        })
+        .collect();
+    // By partition: what is done for all slots of a group costs less then.
+    let group = |slot: usize| slot % PARTITIONS * groups / PARTITIONS;
+    let of_slots: Vec<NodeId> =
+        (0..usize::from(SLOTS)).flat_map(|slot| owners[group(slot)].clone()).collect();
+    Layout::new(Epoch::new(1).expect("one"), members, factor, &of_slots).expect("it is sound")
+}

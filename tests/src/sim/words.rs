@@ -1,0 +1,143 @@
+//! Calls as words of commands, and replies back.
+
+use crate::checker::{Call, Key, Reply, Text, Verb};
+use bytes::Bytes;
+
+/// How a key is named: those of one slot share a tag.
+pub fn name(key: Key) -> Bytes {
+    let tag = key.0 as usize / super::plan::KEYS_A_TAG;
+    Bytes::from(format!("{{t{tag}}}k{}", key.0))
+}
+
+/// The words of a call's commands: one, or those of a transaction.
+pub fn commands(call: &Call) -> Vec<Vec<Bytes>> {
+    match call {
+        Call::On(key, verb) => vec![of_verb(*key, verb)],
+        Call::MSet(pairs) => {
+            let pairs = pairs.iter().flat_map(|(key, text)| [name(*key), text.clone()]);
+            vec![[Bytes::from("MSET")].into_iter().chain(pairs).collect()]
+        }
+        Call::MGet(keys) => {
+            let names = keys.iter().map(|key| name(*key));
+            vec![[Bytes::from("MGET")].into_iter().chain(names).collect()]
+        }
+        Call::Exec(calls) => calls.iter().flat_map(commands).collect(),
+        Call::FlushDb => vec![vec![Bytes::from("FLUSHDB")]],
+    }
+}
+
+fn of_verb(key: Key, verb: &Verb) -> Vec<Bytes> {
+    let number = |n: i64| Bytes::from(n.to_string());
+    let (command, rest): (&'static str, Vec<Bytes>) = match verb {
+        Verb::Set(text) => ("SET", vec![text.clone()]),
+        Verb::Get => ("GET", vec![]),
+        Verb::Del => ("DEL", vec![]),
+        Verb::Exists => ("EXISTS", vec![]),
+        Verb::Incr(by) => ("INCRBY", vec![number(*by)]),
+        Verb::Append(text) => ("APPEND", vec![text.clone()]),
+        Verb::SetNx(text) => ("SETNX", vec![text.clone()]),
+        Verb::Expire { ttl_us } => ("PEXPIRE", vec![number((ttl_us / 1_000) as i64)]),
+        Verb::Persist => ("PERSIST", vec![]),
+        Verb::HSet(field, value) => ("HSET", vec![field.clone(), value.clone()]),
+        Verb::HDel(field) => ("HDEL", vec![field.clone()]),
+        Verb::HGet(field) => ("HGET", vec![field.clone()]),
+        Verb::HGetAll => ("HGETALL", vec![]),
+        Verb::SAdd(member) => ("SADD", vec![member.clone()]),
+        Verb::SRem(member) => ("SREM", vec![member.clone()]),
+        Verb::SMembers => ("SMEMBERS", vec![]),
+        Verb::ZAdd(member, score) => ("ZADD", vec![number(*score), member.clone()]),
+        Verb::ZRange => {
+            ("ZRANGE", vec![Bytes::from("0"), Bytes::from("-1"), Bytes::from("WITHSCORES")])
+        }
+        Verb::LPush(item) => ("LPUSH", vec![item.clone()]),
+        Verb::LPop => ("LPOP", vec![]),
+        Verb::LRange => ("LRANGE", vec![Bytes::from("0"), Bytes::from("-1")]),
+    };
+    [Bytes::from(command), name(key)].into_iter().chain(rest).collect()
+}
+
+/// What the reply bytes of a call (RESP2) say.
+///
+/// # Panics
+/// When they are no reply that the call can have.
+pub fn reply(call: &Call, bytes: &[u8]) -> Reply {
+    let mut at = 0;
+    let reply = match call {
+        Call::Exec(calls) => {
+            Reply::Array(calls.iter().map(|call| one(call, bytes, &mut at)).collect())
+        }
+        call => one(call, bytes, &mut at),
+    };
+    assert!(at == bytes.len(), "{call:?}: too many replies: {:?}", Bytes::copy_from_slice(bytes));
+    reply
+}
+
+fn one(call: &Call, bytes: &[u8], at: &mut usize) -> Reply {
+    match (call, value(bytes, at)) {
+        (Call::MGet(_), Value::Array(all)) => {
+            let each = |value| match value {
+                Value::Bulk(text) => Reply::Bulk(text),
+                Value::Nil => Reply::Nil,
+                other => panic!("MGET gives strings: {other:?}"),
+            };
+            Reply::Array(all.into_iter().map(each).collect())
+        }
+        (_, Value::Array(all)) => Reply::List(
+            all.into_iter()
+                .map(|value| match value {
+                    Value::Bulk(text) => text,
+                    other => panic!("lists hold strings: {other:?}"),
+                })
+                .collect(),
+        ),
+        (_, Value::Ok) => Reply::Ok,
+        (_, Value::Nil) => Reply::Nil,
+        (_, Value::Int(n)) => Reply::Int(n),
+        (_, Value::Bulk(text)) => Reply::Bulk(text),
+        (call, Value::Error(line)) => match &line {
+            line if line.starts_with(b"WRONGTYPE") => Reply::WrongType,
+            line if line.starts_with(b"ERR value is not an integer")
+                || line.starts_with(b"ERR increment or decrement") =>
+            {
+                Reply::NotInteger
+            }
+            other => panic!("{call:?} was refused: {other:?}"),
+        },
+    }
+}
+
+#[derive(Debug)]
+enum Value {
+    Ok,
+    Nil,
+    Int(i64),
+    Bulk(Text),
+    Error(Bytes),
+    Array(Vec<Value>),
+}
+
+fn value(bytes: &[u8], at: &mut usize) -> Value {
+    let rest = &bytes[*at..];
+    let len = rest.windows(2).position(|two| two == b"\r\n").expect("a line ends");
+    let (marker, line) = (rest[0], &rest[1..len]);
+    *at += len + 2;
+    let number = || std::str::from_utf8(line).ok()?.parse::<i64>().ok();
+    match marker {
+        b'+' => Value::Ok,
+        b'-' => Value::Error(Bytes::copy_from_slice(line)),
+        b':' => Value::Int(number().expect("a number")),
+        b'$' => match usize::try_from(number().expect("a length")) {
+            Err(_) => Value::Nil,
+            Ok(len) => {
+                let text = Bytes::copy_from_slice(&bytes[*at..*at + len]);
+                *at += len + 2;
+                Value::Bulk(text)
+            }
+        },
+        b'*' => match usize::try_from(number().expect("a length")) {
+            Err(_) => Value::Nil,
+            Ok(len) => Value::Array((0..len).map(|_| value(bytes, at)).collect()),
+        },
+        other => panic!("no reply begins with {other}"),
+    }
+}
