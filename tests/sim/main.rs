@@ -16,11 +16,20 @@ fn one() {
         let run = run(&plan, watch.clone());
         eprintln!(
             "seed {seed}: {} nodes {:?} {:?} R={} calls {:?} rest {} s, {:?} {:?} {:.2?}",
-            plan.nodes, plan.mode, plan.durability, plan.layout.factor().number(), run.calls,
-            run.rest_us / 1_000_000, run.troubles, run.faults, begun.elapsed()
+            plan.nodes,
+            plan.mode,
+            plan.durability,
+            plan.layout.factor().number(),
+            run.calls,
+            run.rest_us / 1_000_000,
+            run.troubles,
+            run.faults,
+            begun.elapsed()
         );
         if !run.is_clean() {
-            for line in &run.trace { eprintln!("{line}"); }
+            for line in &run.trace {
+                eprintln!("{line}");
+            }
             eprintln!("FAILED seed {seed}: {:?}\n{}", run.wrong, run.report);
         }
     }

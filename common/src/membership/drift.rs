@@ -28,15 +28,21 @@ impl Drift {
         self.ahead_ms.insert(peer, (ahead_ms, now_us));
     }
 
-    /// What the median of the peers' wall clocks shows now; `None` if too few of them were heard of
-    /// lately: a single peer may itself be wrong.
+    /// What the median of the peers' wall clocks shows now; `None` if none was ever heard of. When too few
+    /// were heard of lately, what the others said before counts too: monotonic clocks drift little.
     pub fn median_ms(&self, now_us: u64) -> Option<u64> {
-        let fresh = self.ahead_ms.values().filter(|(_, at_us)| now_us < at_us + FRESH_US);
-        let mut ahead: Vec<i64> = fresh.map(|(ahead_ms, _)| *ahead_ms).collect();
+        let of = |known: &mut dyn Iterator<Item = &(i64, u64)>| -> Vec<i64> {
+            known.map(|(ahead_ms, _)| *ahead_ms).collect()
+        };
+        let is_fresh = |known: &&(i64, u64)| now_us < known.1 + FRESH_US;
+        let mut ahead = of(&mut self.ahead_ms.values().filter(is_fresh));
+        if ahead.len() < 2 {
+            ahead = of(&mut self.ahead_ms.values());
+        }
         ahead.sort_unstable();
         // The lower of two in the middle is that by which we are ahead more.
-        let median = (ahead.len() > 1).then(|| ahead[(ahead.len() - 1) / 2])?;
-        Some(mono_ms(now_us).saturating_add(median).max(0).cast_unsigned())
+        let median = ahead.get(ahead.len().checked_sub(1)? / 2)?;
+        Some(mono_ms(now_us).saturating_add(*median).max(0).cast_unsigned())
     }
 
     /// Whether this node, whose wall clock shows this, may mint.
@@ -79,14 +85,18 @@ mod tests {
     fn one_wrong_peer_makes_nobody_else_wrong() {
         assert!(heard(&[0, 10_000, 10_000]).is_sound(10_000, 1), "one is far behind");
         assert!(heard(&[900_000, 10_000, 10_000]).is_sound(10_000, 1), "one is far ahead");
-        assert!(heard(&[0]).is_sound(10_000, 1), "who of the two is wrong?");
-        assert!(!heard(&[0, 10_000]).is_sound(10_000, 1), "the careful answer");
+        assert!(!heard(&[0]).is_sound(10_000, 1), "who of the two is wrong? The careful answer");
+        assert!(!heard(&[0, 10_000]).is_sound(10_000, 1), "and again");
     }
 
     #[test]
-    fn what_was_heard_long_ago_is_forgotten() {
-        let drift = heard(&[0, 0, 0]);
-        assert!(!drift.is_sound(10_000, FRESH_US - 1));
-        assert!(drift.is_sound(10_000, FRESH_US));
+    fn what_was_heard_long_ago_gives_way_to_news() {
+        let mut drift = heard(&[0, 0, 0]);
+        assert!(!drift.is_sound(10_000, 1));
+        assert!(drift.is_sound(10_000, 10_000_000), "all clocks went on");
+        assert!(!drift.is_sound(20_000, 10_000_000));
+        let now_us = FRESH_US + 1;
+        (7..9).for_each(|peer| drift.heard(NodeId(peer), 100_000, now_us));
+        assert!(drift.is_sound(100_000, now_us + 1));
     }
 }

@@ -7,6 +7,7 @@ pub mod leaving;
 pub mod packing;
 pub mod partial;
 pub mod replies;
+pub mod router;
 pub mod server_commands;
 pub mod session;
 #[cfg(test)]

@@ -18,9 +18,6 @@ use std::collections::{BTreeMap, HashMap};
 #[cfg(test)]
 mod tests;
 
-
-
-
 /// Writes under way in a group at most: some milliseconds of them at the target rate. Past that its
 /// home takes no more until some are acknowledged.
 pub const WRITES_MAX: usize = 4096;

@@ -4,14 +4,15 @@ use super::clients::{Client, Workload};
 use super::ending;
 use super::host::{Host, Loss};
 use super::plan::Plan;
-use super::proxy::{Proxy, Want};
 use super::trouble::{self, Counts, Health, Trouble};
 use super::words;
 use crate::checker::{self, Case, History, Mode, Operation, Outcome, Report};
 use crate::world::clock::Clock;
 use crate::world::network::{Faults, Network};
+use kinring::core::router::{Call, Outcome as Told, Router, RouterInput, RouterOutput, What};
 use kinring_common::id::NodeId;
 use kinring_common::random::Random;
+use kinring_common::resp::Protocol;
 use kinring_common::wire::peer::Message;
 use kinring_common::wire::request::{Consistency, Ping, Pong, Request, RequestId, Response};
 use kinring_shard::core::node::{Input, Output};
@@ -69,6 +70,12 @@ const SKEW_US: u64 = 1_400_000;
 const LINES_MAX: usize = 100_000;
 const LINE_BYTES_MAX: usize = 1_500;
 
+/// What wall clocks show at the beginning.
+const START_MS: u64 = 1_700_000_000_000;
+
+/// How often the wall clocks are put right, as far as nobody set them off.
+const NTP_US: u64 = 10_000_000;
+
 struct Cluster<'p> {
     plan: &'p Plan,
     now_us: u64,
@@ -77,7 +84,7 @@ struct Cluster<'p> {
     hosts: Vec<Host>,
     inboxes: Vec<VecDeque<(usize, Letter)>>,
     off_ms: Vec<i64>,
-    proxies: Vec<Proxy>,
+    proxies: Vec<Router>,
     clients: Vec<Client>,
     /// Which client waits for a token.
     tokens: BTreeMap<u64, usize>,
@@ -89,6 +96,7 @@ struct Cluster<'p> {
     trouble_us: u64,
     is_cut: bool,
     look_us: u64,
+    ntp_us: u64,
     hash: u64,
     /// When to keep a trace.
     watch: Range<u64>,
@@ -122,7 +130,7 @@ impl<'p> Cluster<'p> {
         let mut hosts = Vec::new();
         for n in 0..plan.nodes {
             let rate = 1_000_000 + random.below(2_001) as u64 - 1_000;
-            let wall_ms = 1_700_000_000_000 + random.below(200) as u64;
+            let wall_ms = START_MS + random.below(200) as u64;
             let clock = Clock::new(rate, random.below(1_000_000) as u64, wall_ms, 0);
             let mut host = Host::new(NodeId(n as u64), clock, plan.durability);
             host.start(plan, false, 0, &mut random);
@@ -146,6 +154,7 @@ impl<'p> Cluster<'p> {
             trouble_us: 5_000_000,
             is_cut: false,
             look_us: 0,
+            ntp_us: NTP_US,
             hash: 0,
             watch,
             trace: VecDeque::new(),
@@ -166,12 +175,9 @@ impl<'p> Cluster<'p> {
         cluster
     }
 
-    fn new_proxy(&mut self) -> Proxy {
-        let consistency = match self.plan.mode {
-            Mode::Strong => Consistency::Strong,
-            Mode::Available => Consistency::Available,
-        };
-        Proxy::new(self.plan.layout.clone(), self.random.word(), consistency)
+    fn new_proxy(&mut self) -> Router {
+        let settings = kinring::core::router::Settings::default();
+        Router::new(self.random.word(), self.plan.layout.clone(), settings)
     }
 
     /// Lets things happen until then, or until `ends`.
@@ -213,8 +219,7 @@ impl<'p> Cluster<'p> {
         }
         for n in 0..self.proxies.len() {
             if self.proxies[n].wake_us() <= self.now_us {
-                self.proxies[n].tick(self.now_us);
-                self.do_what_proxy_wants(n);
+                self.tell_router(n, RouterInput::Tick);
             }
         }
         if calls {
@@ -224,6 +229,10 @@ impl<'p> Cluster<'p> {
                 self.trouble_us = self.now_us + 100_000 + pause_us;
                 self.make_trouble();
             }
+        }
+        if self.now_us >= self.ntp_us {
+            self.ntp_us = self.now_us + NTP_US;
+            self.put_clocks_right();
         }
         if self.now_us >= self.look_us {
             self.look_us = self.now_us + 5_000_000;
@@ -282,60 +291,53 @@ impl<'p> Cluster<'p> {
         for output in said {
             let (to, letter) = match output {
                 Output::Peer(to, message) => (to.0 as usize, Letter::Peer(Box::new(message))),
-                Output::Response(to, id, response) => {
-                    (to as usize, Letter::Response(id, response))
-                }
+                Output::Response(to, id, response) => (to as usize, Letter::Response(id, response)),
                 Output::Pong(to, pong) => (to as usize, Letter::Pong(pong)),
                 Output::Log(_) => unreachable!("the host keeps the log"),
             };
-            self.network.send(n, to, letter, self.now_us, &mut self.random);
+            let (now_us, random) = (self.now_us, &mut self.random);
+            match letter {
+                Letter::Peer(_) => self.network.send(n, to, letter, now_us, random),
+                _ => self.network.send_once(n, to, letter, now_us, random),
+            }
         }
     }
 
     fn tell_proxy(&mut self, from: usize, n: usize, letter: Letter) {
-        match letter {
-            Letter::Response(id, response) => {
-                self.proxies[n].answered(from, id, response, self.now_us);
-            }
-            Letter::Pong(pong) => self.proxies[n].pong(from, pong, self.now_us),
+        let node = NodeId(from as u64);
+        let input = match letter {
+            Letter::Response(id, response) => RouterInput::Response { node, id, response },
+            Letter::Pong(pong) => RouterInput::Pong { node, pong },
             _ => unreachable!("proxies are not asked"),
-        }
-        self.do_what_proxy_wants(n);
+        };
+        self.tell_router(n, input);
     }
 
-    fn do_what_proxy_wants(&mut self, n: usize) {
+    fn tell_router(&mut self, n: usize, input: RouterInput) {
         let site = self.plan.nodes + n;
-        for want in std::mem::take(&mut self.proxies[n].wants) {
-            match want {
-                Want::Ask(to, request) => {
-                    let letter = Letter::Request(Box::new(request));
-                    self.network.send(site, to, letter, self.now_us, &mut self.random);
+        self.proxies[n].handle(self.now_us, input);
+        while let Some(output) = self.proxies[n].poll_output() {
+            let (to, letter) = match output {
+                RouterOutput::Ask { node, request } => (node, Letter::Request(Box::new(request))),
+                RouterOutput::Ping { node, ping } => (node, Letter::Ping(ping)),
+                RouterOutput::Done { token, outcome, .. } => {
+                    self.done(token, outcome);
+                    continue;
                 }
-                Want::Ping(to, ping) => {
-                    let letter = Letter::Ping(ping);
-                    self.network.send(site, to, letter, self.now_us, &mut self.random);
-                }
-                Want::Done(token, outcome) => self.done(token, outcome),
-            }
+            };
+            self.network.send_once(site, to.0 as usize, letter, self.now_us, &mut self.random);
         }
     }
 
-    fn done(&mut self, token: u64, outcome: Result<bytes::Bytes, bool>) {
+    fn done(&mut self, token: u64, outcome: Told) {
         let Some(at) = self.tokens.remove(&token) else { return };
         let now_us = self.now_us;
         let client = &mut self.clients[at];
         let Some((call, _)) = &client.asked else { return };
         let outcome = match outcome {
-            Ok(bytes) => {
-                let reply = if *call == crate::checker::Call::FlushDb {
-                    crate::checker::Reply::Ok
-                } else {
-                    words::reply(call, &bytes)
-                };
-                Outcome::Reply { at: now_us, reply }
-            }
-            Err(true) => Outcome::Unknown { at: Some(now_us) },
-            Err(false) => Outcome::Refused { at: now_us },
+            Told::Reply(bytes) => Outcome::Reply { at: now_us, reply: words::reply(call, &bytes) },
+            Told::Unknown => Outcome::Unknown { at: Some(now_us) },
+            Told::Refused(_) => Outcome::Refused { at: now_us },
         };
         let think_us = self.random.below(self.plan.think_us as usize) as u64;
         client.next_us = now_us + 1 + think_us;
@@ -360,10 +362,18 @@ impl<'p> Cluster<'p> {
             let token = self.next_token;
             self.next_token += 1;
             self.tokens.insert(token, at);
-            let commands = words::commands(&call);
-            self.clients[at].asked = Some((call.clone(), self.now_us));
-            self.proxies[proxy].call(token, &call, commands, self.now_us);
-            self.do_what_proxy_wants(proxy);
+            let what = match call {
+                checker::Call::FlushDb => What::Flush,
+                _ => What::Commands(words::commands(&call)),
+            };
+            self.clients[at].asked = Some((call, self.now_us));
+            let consistency = match self.plan.mode {
+                Mode::Strong => Consistency::Strong,
+                Mode::Available => Consistency::Available,
+            };
+            let session = u64::from(self.clients[at].id);
+            let call = Call { db: 0, protocol: Protocol::Resp2, consistency, what };
+            self.tell_router(proxy, RouterInput::Call { session, token, call });
         }
     }
 
@@ -452,6 +462,15 @@ impl<'p> Cluster<'p> {
             let next_us = self.now_us + 1 + self.random.below(300_000) as u64;
             self.clients[at] = Client { id, proxy: n, asked: None, order: 0, next_us };
             self.tokens.retain(|_, client| *client != at);
+        }
+    }
+
+    fn put_clocks_right(&mut self) {
+        for (host, off_ms) in self.hosts.iter_mut().zip(&self.off_ms) {
+            let right_ms = (START_MS + self.now_us / 1_000).cast_signed() + off_ms;
+            let wrong_ms = self.random.below(100) as i64;
+            let shows_ms = host.clock.now(self.now_us).wall_ms.cast_signed();
+            host.clock.jump_wall(right_ms + wrong_ms - shows_ms, self.now_us);
         }
     }
 

@@ -56,8 +56,7 @@ impl Host {
 
     /// Starts its node with what is on the disk.
     pub fn start(&mut self, plan: &Plan, is_damaged: bool, now_us: u64, random: &mut Random) {
-        let past =
-            Past { log: self.disk.entries(), is_whole: !self.has_lost, is_damaged };
+        let past = Past { log: self.disk.entries(), is_whole: !self.has_lost, is_damaged };
         let restart = Restart { now: self.clock.now(now_us), seed: random.word(), past };
         let node = Node::start(self.id, plan.layout.clone(), plan.settings, restart);
         self.base = self.disk.entries().len() as u64;
@@ -111,7 +110,13 @@ impl Host {
     }
 
     /// Something happens to its node. What the node wants said is left in `said`.
-    pub fn handle(&mut self, input: Input, now_us: u64, said: &mut Vec<Output>, random: &mut Random) {
+    pub fn handle(
+        &mut self,
+        input: Input,
+        now_us: u64,
+        said: &mut Vec<Output>,
+        random: &mut Random,
+    ) {
         let Some(node) = self.node.as_mut() else { return };
         node.handle(self.clock.now(now_us), input);
         let mut appended = false;

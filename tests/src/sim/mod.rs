@@ -20,7 +20,6 @@ pub mod cluster;
 pub mod ending;
 pub mod host;
 pub mod plan;
-pub mod proxy;
 pub mod trouble;
 pub mod words;
 

@@ -81,7 +81,8 @@ impl Node {
         let is_offered = now_us < group.offered_until_us;
         let waited_us = now_us.saturating_sub(group.claimed_us);
         let is_overdue = waited_us > CLAIMLESS_US + CLAIMLESS_RANK_US * group.rank as u64;
-        let first = group.owners[..group.rank].iter().all(|owner| !self.is_able(*owner, id, moment));
+        let first =
+            group.owners[..group.rank].iter().all(|owner| !self.is_able(*owner, id, moment));
         let wants = is_offered || !is_held && (first || is_overdue);
         let group = self.groups.get_mut(&id).expect("it was there");
         if !wants {

@@ -13,7 +13,7 @@ use crate::store::{Entry, short_reply};
 use bytes::{Buf, Bytes};
 use kinring_common::clock::Hlc;
 use kinring_common::command::plan::{Hints, reach};
-use kinring_common::command::table::{resolve, Place, Row};
+use kinring_common::command::table::{Place, Row, resolve};
 use kinring_common::command::{CommandError, Outcome, execute};
 use kinring_common::id::NodeId;
 use kinring_common::keyspace::{Effect, Effects, PartitionSet, Txn};
@@ -110,14 +110,17 @@ impl Node {
             Work::Flush(_) => Touched::All,
             Work::Commands(_) => Touched::Keys(ran.observed),
         };
+        let reply = short_reply(&ran.reply);
+        let executed = Executed { id: request.id, actor: self.actors.0, reply };
         if is_write {
-            let reply = short_reply(&ran.reply);
-            let executed = Executed { id: request.id, actor: self.actors.0, reply };
             self.write(id, ran.items, Some(executed), moment);
+        } else if wanted.is_write {
+            // It had no effect. Tried again here, it must not have one later.
+            self.requests.note(id, executed, moment.now.mono_us);
         }
         let pending = Pending { asker, id: request.id, reply: ran.reply, is_write };
-        let shows_at_once = Mutant::UnackedShown.is_on() && !is_write
-            || Mutant::AckBeforeW.is_on() && is_write;
+        let shows_at_once =
+            Mutant::UnackedShown.is_on() && !is_write || Mutant::AckBeforeW.is_on() && is_write;
         if shows_at_once {
             return self.release(id, pending, moment);
         }
@@ -174,8 +177,8 @@ impl Node {
         let mut locks = self.keyspace.lock(&set);
         for words in commands {
             let slices: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
-            let mut txn =
-                Txn::new(&mut locks, &mut effects, moment.now, request.db, random).with_hints(&hints);
+            let mut txn = Txn::new(&mut locks, &mut effects, moment.now, request.db, random)
+                .with_hints(&hints);
             txn.expires = request.consistency == Consistency::Strong;
             let mark = reply.mark();
             if let Err(error) = run_one(&mut txn, &slices, &mut reply) {
@@ -269,7 +272,8 @@ impl Node {
     /// owners.
     pub(super) fn note_changed(&mut self, id: GroupId, changed: Vec<Name>, moment: Moment) {
         let now_us = moment.now.mono_us;
-        let key = |name: &Name| (Slot::of(&name.key), self.settings.seed.key_ref(name.db, &name.key));
+        let key =
+            |name: &Name| (Slot::of(&name.key), self.settings.seed.key_ref(name.db, &name.key));
         let keys: Vec<_> = changed.iter().map(key).collect();
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let tenure = tenure.expect("a home changes");
@@ -397,11 +401,7 @@ fn known(words: &[&[u8]]) -> Result<&'static Row, CommandError> {
     }
 }
 
-fn run_one(
-    txn: &mut Txn<'_, '_>,
-    words: &[&[u8]],
-    out: &mut ReplyBuf,
-) -> Result<(), CommandError> {
+fn run_one(txn: &mut Txn<'_, '_>, words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
     let row = known(words)?;
     match execute(row.run, txn, words, out)? {
         Outcome::Reply => {}

@@ -334,7 +334,8 @@ impl Node {
 
     /// What shows at a settled home has changed from elsewhere: it is a write like any other.
     pub(super) fn home_changed(&mut self, id: GroupId, changed: Vec<Name>, moment: Moment) {
-        let settled = self.groups[&id].tenure.as_ref().is_some_and(super::tenure::Tenure::is_settled);
+        let settled =
+            self.groups[&id].tenure.as_ref().is_some_and(super::tenure::Tenure::is_settled);
         if settled {
             self.note_changed(id, changed, moment);
         }

@@ -108,7 +108,9 @@ impl Node {
         }
         round.has_pulled |= has_pulled;
         if !round.is_second_pass {
-            round.clocks.extend(clock.into_iter().flat_map(|(actors, hlc)| actors.map(|a| (a, hlc))));
+            round
+                .clocks
+                .extend(clock.into_iter().flat_map(|(actors, hlc)| actors.map(|a| (a, hlc))));
         }
         self.round_if_done(id, moment);
     }

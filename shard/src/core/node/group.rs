@@ -144,6 +144,8 @@ impl Group {
 
     /// Who holds it, as far as this node heard lately.
     pub fn holder(&self, now_us: u64) -> Option<NodeId> {
-        self.claim.filter(|(_, at_us)| now_us < at_us + crate::core::lease::LEASE_US).map(|(n, _)| n)
+        self.claim
+            .filter(|(_, at_us)| now_us < at_us + crate::core::lease::LEASE_US)
+            .map(|(n, _)| n)
     }
 }

@@ -196,13 +196,25 @@ impl Node {
 
     /// How its groups are, in words for people.
     pub fn describe(&self) -> Vec<String> {
+        let sound = self.peers.iter().map(|(node, peer)| (node, peer.is_sound)).collect::<Vec<_>>();
         let describe = |(id, group): (&GroupId, &Group)| {
             let tenure = group.tenure.as_ref();
             let held = tenure.map(|tenure| (&tenure.phase, &tenure.owners, &tenure.leaving));
-            let (whole, claim) = (&group.wholeness, group.claim);
-            format!("{id:?}: {whole:?}, claimed by {claim:?}, open {:?}, held {held:?}", group.open)
+            format!(
+                "{id:?}: rank {} {:?}, claimed by {:?}, term {:?}, bid {:?} (known {}), asking since {:?}, \
+                 not before {}, held {held:?}",
+                group.rank,
+                group.wholeness,
+                group.claim,
+                group.term,
+                group.bid,
+                group.known_term,
+                group.asking_since_us,
+                group.backs_off_until_us,
+            )
         };
-        self.groups.iter().map(describe).collect()
+        let first = format!("beats at {}, peers sound: {sound:?}", self.beat_us);
+        std::iter::once(first).chain(self.groups.iter().map(describe)).collect()
     }
 
     /// Something happened. The outputs are to be taken before the next input.
@@ -235,14 +247,18 @@ impl Node {
 
     fn moment(&mut self, now: Now) -> Moment {
         let (raw_ms, mono_us) = (now.wall_ms, now.mono_us);
-        let is_sound =
-            self.drift.is_sound(raw_ms, mono_us) || Mutant::ClockAheadAccepted.is_on();
+        let is_sound = self.drift.is_sound(raw_ms, mono_us) || Mutant::ClockAheadAccepted.is_on();
         // A clock that is far off shows what the others' show.
         let median_ms = self.drift.median_ms(mono_us).unwrap_or(raw_ms);
         let is_near = raw_ms.abs_diff(median_ms) <= DRIFT_MAX_MS;
         let is_own = is_near || Mutant::ClockAheadAccepted.is_on();
         let believed_ms = if is_own { raw_ms } else { median_ms };
-        let wall_ms = self.wall.read(believed_ms, mono_us / 1_000);
+        let mut wall_ms = self.wall.read(believed_ms, mono_us / 1_000);
+        if wall_ms > median_ms.max(believed_ms) + DRIFT_MAX_MS {
+            // It went ahead while nobody could say that it was wrong.
+            self.wall = SteadyWall::default();
+            wall_ms = self.wall.read(believed_ms, mono_us / 1_000);
+        }
         Moment { now: Now { wall_ms, mono_us }, raw_ms, is_sound }
     }
 

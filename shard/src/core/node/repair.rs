@@ -7,8 +7,8 @@
 
 use super::exchange::partition_of;
 use super::{Moment, Node};
-use kinring_common::id::NodeId;
 use bytes::Bytes;
+use kinring_common::id::NodeId;
 use kinring_common::merkle::{KeyName, KeyRef};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
@@ -134,7 +134,8 @@ impl Node {
         if Mutant::HintDroppedWhenSent.is_on() {
             writes.iter().for_each(|sequence| drop(owner.missed.remove(sequence)));
         }
-        let names: Vec<Name> = keys.iter().filter_map(|(slot, key)| self.name_of(*slot, key)).collect();
+        let names: Vec<Name> =
+            keys.iter().filter_map(|(slot, key)| self.name_of(*slot, key)).collect();
         let copies = self.copies(id, &names);
         let write = |&sequence: &u64| WriteNumber { tenure: number, sequence };
         let repair = Repair {

@@ -41,8 +41,7 @@ pub struct Restart<'a> {
 
 impl Past<'_> {
     /// Nothing: it is new, or its disk is.
-    pub const NOTHING: Past<'static> =
-        Past { log: &[], is_whole: false, is_damaged: false };
+    pub const NOTHING: Past<'static> = Past { log: &[], is_whole: false, is_damaged: false };
 }
 
 impl Node {
@@ -133,7 +132,9 @@ impl Node {
                 // What is not whole was in step with nobody.
                 Entry::Step { group, term } => {
                     let group = self.groups.get_mut(group);
-                    if let Some(group) = group.filter(|group| group.is_whole() || Mutant::LossyCountsAsWhole.is_on()) {
+                    if let Some(group) =
+                        group.filter(|group| group.is_whole() || Mutant::LossyCountsAsWhole.is_on())
+                    {
                         group.step = *term;
                     }
                 }
@@ -148,12 +149,7 @@ impl Node {
         names.into_iter().for_each(|id| self.requests.doubt(id));
     }
 
-    fn replay_write(
-        &mut self,
-        id: GroupId,
-        items: &[kinring_common::wire::Item],
-        moment: Moment,
-    ) {
+    fn replay_write(&mut self, id: GroupId, items: &[kinring_common::wire::Item], moment: Moment) {
         if !self.groups.contains_key(&id) {
             return;
         }

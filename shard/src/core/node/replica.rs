@@ -145,7 +145,8 @@ impl Node {
         if same || Mutant::CutForgotten.is_on() {
             return;
         }
-        let (horizon, copies) = (GroupHorizon { cuts: cuts.clone(), ..GroupHorizon::default() }, Vec::new());
+        let (horizon, copies) =
+            (GroupHorizon { cuts: cuts.clone(), ..GroupHorizon::default() }, Vec::new());
         self.merge_cuts(id, cuts, how, moment);
         let copies = Copies { horizon, copies, bonds: Vec::new() };
         self.log(Entry::Copies { group: id, how, copies, executed: Vec::new() });
@@ -249,7 +250,9 @@ impl Node {
             self.is_held(id, *write, from, moment);
         }
         let tenure = self.groups.get(&id).and_then(|group| group.tenure.as_ref());
-        let Some(tenure) = tenure.filter(|tenure| tenure.owners.contains_key(&from)) else { return };
+        let Some(tenure) = tenure.filter(|tenure| tenure.owners.contains_key(&from)) else {
+            return;
+        };
         let own = |write: &&WriteNumber| write.tenure == tenure.term.tenure;
         let gaps: Vec<u64> = ack.gaps.iter().filter(own).map(|write| write.sequence).collect();
         if !gaps.is_empty() {
@@ -281,4 +284,3 @@ pub(super) fn pass<'e>(db: u8, moment: Moment, effects: &'e mut Effects) -> Pass
     let lru = (moment.now.mono_us / 1_000_000) as u32 & 0x00ff_ffff;
     Pass { db, now: moment.now, lru, effects, source: None, expires: false }
 }
-

@@ -74,7 +74,7 @@ impl Node {
             AskWhat::Leaf { .. } => AnswerWhat::Refused,
             AskWhat::Keys { copies, wanted } => {
                 self.give_and_take(id, push, copies, &wanted, moment)
-            },
+            }
             AskWhat::Close { floor } => {
                 if push.is_some() {
                     self.raise_floor(id, &floor);

@@ -203,14 +203,16 @@ impl Node {
         let unknown: Vec<NodeId> =
             grantors.iter().filter(|node| tenure.owners[node].found.is_none()).copied().collect();
         if found.len() < needed {
-            return unknown.into_iter().for_each(|node| self.open_if_none(id, node, Purpose::Survey, moment));
+            return unknown
+                .into_iter()
+                .for_each(|node| self.open_if_none(id, node, Purpose::Survey, moment));
         }
         let latest = found.iter().map(|(_, found)| found.step.number).max().unwrap_or(0);
         let own = group.step.number;
         let latest = if Mutant::NoFence.is_on() { 0 } else { latest.max(own) };
-        let sources = found.iter().filter(|(node, found)| {
-            found.step.number >= latest && !tenure.owners[node].is_taken
-        });
+        let sources = found
+            .iter()
+            .filter(|(node, found)| found.step.number >= latest && !tenure.owners[node].is_taken);
         let mut sources = sources.map(|(node, _)| *node);
         let next = sources.next();
         let how = if own < latest { Take::Adopt } else { Take::Join };
@@ -319,9 +321,8 @@ impl Node {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let Some(tenure) = tenure.filter(|tenure| tenure.term.tenure == number) else { return };
         let owner = tenure.owners.get_mut(&from);
-        let is_meant = |owner: &&mut Owner| {
-            owner.has_exchanged && owner.incarnation == Some(incarnation)
-        };
+        let is_meant =
+            |owner: &&mut Owner| owner.has_exchanged && owner.incarnation == Some(incarnation);
         if let Some(owner) = owner.filter(is_meant) {
             owner.is_in_step = true;
             self.look_after(id, moment);

@@ -1,0 +1,278 @@
+//! One part of a call on its way: its tries, and what their answers mean.
+//!
+//! All tries of a part have one name, by which a shard knows a write that it has executed. But a write
+//! that changed nothing (SETNX of a key that is there) leaves no trace on other owners, and could be
+//! executed at the next one with another reply. Hence two laws, for writes:
+//!
+//! 1. **One node at a time.** A try goes to another node only when every earlier one elsewhere was
+//!    answered "not executed", or is void: each is valid only as long as its answer is waited for.
+//! 2. **Only the node asked last is believed** when it says that it executed.
+//!
+//! "Not executed" is counted: it speaks of one try, and does not say of which. That relies on a try
+//! being answered at most once, as a connection does it.
+//!
+//! Reads change nothing: any node may be asked at any time, and the first answer is as good as a later
+//! one.
+
+use super::split::{Ended, Piece};
+use kinring_common::id::NodeId;
+use kinring_common::placement::layout::GroupId;
+use kinring_common::placement::slot::Slot;
+use kinring_common::wire::request::{Response, Work};
+use smallvec::SmallVec;
+
+/// Answers that are awaited in vain from a node that seems to be up, before another one is asked.
+const SILENCES_MAX: u32 = 2;
+
+/// See the module. Times are microseconds of the router's clock.
+#[derive(Debug)]
+pub struct Part {
+    /// Its group.
+    pub group: GroupId,
+    /// Its slot.
+    pub slot: Slot,
+    /// What is to be done.
+    pub work: Work,
+    /// Which keys of the call it has.
+    pub places: Vec<u32>,
+    /// How it ended.
+    pub ended: Option<Ended>,
+    /// When something is to be done about it: its timer.
+    pub due_us: Option<u64>,
+    is_read: bool,
+    /// Tries that may have been executed, by node.
+    open: SmallVec<[(NodeId, u32); 2]>,
+    /// The node asked last, hedges aside.
+    target: Option<NodeId>,
+    /// What was asked of it is void then.
+    end_us: u64,
+    first_us: u64,
+    sent: u32,
+    is_hedged: bool,
+    /// Answers awaited in vain, in all and from the target.
+    silences: (u32, u32),
+    /// Pauses so far.
+    pauses: u32,
+    /// Nodes that refused since the last pause.
+    round: SmallVec<[NodeId; 2]>,
+    /// What the target advised while another try at it was open, or before a pause.
+    advice: Option<Advice>,
+    is_resting: bool,
+}
+
+/// What a node that did not execute says about who might.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// That node.
+    Hint(NodeId),
+    /// Anyone but this node.
+    After(NodeId),
+    /// This node, later.
+    Again(NodeId),
+}
+
+/// What an answer means for a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing, or nothing yet.
+    Nothing,
+    /// It has ended.
+    Ended(Ended),
+    /// The node asked last did not execute it.
+    Refused(Advice),
+}
+
+/// What is to be done when a part's timer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing.
+    Nothing,
+    /// Ask another node than this, without giving this one up.
+    Hedge(NodeId),
+    /// The node did not answer.
+    Silent(NodeId),
+    /// Do as was advised.
+    Follow(Advice),
+    /// Ask anyone.
+    Seek,
+}
+
+impl Part {
+    /// It was not asked of anyone.
+    pub fn new(piece: Piece, is_read: bool) -> Part {
+        let Piece { group, slot, work, places } = piece;
+        Part {
+            group,
+            slot,
+            work,
+            places,
+            ended: None,
+            due_us: None,
+            is_read,
+            open: SmallVec::new(),
+            target: None,
+            end_us: 0,
+            first_us: 0,
+            sent: 0,
+            is_hedged: false,
+            silences: (0, 0),
+            pauses: 0,
+            round: SmallVec::new(),
+            advice: None,
+            is_resting: true,
+        }
+    }
+
+    /// How often it was asked for.
+    pub fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    /// How long it took until now, if one try or a hedged one did it.
+    pub fn took_us(&self, now_us: u64) -> Option<u64> {
+        let is_smooth = self.silences.0 == 0 && self.pauses == 0 && self.round.is_empty();
+        is_smooth.then(|| now_us.saturating_sub(self.first_us))
+    }
+
+    /// Whether some try may have been executed.
+    pub fn is_in_doubt(&self) -> bool {
+        self.open.iter().any(|(_, tries)| *tries > 0)
+    }
+
+    /// For how many waits on end nobody answered: each next one is longer.
+    pub fn silences(&self) -> u32 {
+        self.silences.0
+    }
+
+    /// A try goes to a node; it is void at `end_us`.
+    pub fn asks(&mut self, node: NodeId, now_us: u64, end_us: u64) {
+        let is_free = self.target.is_none_or(|last| last == node || self.tries_at(last) == 0);
+        assert!(
+            self.is_read || is_free || now_us >= self.end_us,
+            "a write goes elsewhere only when it cannot be executed any more where it was"
+        );
+        if self.target != Some(node) {
+            self.silences.1 = 0;
+        }
+        (self.target, self.end_us) = (Some(node), end_us);
+        (self.advice, self.is_resting) = (None, false);
+        self.count(node, now_us);
+    }
+
+    /// A read is asked for once more elsewhere.
+    pub fn hedges(&mut self, node: NodeId, now_us: u64) -> u64 {
+        assert!(self.is_read, "only what changes nothing is hedged");
+        self.is_hedged = true;
+        self.count(node, now_us);
+        self.end_us
+    }
+
+    /// Whether it may be hedged.
+    pub fn may_hedge(&self) -> bool {
+        self.is_read && !self.is_hedged
+    }
+
+    /// It pauses, and then does as advised. Returns the number of the pause.
+    pub fn rests(&mut self, advice: Option<Advice>) -> u32 {
+        self.pauses += 1;
+        self.round.clear();
+        (self.advice, self.is_resting) = (advice, true);
+        self.pauses
+    }
+
+    /// Whether a node refused it since its last pause.
+    pub fn was_refused_by(&self, node: NodeId) -> bool {
+        self.round.contains(&node)
+    }
+
+    /// A node answered.
+    pub fn hears(&mut self, node: NodeId, response: Response, now_us: u64) -> Heard {
+        let was_asked = self.open.iter().any(|(of, _)| *of == node);
+        if !was_asked || self.ended.is_some() {
+            return Heard::Nothing;
+        }
+        let advice = match response {
+            Response::Done(reply) if self.believes(node) => {
+                return Heard::Ended(Ended::Reply(reply));
+            }
+            Response::Unknown if !self.is_read && self.believes(node) => {
+                return Heard::Ended(Ended::Unknown);
+            }
+            Response::Done(_) => return Heard::Nothing,
+            Response::Unknown if !self.is_read => return Heard::Nothing,
+            Response::Elsewhere(Some(home)) if home != node => Advice::Hint(home),
+            Response::Elsewhere(_) | Response::Unknown => Advice::After(node),
+            Response::Later => Advice::Again(node),
+        };
+        self.refused(node, advice, now_us)
+    }
+
+    fn refused(&mut self, node: NodeId, advice: Advice, now_us: u64) -> Heard {
+        let tries = self.open.iter_mut().find(|(of, tries)| *of == node && *tries > 0);
+        let Some((_, tries)) = tries else { return Heard::Nothing };
+        *tries -= 1;
+        let left = *tries;
+        if self.target != Some(node) || self.is_resting {
+            return Heard::Nothing;
+        }
+        if left > 0 && now_us < self.end_us && !self.is_read {
+            // Another try may still be executed there: by law 1 it has to be waited for.
+            self.advice = Some(advice);
+            return Heard::Nothing;
+        }
+        if !self.round.contains(&node) {
+            self.round.push(node);
+        }
+        Heard::Refused(advice)
+    }
+
+    /// Its timer has come.
+    pub fn is_due(&mut self, now_us: u64, is_up: impl Fn(NodeId) -> bool) -> Due {
+        if self.ended.is_some() {
+            return Due::Nothing;
+        }
+        let Some(target) = self.target else { return Due::Seek };
+        if self.is_resting {
+            return self.advice.take().map_or(Due::Seek, Due::Follow);
+        }
+        if now_us < self.end_us {
+            return if self.may_hedge() { Due::Hedge(target) } else { Due::Nothing };
+        }
+        if let Some(advice) = self.advice.take() {
+            return Due::Follow(advice);
+        }
+        self.silences.0 += 1;
+        self.silences.1 += 1;
+        if is_up(target) && self.silences.1 < SILENCES_MAX {
+            Due::Follow(Advice::Again(target))
+        } else {
+            self.silences.1 = 0;
+            Due::Silent(target)
+        }
+    }
+
+    /// When what was asked last is void.
+    pub fn end_us(&self) -> u64 {
+        self.end_us
+    }
+
+    fn believes(&self, node: NodeId) -> bool {
+        self.is_read || self.target == Some(node)
+    }
+
+    fn tries_at(&self, node: NodeId) -> u32 {
+        self.open.iter().find(|(of, _)| *of == node).map_or(0, |(_, tries)| *tries)
+    }
+
+    fn count(&mut self, node: NodeId, now_us: u64) {
+        if self.sent == 0 {
+            self.first_us = now_us;
+        }
+        self.sent += 1;
+        match self.open.iter_mut().find(|(of, _)| *of == node) {
+            Some((_, tries)) => *tries += 1,
+            // No longer than the owners of a group.
+            None => self.open.push((node, 1)),
+        }
+    }
+}
