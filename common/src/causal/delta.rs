@@ -191,12 +191,12 @@ impl Record {
                 || delta.floor.iter().all(|dot| self.knows(dot, horizon)))
     }
 
-    fn add(&mut self, added: &Added, dot: Dot) {
-        let (path, base) = match added {
-            Added::Base { path, .. } => (path, BaseId::Value(dot)),
-            Added::Increment { path, base, .. } | Added::Deadline { path, base, .. } => {
-                (path, *base)
-            }
+    /// Adds one element of the event `dot`.
+    pub(super) fn add(&mut self, added: &Added, dot: Dot) {
+        let path = added.path();
+        let base = match added {
+            Added::Base { .. } => BaseId::Value(dot),
+            Added::Increment { base, .. } | Added::Deadline { base, .. } => *base,
         };
         self.cells.change(path, |register| {
             let sibling = register.sibling_mut(base);
@@ -217,6 +217,16 @@ impl Record {
                 }
             }
         });
+    }
+}
+
+impl Added {
+    /// The register.
+    pub fn path(&self) -> &Path {
+        let (Added::Base { path, .. }
+        | Added::Increment { path, .. }
+        | Added::Deadline { path, .. }) = self;
+        path
     }
 }
 

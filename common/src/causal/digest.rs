@@ -42,9 +42,10 @@ pub struct CellDigest<'a> {
 
 /// A path as elements are hashed with it.
 #[derive(Clone, Copy)]
-struct CellName {
+pub(super) struct CellName {
     kind: u64,
-    place: u64,
+    /// See [`CellDigest::place`].
+    pub(super) place: u64,
 }
 
 /// What sets the hash of an event that was seen apart from those of elements.
@@ -89,15 +90,24 @@ impl DigestSeed {
         if register.siblings.is_empty() {
             return 0;
         }
-        self.of_named(self.name(path), register)
+        self.of_named(self.name(path), register, |_| true)
     }
 
-    fn of_named(self, name: CellName, register: &Register) -> u64 {
-        let hashes = register.siblings.iter().flat_map(|sibling| {
+    /// The sum over those of a register's elements whose dots `counts` says.
+    pub(super) fn of_named(
+        self,
+        name: CellName,
+        register: &Register,
+        counts: impl Fn(Dot) -> bool,
+    ) -> u64 {
+        let mut sum = 0_u64;
+        for sibling in &register.siblings {
             let base = sibling.base.id();
-            parts_of(sibling).map(move |(part, dot)| self.element(name, base, part, dot))
-        });
-        hashes.fold(0, u64::wrapping_add)
+            for (part, dot) in parts_of(sibling).filter(|&(_, dot)| counts(dot)) {
+                sum = sum.wrapping_add(self.element(name, base, part, dot));
+            }
+        }
+        sum
     }
 
     #[inline]
@@ -119,7 +129,7 @@ impl DigestSeed {
         }
     }
 
-    fn name(self, path: &Path) -> CellName {
+    pub(super) fn name(self, path: &Path) -> CellName {
         let bytes = |kind, bytes: &[u8]| CellName { kind, place: self.hash_bytes(bytes) };
         match path {
             Path::Text => TEXT,
@@ -184,7 +194,7 @@ impl Record {
     pub fn cell_digests(&self, seed: DigestSeed) -> impl Iterator<Item = CellDigest<'_>> {
         self.cells.iter().map(move |(path, register)| {
             let name = seed.name(path);
-            CellDigest { path, place: name.place, digest: seed.of_named(name, register) }
+            CellDigest { path, place: name.place, digest: seed.of_named(name, register, |_| true) }
         })
     }
 }

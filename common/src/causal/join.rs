@@ -6,11 +6,12 @@
 //!
 //! Invariant: commutative, associative and idempotent; the result has seen what either side had.
 
-use super::context::Horizon;
-use super::record::Record;
+use super::context::{Context, Horizon};
+use super::record::{Path, Record};
 use super::register::{Base, BaseId, Deadline, Register, Sibling};
 use crate::id::Dot;
 use bytes::Bytes;
+use std::borrow::Cow;
 
 impl Record {
     /// Joins another copy of the key into this one.
@@ -19,24 +20,39 @@ impl Record {
     /// its own cut to the other's before it applies any further delta (`cut` is a maximum, part of
     /// every exchange). Elements at or below either cut are dead already in the result.
     pub fn join(&mut self, mine: &Horizon, other: &Record, theirs: &Horizon) {
+        let there = |path: &Path, _: &Register| {
+            Cow::Borrowed(other.cells.get(path).map_or(&[][..], |there| &there.siblings))
+        };
+        self.join_cells(mine, (&other.context, theirs), there, other.cells.iter());
+    }
+
+    /// The same with a copy that is told cell by cell: what it has seen, `there` what it holds where
+    /// this record has a register, and `more` at least the cells that this record has not.
+    pub(super) fn join_cells<'a>(
+        &mut self,
+        mine: &Horizon,
+        (context, theirs): (&Context, &Horizon),
+        there: impl Fn(&Path, &Register) -> Cow<'a, [Sibling]>,
+        more: impl Iterator<Item = (&'a Path, &'a Register)>,
+    ) {
         let cut = mine.cut.max(theirs.cut);
         let rule = Rule {
             seen_here: &|dot: Dot| self.context.covers(dot) || mine.covers(dot),
-            seen_there: &|dot: Dot| other.knows(dot, theirs),
+            seen_there: &|dot: Dot| context.covers(dot) || theirs.covers(dot),
             cut: &|dot: Dot| dot.hlc <= cut,
         };
         let mut cells = std::mem::take(&mut self.cells);
         cells.change_all(|path, register| {
-            let there = other.cells.get(path).map_or(&[][..], |there| &there.siblings);
-            rule.join(register, there);
+            let there = there(path, register);
+            rule.join(register, &there);
         });
-        for (path, there) in other.cells.iter() {
+        for (path, there) in more {
             if !cells.contains_key(path) {
                 cells.change(path, |register| rule.join(register, &there.siblings));
             }
         }
         self.cells = cells;
-        self.context.merge(&other.context);
+        self.context.merge(context);
         theirs.floor.iter().for_each(|dot| self.context.insert(dot));
         self.context.remove_where(|dot| mine.covers(dot));
     }

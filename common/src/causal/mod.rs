@@ -29,6 +29,8 @@
 //! | [`plan`] | what a change does to the record that its coordinator holds |
 //! | [`join`] | what two copies make together |
 //! | [`digest`] | whether two copies are equal, without sending them |
+//! | [`ranges`] | in which ranges of a large record two copies differ, and what is there |
+//! | [`repair`] | a join with a large record of which only what differs is sent |
 
 pub mod cells;
 pub mod context;
@@ -37,8 +39,10 @@ pub mod digest;
 pub mod join;
 pub mod plan;
 pub mod position;
+pub mod ranges;
 pub mod record;
 pub mod register;
+pub mod repair;
 pub mod view;
 
 #[cfg(test)]
@@ -49,6 +53,8 @@ pub use context::{Context, Floor, Horizon};
 pub use delta::{Added, Applied, Change, Delta, Removed};
 pub use digest::{CellDigest, DigestSeed};
 pub use position::Position;
+pub use ranges::{Answer, Ask, Finding, Standing};
 pub use record::{Element, Kind, Part, Path, Record};
 pub use register::{Base, BaseId, Deadline, Increment, NEVER, Register, Sibling, Sight};
+pub use repair::{Counterpart, Progress, Repair};
 pub use view::{Shown, TextView, Value};

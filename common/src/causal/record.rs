@@ -160,7 +160,8 @@ pub(super) fn parts_of(sibling: &Sibling) -> impl Iterator<Item = (Part, Dot)> {
 }
 
 impl Register {
-    fn retain(&mut self, keep: impl Fn(Dot) -> bool) {
+    /// Keeps the elements whose dots `keep` says.
+    pub(super) fn retain(&mut self, keep: impl Fn(Dot) -> bool) {
         for sibling in &mut self.siblings {
             if let Base::Value { dot, live, .. } = &mut sibling.base {
                 *live = *live && keep(*dot);

@@ -15,6 +15,7 @@ mod linear;
 mod lives;
 mod oracle;
 mod positions;
+mod ranges;
 mod semantics;
 mod slot;
 mod world;

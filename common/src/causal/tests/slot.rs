@@ -121,7 +121,7 @@ impl Slot {
         }
     }
 
-    fn can_talk(&self, a: usize, b: usize) -> bool {
+    pub fn can_talk(&self, a: usize, b: usize) -> bool {
         a != b && !self.nodes[a].away && !self.nodes[b].away && !self.nodes[b].asks
     }
 
@@ -182,9 +182,14 @@ impl Slot {
 
     fn join(&mut self, at: usize, other: usize, key: usize) {
         let other = self.nodes[other].keys[key].clone();
+        self.take_in(at, key, &other);
+    }
+
+    /// Joins a copy into that of a node.
+    pub fn take_in(&mut self, at: usize, key: usize, other: &Copy) {
         let node = &mut self.nodes[at];
         node.keys.iter_mut().for_each(|copy| copy.raise_cut(other.horizon.cut));
-        node.keys[key].join(&other);
+        node.keys[key].join(other);
         node.clock = node.clock.max(node.keys[key].highest());
     }
 
