@@ -1,5 +1,8 @@
 //! Whole clusters from seeds.
 
+#[cfg(feature = "mutants")]
+mod mutants;
+
 use kinring_tests::sim::{Plan, run};
 
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -11,7 +14,8 @@ fn one() {
     let (seed, count) = (number("SIM_SEED", 1), number("SIM_SEEDS", 1));
     let watch = number("SIM_FROM", 0)..number("SIM_TO", 0);
     for seed in seed..seed + count {
-        let plan = Plan::new(seed);
+        let mode = std::env::var("SIM_MODE").ok().map(|_| kinring_tests::checker::Mode::Available);
+        let plan = Plan::with_mode(seed, mode);
         let begun = std::time::Instant::now();
         let run = run(&plan, watch.clone());
         eprintln!(

@@ -12,6 +12,7 @@ use super::record::{Element, Kind, Path, Record};
 use super::register::{Base, BaseId, Deadline, Increment, NEVER};
 use crate::clock::Hlc;
 use crate::id::Dot;
+use crate::mutant::Mutant;
 use bytes::Bytes;
 
 /// What a command asks of a record. Relative to what its coordinator holds.
@@ -147,7 +148,7 @@ impl Record {
     pub fn foresee(&self, delta: &Delta, horizon: &Horizon) -> Applied {
         if self.knows(delta.dot, horizon) {
             Applied::Covered
-        } else if self.has_seen_past_of(delta, horizon) {
+        } else if self.has_seen_past_of(delta, horizon) || Mutant::DeltaContextJoined.is_on() {
             Applied::Applied
         } else {
             Applied::Gap
@@ -157,7 +158,8 @@ impl Record {
     /// Takes a delta in, whole or not at all. Coordinator and replicas alike.
     pub fn apply(&mut self, delta: &Delta, horizon: &Horizon) -> Applied {
         let foreseen = self.foresee(delta, horizon);
-        if foreseen != Applied::Applied {
+        let is_gap_taken = foreseen == Applied::Gap && Mutant::GapApplied.is_on();
+        if foreseen != Applied::Applied && !is_gap_taken {
             return foreseen;
         }
         match &delta.removed {
@@ -167,7 +169,12 @@ impl Record {
         for added in &delta.added {
             self.add(added, delta.dot);
         }
-        self.context.insert(delta.dot);
+        if Mutant::DeltaContextJoined.is_on() {
+            self.context.merge(&delta.base);
+        }
+        if !(delta.added.is_empty() && Mutant::RemovalWithoutDot.is_on()) {
+            self.context.insert(delta.dot);
+        }
         Applied::Applied
     }
 

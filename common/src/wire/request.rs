@@ -55,6 +55,8 @@ pub struct Request {
     pub valid: (u64, u64),
     /// An earlier try may have been executed.
     pub is_retry: bool,
+    /// At another shard, at that.
+    pub is_elsewhere: bool,
     /// What is to be done.
     pub work: Work,
 }

@@ -63,11 +63,19 @@ pub const TAGS: usize = 4;
 impl Plan {
     /// What the seed says.
     pub fn new(seed: u64) -> Plan {
+        Plan::with_mode(seed, None)
+    }
+
+    /// The same, but for the mode.
+    pub fn with_mode(seed: u64, mode: Option<Mode>) -> Plan {
         let mut random = Random::new(seed ^ 0x5eed);
         let nodes = 5 + random.below(5);
         let replicas = *random.pick(&[3, 3, 3, 3, 2, 5, 4]);
-        let mode = if random.chance(12) { Mode::Available } else { Mode::Strong };
+        let drawn = if random.chance(12) { Mode::Available } else { Mode::Strong };
+        let mode = mode.unwrap_or(drawn);
         let durability = match random.below(10) {
+            // Who writes in a minority has its writes alone: no machine may lose what it had.
+            _ if mode == Mode::Available => Durability::Always,
             0..=2 => Durability::Off,
             3..=5 => Durability::EverySecond,
             _ => Durability::Always,

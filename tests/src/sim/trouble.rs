@@ -1,9 +1,11 @@
 //! What goes wrong, and when: from the seed, and from how the cluster is.
 //!
 //! What loses acknowledged data takes one machine at a time, and only when every other one has all that
-//! it should: two such losses at once are more than R owners of which W have a write can bear.
+//! it should: two such losses at once are more than R owners of which W have a write can bear. With
+//! `consistency = available` a write may be on one machine alone, and none loses anything.
 
 use super::plan::{Durability, Plan};
+use crate::checker::Mode;
 use crate::world::network::{Cut, Quality};
 use kinring_common::random::Random;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +86,7 @@ pub fn next(plan: &Plan, health: &Health, random: &mut Random) -> Trouble {
     if health.is_cut && random.chance(50) {
         return Trouble::Heal;
     }
+    let may_lose = health.is_whole && plan.mode == Mode::Strong;
     match random.below(100) {
         0..=24 => Trouble::Cut(cut(plan, random)),
         25..=31 => Trouble::Bad(bad(random)),
@@ -92,8 +95,8 @@ pub fn next(plan: &Plan, health: &Health, random: &mut Random) -> Trouble {
             Trouble::Clog(from, to, 10_000 + random.below(2_000_000) as u64)
         }
         39..=58 => crash(plan, health, node, random),
-        59..=63 if health.is_whole => Trouble::Wipe(node),
-        64..=67 if health.is_whole && plan.durability != Durability::Off => Trouble::Damage(node),
+        59..=63 if may_lose => Trouble::Wipe(node),
+        64..=67 if may_lose && plan.durability != Durability::Off => Trouble::Damage(node),
         68..=82 => Trouble::Pause(node, 100_000 + random.below(3_000_000) as u64),
         83..=90 => jump(health, node, random),
         91..=94 => Trouble::Rate(node, 995_000 + random.below(10_001) as u64),

@@ -6,6 +6,7 @@ use crate::causal::{Change, Floor, Horizon, Kind, Record};
 use crate::clock::Hlc;
 use crate::keyspace::effect::{Doomed, Effect, EventClass};
 use crate::keyspace::table::{Entry, Located, Payload, Spot};
+use crate::mutant::Mutant;
 
 /// An order begins with the bits of the slot above the partition's.
 const SLOT_SHIFT: u32 = u64::BITS - SLOTS_EACH.trailing_zeros();
@@ -272,7 +273,9 @@ impl Partition {
         if shown.is_none() && self.shared.lone && !pass.effects.interest.deltas {
             self.take(spot, pass.effects);
         } else {
-            self.change_as_of(&at, key, Change::Expire, (hlc, due_ms), pass);
+            let change =
+                if Mutant::ExpiryOfUnseen.is_on() { Change::Clear } else { Change::Expire };
+            self.change_as_of(&at, key, change, (hlc, due_ms), pass);
         }
         if pass.effects.interest.events {
             pass.effects.extend(name.map(|(class, name)| Effect::Event {

@@ -8,6 +8,7 @@ use crate::id::Dot;
 use crate::keyspace::effect::{Doomed, Effect};
 use crate::keyspace::packed::{is_small, pack};
 use crate::keyspace::table::{Entry, Located, Payload, Spot};
+use crate::mutant::Mutant;
 use crate::placement::slot::Slot;
 
 impl Partition {
@@ -248,7 +249,8 @@ impl Partition {
 
     /// Nothing is left that anybody could ask for.
     fn is_nothing(&self, record: &Record) -> bool {
-        record.cells.is_empty() && (self.shared.lone || record.context.is_empty())
+        let is_early = Mutant::TombstoneDroppedEarly.is_on();
+        record.cells.is_empty() && (self.shared.lone || record.context.is_empty() || is_early)
     }
 
     /// After a boxed record changed: drops it when nothing is left, packs it when it can be, and

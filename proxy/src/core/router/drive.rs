@@ -119,6 +119,7 @@ impl Router {
             consistency: call.consistency,
             valid,
             is_retry,
+            is_elsewhere: part.is_in_doubt_at_others(node),
             work: part.work.clone(),
         };
         self.outputs.push_back(RouterOutput::Ask { node, request });

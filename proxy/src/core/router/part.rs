@@ -139,6 +139,11 @@ impl Part {
         self.open.iter().any(|(_, tries)| *tries > 0)
     }
 
+    /// Whether some try at another node may have been.
+    pub fn is_in_doubt_at_others(&self, node: NodeId) -> bool {
+        self.open.iter().any(|(of, tries)| *of != node && *tries > 0)
+    }
+
     /// For how many waits on end nobody answered: each next one is longer.
     pub fn silences(&self) -> u32 {
         self.silences.0

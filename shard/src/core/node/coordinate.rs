@@ -18,6 +18,7 @@ use kinring_common::command::{CommandError, Outcome, execute};
 use kinring_common::id::NodeId;
 use kinring_common::keyspace::{Effect, Effects, PartitionSet, Txn};
 use kinring_common::membership::drift::DRIFT_MAX_MS;
+use kinring_common::merkle::KeyRef;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
@@ -37,10 +38,13 @@ pub struct Wanted {
 }
 
 /// What executing some commands came to.
-struct Ran {
-    reply: Bytes,
-    observed: Vec<Name>,
-    items: Vec<Item>,
+pub struct Ran {
+    /// The replies, one after the other.
+    pub reply: Bytes,
+    /// The keys that were looked at.
+    pub observed: Vec<Name>,
+    /// What changed.
+    pub items: Vec<Item>,
 }
 
 impl Wanted {
@@ -76,8 +80,9 @@ impl Node {
         let Some(group) = self.groups.get(&id).filter(|_| is_meant && !is_late) else {
             return self.respond_to(asker, request_id, Response::Elsewhere(None));
         };
-        if request.consistency == Consistency::Available {
-            return self.coordinate_available(id, asker, &request, moment);
+        let is_flush = matches!(request.work, Work::Flush(_));
+        if request.consistency == Consistency::Available && !is_flush {
+            return self.coordinate_unleased(id, asker, &request, moment);
         }
         let Some(tenure) = &group.tenure else {
             let home = group.holder(now_us).filter(|home| *home != self.own);
@@ -155,7 +160,7 @@ impl Node {
         true
     }
 
-    fn run(
+    pub(super) fn run(
         &mut self,
         commands: &[Vec<Bytes>],
         request: &Request,
@@ -175,20 +180,26 @@ impl Node {
             }
         }
         let mut locks = self.keyspace.lock(&set);
+        let is_leased = request.consistency == Consistency::Strong;
+        if !is_leased {
+            set.iter().for_each(|partition| locks.partition(partition).rename(self.actors.1));
+        }
         for words in commands {
             let slices: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
             let mut txn = Txn::new(&mut locks, &mut effects, moment.now, request.db, random)
                 .with_hints(&hints);
-            txn.expires = request.consistency == Consistency::Strong;
+            txn.expires = is_leased;
             let mark = reply.mark();
             if let Err(error) = run_one(&mut txn, &slices, &mut reply) {
                 reply.truncate(mark);
                 reply.error_line(&error.line());
             }
         }
+        if !is_leased {
+            set.iter().for_each(|partition| locks.partition(partition).rename(self.actors.0));
+        }
         locks.settle(&effects);
         drop(locks);
-        let mut reply = reply;
         let len = reply.len();
         Ran { reply: reply.copy_to_bytes(len), observed, items: items(&mut effects) }
     }
@@ -220,13 +231,8 @@ impl Node {
         moment: Moment,
     ) {
         let now_us = moment.now.mono_us;
-        let mut touched: Vec<Name> = names(&items).cloned().collect();
-        touched.sort_unstable();
-        touched.dedup();
-        let keys: Vec<_> = touched
-            .iter()
-            .map(|name| (Slot::of(&name.key), self.settings.seed.key_ref(name.db, &name.key)))
-            .collect();
+        let touched = distinct(&items);
+        let keys = self.key_refs(&touched);
         let is_cut = items.iter().any(|item| matches!(item, Item::Cut { .. }));
         let group = self.groups.get_mut(&id).expect("a home writes");
         let tenure = group.tenure.as_mut().expect("a home writes");
@@ -252,7 +258,7 @@ impl Node {
             .filter(|node| !self.suspicion.suspects(*node, now_us))
             .collect();
         for (node, owner) in &mut tenure.owners {
-            owner.note(sequence, keys.clone(), up.contains(node), now_us);
+            owner.note(sequence, (keys.clone(), executed.clone()), up.contains(node), now_us);
         }
         if let Some(executed) = &executed {
             self.requests.note(id, executed.clone(), now_us);
@@ -285,12 +291,18 @@ impl Node {
         tenure.next = sequence + 1;
         let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {
-            owner.note(sequence, keys.clone(), false, now_us);
+            owner.note(sequence, (keys.clone(), None), false, now_us);
         }
         if self.journal.gate_own(Waiting::Own(id, number, sequence)) {
             self.own_is_safe(id, number, sequence, moment);
         }
         self.wake_at(now_us + super::BUSY_TICK_US);
+    }
+
+    /// The names by which owners speak of keys to each other.
+    pub(super) fn key_refs(&self, names: &[Name]) -> Vec<(Slot, KeyRef)> {
+        let seed = self.settings.seed;
+        names.iter().map(|name| (Slot::of(&name.key), seed.key_ref(name.db, &name.key))).collect()
     }
 
     /// This node itself holds one of its writes.
@@ -318,6 +330,7 @@ impl Node {
                 Waiting::Output(output) => self.outputs.push_back(output),
                 Waiting::Own(id, tenure, sequence) => {
                     self.own_is_safe(id, tenure, sequence, moment);
+                    self.unleased_is_held(id, WriteNumber { tenure, sequence }, self.own, moment);
                 }
             }
         }
@@ -351,20 +364,11 @@ impl Node {
         self.outputs.push_back(Output::Response(asker, id, response));
     }
 
-    /// Any owner coordinates: the write is kept here and sent to all that can be reached.
-    fn coordinate_available(
-        &mut self,
-        id: GroupId,
-        asker: Asker,
-        request: &Request,
-        moment: Moment,
-    ) {
-        let _ = (id, moment);
-        self.respond_to(asker, request.id, Response::Later);
-    }
-
     /// Expire events of keys whose time has passed, by every clock.
     pub(super) fn sweep(&mut self, id: GroupId, moment: Moment) {
+        if self.groups[&id].tenure.is_none() && Mutant::ExpiryByReplica.is_on() {
+            return self.sweep_as_replica(id, moment);
+        }
         let now_us = moment.now.mono_us;
         let group = self.groups.get_mut(&id).expect("it is held");
         let Some(tenure) = group.tenure.as_mut() else { return };
@@ -385,6 +389,17 @@ impl Node {
             for item in items(&mut effects) {
                 self.write(id, vec![item], None, moment);
             }
+        }
+    }
+}
+
+impl Node {
+    /// What no owner but the home may do.
+    fn sweep_as_replica(&mut self, id: GroupId, moment: Moment) {
+        for part in self.groups[&id].parts.clone() {
+            let mut effects = self.effects();
+            let mut locks = self.keyspace.lock_one(part.0);
+            locks.sweep(part, moment.now.wall_ms, moment.now, SWEPT_MAX, &mut effects);
         }
     }
 }
@@ -413,6 +428,14 @@ fn run_one(txn: &mut Txn<'_, '_>, words: &[&[u8]], out: &mut ReplyBuf) -> Result
         }
     }
     Ok(())
+}
+
+/// The keys of some changes, each once.
+pub fn distinct(items: &[Item]) -> Vec<Name> {
+    let mut touched: Vec<Name> = names(items).cloned().collect();
+    touched.sort_unstable();
+    touched.dedup();
+    touched
 }
 
 /// What others need to do the same.

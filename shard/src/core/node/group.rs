@@ -2,6 +2,7 @@
 
 use super::bonds::Bonds;
 use super::tenure::Tenure;
+use super::unleased::Unleased;
 use kinring_common::causal::Floor;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyspace::{PARTITIONS, Slots};
@@ -50,6 +51,8 @@ pub struct Group {
     pub tenure: Option<Tenure>,
     /// Keys that travel together.
     pub bonds: Bonds,
+    /// What this node wrote without a lease.
+    pub unleased: Unleased,
 }
 
 /// Whether an owner's data can be counted on.
@@ -101,6 +104,7 @@ impl Group {
             backs_off_until_us: 0,
             tenure: None,
             bonds: Bonds::default(),
+            unleased: Unleased::default(),
         }
     }
 
@@ -139,7 +143,7 @@ impl Group {
 
     /// Whether something waits for other owners.
     pub fn is_busy(&self) -> bool {
-        self.tenure.as_ref().is_some_and(Tenure::is_busy)
+        self.tenure.as_ref().is_some_and(Tenure::is_busy) || self.unleased.is_busy()
     }
 
     /// Who holds it, as far as this node heard lately.

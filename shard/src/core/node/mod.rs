@@ -10,6 +10,7 @@
 //! | [`repair`] | what owners miss, and sending it to them |
 //! | [`exchange`] | finding out what two owners hold differently; [`respond`] is the other side |
 //! | [`floor`] | rounds that settle history |
+//! | [`unleased`] | writing without a lease |
 //! | [`requests`] | at most once |
 //! | [`bonds`] | keys that were written together |
 //! | [`journal`] | nothing leaves before what it says is durable |
@@ -37,6 +38,7 @@ mod replica;
 mod requests;
 mod respond;
 mod tenure;
+mod unleased;
 
 pub use coordinate::Wanted;
 pub use replay::{Past, Restart};
@@ -191,7 +193,8 @@ impl Node {
             }
             None => group.holder(now_us).is_some(),
         };
-        self.is_whole() && self.groups.values().all(rests)
+        let sent = |group: &Group| !group.unleased.is_busy();
+        self.is_whole() && self.groups.values().all(|group| rests(group) && sent(group))
     }
 
     /// How its groups are, in words for people.
@@ -288,6 +291,7 @@ impl Node {
         }
         self.resend_asks(moment);
         self.tend_tenures(moment);
+        self.tend_unleased(moment);
         let sessions_us = self.sessions.wake_us();
         self.wake_us = self.beat_us.min(sessions_us).max(now_us + 1);
         if self.groups.values().any(Group::is_busy) {

@@ -15,6 +15,7 @@ use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Message, Repair, Term, WriteNumber};
 use kinring_common::wire::{Copies, Copy, Name};
+use kinring_common::wire::request::Executed;
 use std::collections::BTreeMap;
 
 /// Writes that an owner may miss before it is easier to compare everything: about what an exchange
@@ -64,6 +65,7 @@ pub struct Found {
 #[derive(Debug)]
 pub struct Missed {
     keys: Vec<(Slot, KeyRef)>,
+    executed: Option<Executed>,
     due_us: u64,
     wait_us: u64,
 }
@@ -86,13 +88,19 @@ impl Owner {
     }
 
     /// Notes a write that was sent to it, or will have to be.
-    pub fn note(&mut self, sequence: u64, keys: Vec<(Slot, KeyRef)>, is_sent: bool, now_us: u64) {
+    pub fn note(
+        &mut self,
+        sequence: u64,
+        (keys, executed): (Vec<(Slot, KeyRef)>, Option<Executed>),
+        is_sent: bool,
+        now_us: u64,
+    ) {
         if self.missed.len() >= MISSED_MAX {
             self.is_behind = true;
             return;
         }
         let due_us = if is_sent { now_us + RESEND_US } else { now_us };
-        self.missed.insert(sequence, Missed { keys, due_us, wait_us: RESEND_US });
+        self.missed.insert(sequence, Missed { keys, executed, due_us, wait_us: RESEND_US });
     }
 }
 
@@ -124,10 +132,11 @@ impl Node {
         let tenure = group.tenure.as_mut().expect("it is held");
         let number = tenure.term.tenure;
         let owner = tenure.owners.get_mut(&to).expect("it owns the group");
-        let mut keys = Vec::new();
+        let (mut keys, mut executed) = (Vec::new(), Vec::new());
         for sequence in writes {
             let Some(missed) = owner.missed.get_mut(sequence) else { continue };
             keys.extend(missed.keys.iter().cloned());
+            executed.extend(missed.executed.clone());
             missed.wait_us = (missed.wait_us * 2).min(RESEND_MAX_US);
             missed.due_us = now_us + missed.wait_us;
         }
@@ -143,7 +152,7 @@ impl Node {
             epoch: self.layout.epoch(),
             copies,
             writes: writes.iter().map(write).collect(),
-            executed: self.requests.of(id),
+            executed,
             is_available: false,
         };
         self.send(to, Message::Repair(repair));

@@ -1,5 +1,6 @@
 //! Starting, and starting again from the log.
 
+use super::coordinate::distinct;
 use super::group::Group;
 use super::journal::Journal;
 use super::requests::Requests;
@@ -13,7 +14,6 @@ use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
 use kinring_common::random::Random;
-use kinring_common::wire::peer::names;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -154,9 +154,7 @@ impl Node {
             return;
         }
         self.apply(id, items, moment);
-        let mut touched: Vec<_> = names(items).cloned().collect();
-        touched.sort_unstable();
-        touched.dedup();
+        let touched = distinct(items);
         self.groups.get_mut(&id).expect("it was asked").bonds.add(None, touched);
     }
 }

@@ -3,6 +3,7 @@
 //! A write counts here only if it is of the last term that this owner granted, and this owner is in step
 //! with its holder. It is applied whole, or not at all: then the coordinator sends copies of its keys.
 
+use super::coordinate::distinct;
 use super::{Moment, Node};
 use crate::store::{Entry, Take};
 use kinring_common::causal::{Applied, Delta, Horizon, Record};
@@ -11,7 +12,7 @@ use kinring_common::id::NodeId;
 use kinring_common::keyspace::{Effects, Pass};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber, names};
+use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber};
 use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, GroupCuts, GroupHorizon, Item, Name};
 use std::collections::BTreeSet;
@@ -31,6 +32,9 @@ impl Node {
             }
             Foreseen::Known => {}
             Foreseen::New => self.take(&batch, moment),
+        }
+        if batch.is_available {
+            self.home_changed(id, distinct(&batch.items), moment);
         }
         let group = self.groups.get_mut(&id).expect("it is owned");
         group.bonds.end(batch.number.tenure, batch.stable);
@@ -56,9 +60,7 @@ impl Node {
             batch.items.clone()
         };
         self.apply(id, &items, moment);
-        let mut touched: Vec<Name> = names(&items).cloned().collect();
-        touched.sort_unstable();
-        touched.dedup();
+        let touched = distinct(&items);
         let group = self.groups.get_mut(&id).expect("it is owned");
         group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), touched);
         if let Some(executed) = &batch.executed {
@@ -90,7 +92,8 @@ impl Node {
                 continue;
             }
             match self.foresee_delta(name, delta) {
-                Applied::Gap => return Foreseen::Gap,
+                Applied::Gap if !Mutant::GapApplied.is_on() => return Foreseen::Gap,
+                Applied::Gap => foreseen = Foreseen::New,
                 Applied::Applied => foreseen = Foreseen::New,
                 Applied::Covered => {}
             }
@@ -187,7 +190,10 @@ impl Node {
             self.requests.note(id, executed.clone(), moment.now.mono_us);
         }
         let bound = writes.first().map(|write| (write.tenure, write.sequence));
-        self.take_copies(id, copies, (Take::Join, bound), executed, moment);
+        let changed = self.take_copies(id, copies, (Take::Join, bound), executed, moment);
+        if is_available && !changed.is_empty() {
+            self.home_changed(id, changed, moment);
+        }
         self.send(from, Message::Ack(Ack { group: id, held: writes, gaps: Vec::new() }));
     }
 
@@ -248,6 +254,7 @@ impl Node {
         let id = ack.group;
         for write in &ack.held {
             self.is_held(id, *write, from, moment);
+            self.unleased_is_held(id, *write, from, moment);
         }
         let tenure = self.groups.get(&id).and_then(|group| group.tenure.as_ref());
         let Some(tenure) = tenure.filter(|tenure| tenure.owners.contains_key(&from)) else {

@@ -2,7 +2,8 @@
 
 use super::exchange::{LOOKS_A_PAGE, partition_of};
 use super::{Moment, Node};
-use crate::store::Take;
+use crate::store::{Entry, Take};
+use kinring_common::mutant::Mutant;
 use kinring_common::clock::Hlc;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::merkle::{KeyRef, Leaves};
@@ -48,6 +49,9 @@ impl Node {
                 if let Some(push) = push {
                     let how = if push.is_adopted { Take::Adopt } else { Take::Join };
                     self.take_cuts(id, &cuts, how, moment);
+                }
+                if push.is_some() && Mutant::FloorBeforeData.is_on() {
+                    self.log(Entry::Floor { group: id, floor: floor.clone() });
                 }
                 let own = &self.groups[&id].horizon;
                 let same = own.cuts == cuts && own.floor == floor;

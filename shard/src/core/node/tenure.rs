@@ -382,7 +382,8 @@ impl Node {
 
     /// What is to be done from time to time for the groups that this node holds.
     pub(super) fn tend_tenures(&mut self, moment: Moment) {
-        let held = self.groups.iter().filter(|(_, group)| group.tenure.is_some());
+        let all = Mutant::ExpiryByReplica.is_on();
+        let held = self.groups.iter().filter(|(_, group)| group.tenure.is_some() || all);
         let held: Vec<GroupId> = held.map(|(id, _)| *id).collect();
         for id in held {
             self.look_after(id, moment);

@@ -1,0 +1,227 @@
+//! Writing without a lease: `consistency = available`.
+//!
+//! Any owner executes, in the part of a cut that it is in. A write is acknowledged when it is on W
+//! owners, or on all that are up as far as this one knows: in a minority these are fewer. Its dots are of
+//! an actor of their own, so no home takes them for writes of a former holder that do not count.
+//!
+//! A write that may have been executed by another owner is not executed again: nobody here could know.
+
+use super::coordinate::distinct;
+use super::journal::Waiting;
+use super::requests::Found;
+use super::tenure::Pending;
+use super::{Asker, Moment, Node, Output};
+use crate::store::{Entry, short_reply};
+use kinring_common::id::NodeId;
+use kinring_common::merkle::KeyRef;
+use kinring_common::placement::layout::GroupId;
+use kinring_common::placement::slot::Slot;
+use kinring_common::wire::Item;
+use kinring_common::wire::peer::{Batch, Message, Repair, WriteNumber};
+use kinring_common::wire::request::{Executed, Request, Response, Work};
+use std::collections::BTreeMap;
+
+/// Writes that some owner has not acknowledged: past that the oldest are left to the home's exchange.
+const MISSED_MAX: usize = 1024;
+
+/// An acknowledgement that has not come in this time may have been lost.
+const RESEND_US: u64 = 200_000;
+
+/// Writes of one group that were coordinated here without a lease.
+#[derive(Debug, Default)]
+pub struct Unleased {
+    next: u64,
+    writes: BTreeMap<u64, Write>,
+}
+
+#[derive(Debug)]
+struct Write {
+    keys: Vec<(Slot, KeyRef)>,
+    held: Vec<NodeId>,
+    pending: Option<Pending>,
+    executed: Executed,
+    due_us: u64,
+}
+
+impl Unleased {
+    /// Whether something waits for other owners.
+    pub fn is_busy(&self) -> bool {
+        !self.writes.is_empty()
+    }
+}
+
+impl Node {
+    pub(super) fn coordinate_unleased(
+        &mut self,
+        id: GroupId,
+        asker: Asker,
+        request: &Request,
+        moment: Moment,
+    ) {
+        let now_us = moment.now.mono_us;
+        if !moment.is_sound || !self.groups[&id].is_whole() {
+            return self.respond_to(asker, request.id, Response::Elsewhere(None));
+        }
+        let Work::Commands(commands) = &request.work else { return };
+        let wanted = super::Wanted::of(request);
+        if wanted.is_write {
+            let response = match self.requests.find(request.id, request.is_retry, now_us) {
+                Found::New if request.is_elsewhere => Some(Response::Unknown),
+                Found::New => None,
+                Found::Executed(Some(reply)) => Some(Response::Done(reply)),
+                Found::Executed(None) | Found::Unsure => Some(Response::Unknown),
+            };
+            if let Some(response) = response {
+                return self.respond_to(asker, request.id, response);
+            }
+        }
+        let ran = self.run(commands, request, wanted.names, moment);
+        let reply = short_reply(&ran.reply);
+        let executed = Executed { id: request.id, actor: self.actors.1, reply };
+        if ran.items.is_empty() {
+            if wanted.is_write {
+                self.requests.note(id, executed, now_us);
+            }
+            return self.respond_to(asker, request.id, Response::Done(ran.reply));
+        }
+        let pending = Pending { asker, id: request.id, reply: ran.reply, is_write: true };
+        self.write_unleased(id, ran.items, executed, pending, moment);
+    }
+
+    fn write_unleased(
+        &mut self,
+        id: GroupId,
+        items: Vec<Item>,
+        executed: Executed,
+        pending: Pending,
+        moment: Moment,
+    ) {
+        let now_us = moment.now.mono_us;
+        let touched = distinct(&items);
+        let keys = self.key_refs(&touched);
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        let unleased = &mut group.unleased;
+        let number = WriteNumber { tenure: self.incarnation, sequence: unleased.next };
+        unleased.next += 1;
+        if unleased.writes.len() >= MISSED_MAX
+            && let Some((_, write)) = unleased.writes.pop_first()
+            && let Some(pending) = write.pending
+        {
+            self.abandon(&pending);
+        }
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        let write = Write {
+            keys,
+            held: Vec::new(),
+            pending: Some(pending),
+            executed: executed.clone(),
+            due_us: now_us + RESEND_US,
+        };
+        group.unleased.writes.insert(number.sequence, write);
+        group.bonds.add(None, touched.clone());
+        let others: Vec<NodeId> = group.others().collect();
+        let batch = Batch {
+            group: id,
+            epoch: self.layout.epoch(),
+            number,
+            stable: 0,
+            is_available: true,
+            items: items.clone(),
+            executed: Some(executed.clone()),
+        };
+        self.requests.note(id, executed.clone(), now_us);
+        self.log(Entry::Write { group: id, items, executed: Some(executed) });
+        for to in others {
+            self.outputs.push_back(Output::Peer(to, Message::Write(batch.clone())));
+        }
+        self.home_changed(id, touched, moment);
+        if self.journal.gate_own(Waiting::Own(id, number.tenure, number.sequence)) {
+            self.unleased_is_held(id, number, self.own, moment);
+        }
+        self.wake_at(now_us + super::BUSY_TICK_US);
+    }
+
+    /// An owner holds such a write.
+    pub(super) fn unleased_is_held(
+        &mut self,
+        id: GroupId,
+        number: WriteNumber,
+        by: NodeId,
+        moment: Moment,
+    ) {
+        if number.tenure != self.incarnation {
+            return;
+        }
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        if let Some(write) = group.unleased.writes.get_mut(&number.sequence)
+            && !write.held.contains(&by)
+        {
+            write.held.push(by);
+        }
+        self.answer_unleased(id, moment);
+    }
+
+    /// Answers those that are on enough owners, or on all that are up.
+    fn answer_unleased(&mut self, id: GroupId, moment: Moment) {
+        let group = &self.groups[&id];
+        let up: Vec<NodeId> =
+            group.owners.iter().copied().filter(|node| self.is_up(*node, moment)).collect();
+        let (own, acks, owners) = (self.own, self.quorum.acks(), group.owners.len());
+        let is_safe = |write: &Write| {
+            let all = up.iter().all(|node| write.held.contains(node));
+            write.held.contains(&own) && (write.held.len() >= acks || all)
+        };
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        let mut answers = Vec::new();
+        group.unleased.writes.retain(|_, write| {
+            if write.pending.is_some() && is_safe(write) {
+                answers.extend(write.pending.take());
+            }
+            write.held.len() < owners
+        });
+        for Pending { asker, id, reply, .. } in answers {
+            self.respond_to(asker, id, Response::Done(reply));
+        }
+    }
+
+    /// Sends what was not acknowledged again, as copies.
+    pub(super) fn tend_unleased(&mut self, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let busy: Vec<GroupId> = self
+            .groups
+            .iter()
+            .filter(|(_, group)| group.unleased.is_busy())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in busy {
+            self.answer_unleased(id, moment);
+            let group = self.groups.get_mut(&id).expect("it is owned");
+            let others: Vec<NodeId> = group.others().collect();
+            let due = group.unleased.writes.iter_mut().filter(|(_, write)| write.due_us <= now_us);
+            let due: Vec<_> = due
+                .map(|(sequence, write)| {
+                    write.due_us = now_us + 2 * RESEND_US;
+                    (*sequence, write.keys.clone(), write.held.clone(), write.executed.clone())
+                })
+                .collect();
+            for (sequence, keys, held, executed) in due {
+                let names: Vec<_> =
+                    keys.iter().filter_map(|(slot, key)| self.name_of(*slot, key)).collect();
+                let missing = others.iter().filter(|node| !held.contains(node));
+                let missing: Vec<NodeId> =
+                    missing.copied().filter(|node| self.is_up(*node, moment)).collect();
+                for to in missing {
+                    let repair = Repair {
+                        group: id,
+                        epoch: self.layout.epoch(),
+                        copies: self.copies(id, &names),
+                        writes: vec![WriteNumber { tenure: self.incarnation, sequence }],
+                        executed: vec![executed.clone()],
+                        is_available: true,
+                    };
+                    self.send(to, Message::Repair(repair));
+                }
+            }
+        }
+    }
+}
