@@ -79,6 +79,11 @@ impl<R> Flight<R> {
         self.writes.len() >= WRITES_MAX
     }
 
+    /// How many are under way.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
     /// How many more may.
     pub fn room(&self) -> usize {
         WRITES_MAX - self.writes.len()

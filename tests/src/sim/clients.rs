@@ -78,7 +78,7 @@ impl Workload {
     }
 
     /// The next call.
-    pub fn next(&mut self) -> Call {
+    pub fn draw(&mut self) -> Call {
         match self.random.below(200) {
             0 => Call::FlushDb,
             1..=14 => {

@@ -15,7 +15,7 @@ use kinring_common::random::Random;
 use kinring_common::resp::Protocol;
 use kinring_common::wire::peer::Message;
 use kinring_common::wire::request::{Consistency, Ping, Pong, Request, RequestId, Response};
-use kinring_shard::core::node::{Input, Output};
+use kinring_shard::core::node::{Input, Node, Output};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::ops::Range;
@@ -237,6 +237,7 @@ impl<'p> Cluster<'p> {
         if self.now_us >= self.look_us {
             self.look_us = self.now_us + 5_000_000;
             self.wrong = self.wrong.take().or_else(|| ending::unequal(self.plan, &self.hosts));
+            self.wrong = self.wrong.take().or_else(|| self.too_long());
         }
     }
 
@@ -357,7 +358,7 @@ impl<'p> Cluster<'p> {
             if client.asked.is_some() || self.now_us < client.next_us {
                 continue;
             }
-            let call = self.workload.next();
+            let call = self.workload.draw();
             let proxy = client.proxy;
             let token = self.next_token;
             self.next_token += 1;
@@ -381,9 +382,7 @@ impl<'p> Cluster<'p> {
         let down = (0..self.hosts.len()).filter(|n| self.hosts[*n].node.is_none()).collect();
         Health {
             down,
-            is_whole: self.hosts.iter().all(|host| {
-                host.node.as_ref().is_some_and(kinring_shard::core::node::Node::is_whole)
-            }),
+            is_whole: self.hosts.iter().all(|host| host.node.as_ref().is_some_and(Node::is_whole)),
             is_cut: self.is_cut,
             off_ms: self.off_ms.clone(),
         }
@@ -465,6 +464,13 @@ impl<'p> Cluster<'p> {
         }
     }
 
+    /// A queue that is longer than it may be.
+    fn too_long(&self) -> Option<String> {
+        let queues = self.hosts.iter().filter_map(|host| host.node.as_ref()).flat_map(Node::queues);
+        let mut long = queues.filter(|(_, len, max)| len > max);
+        long.next().map(|(name, len, max)| format!("promise 9: {name}: {len}, at most {max}"))
+    }
+
     fn put_clocks_right(&mut self) {
         for (host, off_ms) in self.hosts.iter_mut().zip(&self.off_ms) {
             let right_ms = (START_MS + self.now_us / 1_000).cast_signed() + off_ms;
@@ -487,9 +493,7 @@ impl<'p> Cluster<'p> {
     }
 
     fn is_at_rest(&self) -> bool {
-        let at_rest = |host: &Host| {
-            host.node.as_ref().is_some_and(kinring_shard::core::node::Node::is_at_rest)
-        };
+        let at_rest = |host: &Host| host.node.as_ref().is_some_and(Node::is_at_rest);
         self.hosts.iter().all(at_rest) && ending::diverged(self.plan, &self.hosts).is_none()
     }
 

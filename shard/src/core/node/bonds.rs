@@ -10,18 +10,20 @@ use kinring_common::wire::Name;
 use std::collections::{BTreeSet, VecDeque};
 
 /// Bonds kept in a group at most: one more than writes under way, so that the oldest is ended by then.
-const BONDS_MAX: usize = crate::core::flight::WRITES_MAX;
+pub const BONDS_MAX: usize = crate::core::flight::WRITES_MAX;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Bonds {
-    /// With the number of the write where it is one of the present tenure's.
-    sets: VecDeque<(Option<(u64, u64)>, Vec<Name>)>,
+    sets: VecDeque<(Bound, Vec<Name>)>,
 }
+
+/// By which write: its tenure and its place there, if that is known.
+pub type Bound = Option<(u64, u64)>;
 
 impl Bonds {
     /// These were written together, in a tenure and a place in it if that is known.
-    pub fn add(&mut self, write: Option<(u64, u64)>, names: Vec<Name>) {
+    pub fn add(&mut self, write: Bound, names: Vec<Name>) {
         if names.len() < 2 || Mutant::BondsForgotten.is_on() {
             return;
         }
@@ -32,6 +34,11 @@ impl Bonds {
         if self.sets.len() > BONDS_MAX {
             self.sets.pop_front();
         }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sets.len()
     }
 
     /// All writes of a tenure below this one are on enough owners.

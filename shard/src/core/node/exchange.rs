@@ -7,14 +7,12 @@
 //!
 //! Whose copies count is said by the terms that both were in step with: see [`super::tenure`].
 
-use super::group::{Source, Wholeness};
-use super::repair::Found;
+use super::group::Wholeness;
+use super::session::{Opened, Purpose, RESEND_US, SESSIONS_MAX, Session, TRIES_MAX, Todo};
 use super::{Moment, Node};
 use crate::store::Take;
-use kinring_common::causal::Floor;
-use kinring_common::clock::Hlc;
 use kinring_common::id::{Actor, NodeId};
-use kinring_common::merkle::{KeyRef, Leaf, Page};
+use kinring_common::merkle::{KeyRef, Page};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
@@ -23,16 +21,7 @@ use kinring_common::wire::peer::{
 };
 use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, Name};
-use std::collections::{BTreeMap, VecDeque};
-
-/// An answer that has not come in this time may have been lost.
-pub const RESEND_US: u64 = 200_000;
-
-/// Tries of one step; then the owner is out of reach.
-const TRIES_MAX: u32 = 12;
-
-/// Sessions that a node drives at a time: more would only wait for each other.
-const SESSIONS_MAX: usize = 64;
+use std::collections::VecDeque;
 
 /// Digests in a message.
 const SLOTS_A_STEP: usize = 4096;
@@ -42,87 +31,6 @@ const KEYS_A_STEP: usize = 64;
 
 /// Entries looked at for one page.
 pub const LOOKS_A_PAGE: usize = 512;
-
-/// Why an exchange is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To ask how an owner is.
-    Survey,
-    /// To take what an owner has.
-    Take(Take),
-    /// A holder gives an owner what it has, or compares.
-    Give,
-    /// The same in a floor round.
-    Round,
-    /// An owner that lost data gets it back.
-    Rebuild(Take),
-}
-
-/// An exchange that this node drives.
-#[derive(Debug)]
-struct Session {
-    group: GroupId,
-    peer: NodeId,
-    purpose: Purpose,
-    step: u32,
-    last: Ask,
-    sent_us: u64,
-    tries: u32,
-    /// Writes below this one are in what the owner will have at the end.
-    next_at_open: u64,
-    floor_at_open: Floor,
-    push: Option<Push>,
-    /// What the owner said at its beginning.
-    theirs: Option<Opened>,
-    todo: VecDeque<Todo>,
-    keys: VecDeque<(Slot, KeyRef)>,
-    /// Something was new here.
-    has_pulled: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Opened {
-    floor: Floor,
-    step: Term,
-    clock: Option<([Actor; 2], Hlc)>,
-}
-
-/// What is to be compared next.
-#[derive(Clone, Debug)]
-enum Todo {
-    Slots { from: u32 },
-    Leaf { slot: Slot, leaf: Leaf, from: u64 },
-    Together(Vec<Name>),
-}
-
-/// All exchanges that a node drives.
-#[derive(Debug, Default)]
-pub struct Sessions {
-    open: BTreeMap<u64, Session>,
-    next: u64,
-}
-
-impl Sessions {
-    /// Whether there is one with an owner of a group.
-    pub fn is_open(&self, id: GroupId, peer: NodeId) -> bool {
-        self.open.values().any(|session| session.group == id && session.peer == peer)
-    }
-
-    /// Ends those with any owner of a group.
-    pub fn end_with_any(&mut self, id: GroupId, which: impl Fn(Purpose) -> bool) {
-        self.open.retain(|_, session| session.group != id || !which(session.purpose));
-    }
-
-    /// Ends all with a node.
-    pub fn end_all_with(&mut self, peer: NodeId) {
-        self.open.retain(|_, session| session.peer != peer);
-    }
-
-    /// When the next step is to be said again.
-    pub fn wake_us(&self) -> u64 {
-        self.open.values().map(|session| session.sent_us + RESEND_US).min().unwrap_or(u64::MAX)
-    }
-}
 
 impl Node {
     /// Begins an exchange.
@@ -301,20 +209,6 @@ impl Node {
         }
     }
 
-    /// An owner has said how it is.
-    fn surveyed(&mut self, number: u64, is_whole: bool, step: Term, moment: Moment) {
-        let session = self.sessions.open.remove(&number).expect("it is there");
-        let (id, peer) = (session.group, session.peer);
-        let group = self.groups.get_mut(&id).expect("it is owned");
-        if let Wholeness::Rebuilding(sources) = &mut group.wholeness {
-            sources.insert(peer, Source { is_whole, step, is_taken: false });
-        } else if let Some(tenure) = &mut group.tenure {
-            let owner = tenure.owners.get_mut(&peer).expect("it owns the group");
-            owner.found = Some(Found { step });
-        }
-        self.look_after(id, moment);
-    }
-
     /// Copies of the other side came.
     fn pulled(&mut self, number: u64, copies: Copies, moment: Moment) {
         let session = &self.sessions.open[&number];
@@ -479,36 +373,6 @@ impl Node {
         if session.purpose == Purpose::Round {
             let clock = session.theirs.as_ref().and_then(|theirs| theirs.clock);
             self.round_with(id, peer, clock, session.has_pulled, moment);
-        }
-    }
-
-    /// Takes what the other owners have, until this one has what it should.
-    pub(super) fn rebuild(&mut self, id: GroupId, moment: Moment) {
-        let group = self.groups.get_mut(&id).expect("it is owned");
-        let others: Vec<NodeId> = group.others().collect();
-        let Wholeness::Rebuilding(sources) = &group.wholeness else { return };
-        let whole = sources.values().filter(|source| source.is_whole).count();
-        // With all of them there is nobody left to wait for: nobody has more.
-        let is_enough =
-            whole >= self.quorum.others().min(others.len()) || sources.len() == others.len();
-        let next = if is_enough {
-            let latest = sources.values().map(|source| source.step.number).max().unwrap_or(0);
-            let how = if group.step.number < latest { Take::Adopt } else { Take::Join };
-            let counts = |s: &Source| s.step.number == latest && !s.is_taken;
-            let source = sources.iter().find(|(_, source)| counts(source));
-            let Some((peer, _)) = source else {
-                group.wholeness = Wholeness::Whole;
-                return;
-            };
-            vec![(*peer, Purpose::Rebuild(how))]
-        } else {
-            let unknown = others.into_iter().filter(|node| !sources.contains_key(node));
-            unknown.map(|node| (node, Purpose::Survey)).collect()
-        };
-        for (peer, purpose) in next {
-            if self.is_up(peer, moment) && !self.sessions.is_open(id, peer) {
-                self.open_session(id, peer, purpose, moment);
-            }
         }
     }
 }

@@ -8,7 +8,7 @@
 //! All owners must be there. While one is away nothing is settled, and nothing that was deleted can come
 //! back with it.
 
-use super::exchange::Purpose;
+use super::session::Purpose;
 use super::tenure::Phase;
 use super::{Moment, Node};
 use kinring_common::causal::{Context, Floor};

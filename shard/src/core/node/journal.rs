@@ -6,6 +6,10 @@
 use super::Output;
 use std::collections::VecDeque;
 
+/// What waits for the disk at most: some seconds of messages. Past that they are as good as lost on their
+/// way, and whoever misses one asks again.
+pub const WAITING_MAX: usize = 65_536;
+
 /// What waits at a gate.
 #[derive(Debug)]
 pub enum Waiting {
@@ -44,9 +48,14 @@ impl Journal {
     pub fn gate(&mut self, output: Output, outputs: &mut VecDeque<Output>) {
         if self.is_synced() {
             outputs.push_back(output);
-        } else {
+        } else if self.waiting.len() < WAITING_MAX {
             self.waiting.push_back((self.appended, Waiting::Output(output)));
         }
+    }
+
+    /// How much waits.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Notes that this node holds a write when all until now is durable. Returns whether it does.

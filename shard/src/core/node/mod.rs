@@ -9,6 +9,8 @@
 //! | [`replica`] | taking other coordinators' writes and repairs |
 //! | [`repair`] | what owners miss, and sending it to them |
 //! | [`exchange`] | finding out what two owners hold differently; [`respond`] is the other side |
+//! | [`session`] | the exchanges under way |
+//! | [`rebuild`] | getting lost data back |
 //! | [`floor`] | rounds that settle history |
 //! | [`unleased`] | writing without a lease |
 //! | [`requests`] | at most once |
@@ -16,14 +18,16 @@
 //! | [`journal`] | nothing leaves before what it says is durable |
 //! | [`replay`] | starting again from the log |
 //!
-//! **Why an acknowledged write is not lost** (promise 1). It is on W owners, each of which had granted
-//! its coordinator the group. A later home holds grants from so many owners that one of them has the
-//! write, and exchanges with each of them, after its grant, before it answers anything.
+//! **Why an acknowledged write is not lost** (promise 1). It is on W owners, each of which was in step with
+//! its coordinator and had granted nobody a later term. A later home holds grants from so many owners
+//! that one of them has the write, and takes what the owners in step with the latest term have, after
+//! their grants, before it answers anything.
 //!
 //! **Why there are no two truths** (promise 4). Leases keep two homes from answering at a time. What a
-//! former home has executed and nobody has acknowledged is either seen in that exchange, and then it
-//! counts, or dead: before it answers, a new home closes the actors of all former ones on all its
-//! grantors, and no owner ever grants to an actor that another was granted after.
+//! former home has executed and nobody has acknowledged is either on an owner that counts, and then it
+//! counts, too; or it is dead, and whoever has it is put in step, its copies replaced, before it counts
+//! again. Joining what does not count, or ending it by a floor, would not do: what an event replaced goes
+//! with it.
 
 mod beat;
 mod bonds;
@@ -32,20 +36,22 @@ mod exchange;
 mod floor;
 mod group;
 mod journal;
+mod rebuild;
 mod repair;
 mod replay;
 mod replica;
 mod requests;
 mod respond;
+mod session;
 mod tenure;
 mod unleased;
 
 pub use coordinate::Wanted;
 pub use replay::{Past, Restart};
 
+use crate::core::flight;
 use crate::core::lease::{Grants, Leases, RENEW_US};
 use crate::store::Entry;
-use exchange::Sessions;
 use group::Group;
 use journal::Journal;
 use kinring_common::clock::{Hlc, Now, SteadyWall};
@@ -60,6 +66,7 @@ use kinring_common::random::Random;
 use kinring_common::wire::peer::Message;
 use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
 use requests::Requests;
+use session::Sessions;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -197,6 +204,32 @@ impl Node {
         self.is_whole() && self.groups.values().all(|group| rests(group) && sent(group))
     }
 
+    /// How long its queues are, and how long they may be.
+    pub fn queues(&self) -> Vec<(&'static str, usize, usize)> {
+        let tenures = || self.groups.values().filter_map(|group| group.tenure.as_ref());
+        let most = |lens: &mut dyn Iterator<Item = usize>| lens.max().unwrap_or(0);
+        let missed = tenures().flat_map(|tenure| tenure.owners.values());
+        let bonds = self.groups.values().map(|group| group.bonds.len());
+        vec![
+            ("writes under way", most(&mut tenures().map(|t| t.flight.len())), flight::WRITES_MAX),
+            (
+                "requests waiting",
+                most(&mut tenures().map(|t| t.waiting.len())),
+                tenure::WAITING_MAX,
+            ),
+            (
+                "writes missed",
+                most(&mut missed.map(|owner| owner.missed.len())),
+                repair::MISSED_MAX,
+            ),
+            ("bonds", most(&mut { bonds }), bonds::BONDS_MAX),
+            ("exchanges", self.sessions.len(), session::SESSIONS_MAX),
+            ("requests known", self.requests.len(), requests::REQUESTS_MAX),
+            // What this node itself holds is counted by the writes under way.
+            ("waiting for the disk", self.journal.len(), journal::WAITING_MAX + flight::WRITES_MAX),
+        ]
+    }
+
     /// How its groups are, in words for people.
     pub fn describe(&self) -> Vec<String> {
         let sound = self.peers.iter().map(|(node, peer)| (node, peer.is_sound)).collect::<Vec<_>>();
@@ -272,7 +305,7 @@ impl Node {
             Message::Release { group, released_us, next } => {
                 self.released(from, (group, released_us), next, moment);
             }
-            Message::Write(batch) => self.written(from, batch, moment),
+            Message::Write(batch) => self.written(from, &batch, moment),
             Message::Repair(repair) => self.repaired(from, repair, moment),
             Message::Ack(ack) => self.acked(from, &ack, moment),
             Message::Ask(ask) => self.respond(from, ask, moment),

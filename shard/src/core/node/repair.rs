@@ -14,13 +14,13 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Message, Repair, Term, WriteNumber};
-use kinring_common::wire::{Copies, Copy, Name};
 use kinring_common::wire::request::Executed;
+use kinring_common::wire::{Copies, Copy, Name};
 use std::collections::BTreeMap;
 
 /// Writes that an owner may miss before it is easier to compare everything: about what an exchange
 /// of a group costs.
-const MISSED_MAX: usize = 1024;
+pub const MISSED_MAX: usize = 1024;
 
 /// An acknowledgement that has not come in this time may have been lost.
 const RESEND_US: u64 = 200_000;

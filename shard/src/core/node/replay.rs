@@ -4,7 +4,7 @@ use super::coordinate::distinct;
 use super::group::Group;
 use super::journal::Journal;
 use super::requests::Requests;
-use super::{Moment, Node, Output, Peer, Settings, exchange, keyspace, quorum};
+use super::{Moment, Node, Output, Peer, Settings, keyspace, quorum, session};
 use crate::core::lease::{Grants, Leases};
 use crate::store::Entry;
 use kinring_common::clock::{Now, SteadyWall};
@@ -83,7 +83,7 @@ impl Node {
             grants: if barred { Grants::after_restart(now.mono_us) } else { Grants::default() },
             leases: Leases::new(own, quorum),
             groups,
-            sessions: exchange::Sessions::default(),
+            sessions: session::Sessions::default(),
             requests: Requests::default(),
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),

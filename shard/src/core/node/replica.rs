@@ -3,6 +3,7 @@
 //! A write counts here only if it is of the last term that this owner granted, and this owner is in step
 //! with its holder. It is applied whole, or not at all: then the coordinator sends copies of its keys.
 
+use super::bonds::Bound;
 use super::coordinate::distinct;
 use super::{Moment, Node};
 use crate::store::{Entry, Take};
@@ -18,7 +19,7 @@ use kinring_common::wire::{Copies, GroupCuts, GroupHorizon, Item, Name};
 use std::collections::BTreeSet;
 
 impl Node {
-    pub(super) fn written(&mut self, from: NodeId, batch: Batch, moment: Moment) {
+    pub(super) fn written(&mut self, from: NodeId, batch: &Batch, moment: Moment) {
         let id = batch.group;
         let tenure = (!batch.is_available).then_some(batch.number.tenure);
         if batch.epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
@@ -31,7 +32,7 @@ impl Node {
                 return self.send(from, ack(Vec::new(), vec![batch.number]));
             }
             Foreseen::Known => {}
-            Foreseen::New => self.take(&batch, moment),
+            Foreseen::New => self.take(batch, moment),
         }
         if batch.is_available {
             self.home_changed(id, distinct(&batch.items), moment);
@@ -60,9 +61,11 @@ impl Node {
             batch.items.clone()
         };
         self.apply(id, &items, moment);
-        let touched = distinct(&items);
-        let group = self.groups.get_mut(&id).expect("it is owned");
-        group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), touched);
+        if !batch.is_available {
+            let touched = distinct(&items);
+            let group = self.groups.get_mut(&id).expect("it is owned");
+            group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), touched);
+        }
         if let Some(executed) = &batch.executed {
             self.requests.note(id, executed.clone(), moment.now.mono_us);
         }
@@ -202,7 +205,7 @@ impl Node {
         &mut self,
         id: GroupId,
         copies: Copies,
-        (how, bound): (Take, Option<(u64, u64)>),
+        (how, bound): (Take, Bound),
         executed: Vec<Executed>,
         moment: Moment,
     ) -> Vec<Name> {

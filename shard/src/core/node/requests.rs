@@ -19,7 +19,7 @@ const KEEP_US: u64 = RETRY_US + RETRY_US / 8;
 
 /// Names kept at most: some 10 MB. Over a hundred thousand writes a second, retries of an unlucky
 /// moment are answered with UNKNOWN.
-const REQUESTS_MAX: usize = 131_072;
+pub const REQUESTS_MAX: usize = 131_072;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -85,6 +85,11 @@ impl Requests {
     pub fn of(&self, group: GroupId) -> Vec<Executed> {
         let known = self.queue.iter().filter_map(|(_, id)| self.known.get(id));
         known.filter(|known| known.group == group).map(|known| known.executed.clone()).collect()
+    }
+
+    /// How many are known.
+    pub fn len(&self) -> usize {
+        self.known.len()
     }
 
     /// All names that are known.

@@ -3,10 +3,10 @@
 use super::exchange::{LOOKS_A_PAGE, partition_of};
 use super::{Moment, Node};
 use crate::store::{Entry, Take};
-use kinring_common::mutant::Mutant;
 use kinring_common::clock::Hlc;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::merkle::{KeyRef, Leaves};
+use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message, Push};

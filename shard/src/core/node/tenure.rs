@@ -14,9 +14,9 @@
 //! A holder goes on until its lease runs out. It hands over to an owner before it in the list when that
 //! one is up and misses nothing: it takes no more requests, lets those under way end, and gives back.
 
-use super::exchange::Purpose;
 use super::floor::Round;
 use super::repair::Owner;
+use super::session::Purpose;
 use super::{Asker, Moment, Node};
 use crate::core::flight::{Flight, Sequence};
 use crate::store::{Entry, Take};
@@ -31,7 +31,7 @@ use kinring_common::wire::request::{Request, RequestId, Response};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Requests that wait until a home is settled: that takes some round trips.
-const WAITING_MAX: usize = 1024;
+pub const WAITING_MAX: usize = 1024;
 
 /// A handover that has not come to its end by then is given up.
 const HANDOVER_US: u64 = 500_000;
@@ -264,7 +264,7 @@ impl Node {
             } else if !owner.has_exchanged || owner.is_behind || now_us >= owner.exchange_us {
                 open.push((node, Purpose::Give));
             } else if !owner.is_in_step && now_us >= owner.settle_us {
-                owner.settle_us = now_us + super::exchange::RESEND_US;
+                owner.settle_us = now_us + super::session::RESEND_US;
                 settle.push(node);
             }
         }

@@ -118,7 +118,6 @@ impl Node {
             due_us: now_us + RESEND_US,
         };
         group.unleased.writes.insert(number.sequence, write);
-        group.bonds.add(None, touched.clone());
         let others: Vec<NodeId> = group.others().collect();
         let batch = Batch {
             group: id,
