@@ -2,6 +2,7 @@
 //! micro -- [filter]`. A new file offers `pub fn bench(&mut Criterion)` and gets a line in `main`.
 
 mod causal;
+mod coordination;
 mod resp;
 mod slot;
 mod store;
@@ -14,5 +15,6 @@ fn main() {
     resp::bench(&mut criterion);
     store::bench(&mut criterion);
     causal::bench(&mut criterion);
+    coordination::bench(&mut criterion);
     criterion.final_summary();
 }

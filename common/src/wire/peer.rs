@@ -231,6 +231,8 @@ pub enum AskWhat {
     Close {
         /// The floor at the beginning.
         floor: Floor,
+        /// Requests that were executed lately, as far as they count; nothing where nothing is given.
+        executed: Vec<Executed>,
     },
 }
 

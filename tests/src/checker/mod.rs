@@ -64,6 +64,23 @@ pub fn judge(case: &Case<'_>, groups: &[BTreeSet<Key>], states_max: usize) -> Re
     Report { findings, verdicts }
 }
 
+/// The first thing that is wrong, if something is: cheaper than [`judge`], and what takes many states to
+/// decide is left undecided.
+pub fn find_one(case: &Case<'_>, groups: &[BTreeSet<Key>], states_max: usize) -> Report {
+    let judges = [lost::judge, resurrection::judge, counters::judge, session::judge, once::judge];
+    let mut findings = judges.iter().flat_map(|judge| judge(case));
+    if let Some(finding) = findings.next() {
+        return Report { findings: vec![finding], verdicts: Vec::new() };
+    }
+    let limits = Limits { skew_us: case.skew_us, states_max };
+    let keys = case.history.keys().into_iter().map(|key| BTreeSet::from([key]));
+    let objects = keys.chain(groups.iter().cloned()).filter(|_| case.mode == Mode::Strong);
+    let violation = objects
+        .map(|keys| linear::check(case.history, &keys, &limits))
+        .find(|verdict| matches!(verdict, Verdict::Violation(_)));
+    Report { findings: Vec::new(), verdicts: violation.into_iter().collect() }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {

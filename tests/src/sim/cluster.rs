@@ -114,7 +114,8 @@ pub fn run(plan: &Plan, watch: Range<u64>) -> Run {
     cluster.go(healed_us + 15_000_000, |_| false, false);
     // What expires, expires; what differs, is found.
     let mut rested = None;
-    while rested.is_none() && cluster.now_us < healed_us + plan.rest_us {
+    let end_us = healed_us + plan.rest_us;
+    while rested.is_none() && cluster.wrong.is_none() && cluster.now_us < end_us {
         let until_us = cluster.now_us + 1_000_000;
         cluster.go(until_us, |_| false, false);
         if cluster.is_at_rest() {
@@ -524,9 +525,10 @@ impl<'p> Cluster<'p> {
             skew_us: SKEW_US,
         };
         let groups: Vec<BTreeSet<_>> = self.plan.groups();
-        let report = match self.wrong {
-            None => checker::judge(&case, &groups, STATES_MAX),
-            Some(_) => Report::default(),
+        let report = match (&self.wrong, self.plan.finds_one) {
+            (None, false) => checker::judge(&case, &groups, STATES_MAX),
+            (None, true) => checker::find_one(&case, &groups, STATES_MAX / 20),
+            (Some(_), _) => Report::default(),
         };
         let answered =
             history.operations().iter().filter(|operation| operation.reply().is_some()).count();

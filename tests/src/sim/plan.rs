@@ -52,6 +52,8 @@ pub struct Plan {
     pub layout: Arc<Layout>,
     /// How the nodes are set.
     pub settings: Settings,
+    /// It is enough to find one thing that is wrong.
+    pub finds_one: bool,
 }
 
 /// Keys of the workload: as many as that in each of [`TAGS`] slots.
@@ -114,6 +116,7 @@ impl Plan {
             quality,
             layout: Arc::new(layout(nodes, replicas, &mut random)),
             settings,
+            finds_one: false,
         }
     }
 

@@ -10,6 +10,7 @@
 use super::group::Wholeness;
 use super::session::{Opened, Purpose, RESEND_US, SESSIONS_MAX, Session, TRIES_MAX, Todo};
 use super::{Moment, Node};
+use crate::core::flight::Sequence;
 use crate::store::Take;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::merkle::{KeyRef, Page};
@@ -21,7 +22,7 @@ use kinring_common::wire::peer::{
 };
 use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, Name};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Digests in a message.
 const SLOTS_A_STEP: usize = 4096;
@@ -243,7 +244,11 @@ impl Node {
         let what = match session.todo.front().cloned() {
             _ if is_full => self.keys_step(number),
             None if !session.keys.is_empty() => self.keys_step(number),
-            None => AskWhat::Close { floor: session.floor_at_open.clone() },
+            None => {
+                let (floor, gives) = (session.floor_at_open.clone(), session.push.is_some());
+                let executed = if gives { self.requests.of(id) } else { Vec::new() };
+                AskWhat::Close { floor, executed }
+            }
             Some(Todo::Slots { from }) => self.slots_step(id, from),
             Some(Todo::Leaf { slot, leaf, from }) => AskWhat::Leaf { slot, leaf, from },
             Some(Todo::Together(names)) => {
@@ -300,8 +305,10 @@ impl Node {
     ) {
         let session = self.sessions.open.remove(&number).expect("it is there");
         let (id, peer) = (session.group, session.peer);
-        for executed in executed {
-            self.requests.note(id, executed, moment.now.mono_us);
+        if matches!(session.purpose, Purpose::Take(_) | Purpose::Rebuild(_)) {
+            // Only what an owner that counts has executed counts.
+            let now_us = moment.now.mono_us;
+            executed.into_iter().for_each(|executed| self.requests.note(id, executed, now_us));
         }
         let theirs = session.theirs.as_ref().expect("a session is opened before it is closed");
         let group = self.groups.get_mut(&id).expect("it is owned");
@@ -362,10 +369,13 @@ impl Node {
         owner.incarnation = session.last.incarnation;
         (owner.has_exchanged, owner.is_behind) = (true, false);
         owner.exchange_us = exchange_us;
-        let held = owner.missed.range(..session.next_at_open).map(|(sequence, _)| *sequence);
-        let held: Vec<u64> = held.collect();
+        let is_in_step = owner.is_in_step;
+        let missed = owner.missed.range(..session.next_at_open).map(|(sequence, _)| *sequence);
+        let under_way = tenure.flight.missing(peer).map(|(Sequence(sequence), _)| sequence);
+        let held: BTreeSet<u64> =
+            missed.chain(under_way.take_while(|s| *s < session.next_at_open)).collect();
         // Only what an owner in step has is safe there.
-        if owner.is_in_step {
+        if is_in_step {
             for sequence in held {
                 self.is_held(id, WriteNumber { tenure: tenure_number, sequence }, peer, moment);
             }

@@ -72,6 +72,12 @@ impl Requests {
         }
     }
 
+    /// What was replied to the requests of a group is no longer certain.
+    pub fn doubt_all(&mut self, group: GroupId) {
+        let known = self.known.values_mut().filter(|known| known.group == group);
+        known.for_each(|known| known.executed.reply = None);
+    }
+
     /// What is known of a request.
     pub fn find(&self, id: RequestId, is_retry: bool, now_us: u64) -> Found {
         match self.known.get(&id) {

@@ -10,6 +10,7 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message, Push};
+use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, Name};
 use std::collections::BTreeSet;
 
@@ -79,8 +80,9 @@ impl Node {
             AskWhat::Keys { copies, wanted } => {
                 self.give_and_take(id, push, copies, &wanted, moment)
             }
-            AskWhat::Close { floor } => {
-                if push.is_some() {
+            AskWhat::Close { floor, executed } => {
+                if let Some(push) = push {
+                    self.take_executed(id, executed, push.is_adopted, moment);
                     self.raise_floor(id, &floor);
                 }
                 let group = &self.groups[&id];
@@ -150,6 +152,27 @@ impl Node {
         }
         copies.copies.retain(|copy| !together.iter().flatten().any(|name| *name == copy.name));
         together
+    }
+
+    /// What was executed by whom does not count is in doubt; what the holder knows was executed.
+    fn take_executed(
+        &mut self,
+        id: GroupId,
+        executed: Vec<Executed>,
+        is_adopted: bool,
+        moment: Moment,
+    ) {
+        if is_adopted {
+            self.requests.doubt_all(id);
+        }
+        if executed.is_empty() {
+            return;
+        }
+        for executed in &executed {
+            self.requests.note(id, executed.clone(), moment.now.mono_us);
+        }
+        let (how, copies) = (Take::Keep, Copies::default());
+        self.log(Entry::Copies { group: id, how, copies, executed });
     }
 
     /// A floor round asks which clock was reached here: nothing is minted at or below it any more.
