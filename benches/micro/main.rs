@@ -5,6 +5,7 @@ mod causal;
 mod resp;
 mod slot;
 mod store;
+mod wire;
 
 use criterion::Criterion;
 
@@ -14,5 +15,6 @@ fn main() {
     resp::bench(&mut criterion);
     store::bench(&mut criterion);
     causal::bench(&mut criterion);
+    wire::bench(&mut criterion);
     criterion.final_summary();
 }
