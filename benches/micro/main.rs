@@ -6,6 +6,7 @@ mod coordination;
 mod resp;
 mod slot;
 mod store;
+mod wire;
 
 use criterion::Criterion;
 
@@ -16,5 +17,6 @@ fn main() {
     store::bench(&mut criterion);
     causal::bench(&mut criterion);
     coordination::bench(&mut criterion);
+    wire::bench(&mut criterion);
     criterion.final_summary();
 }

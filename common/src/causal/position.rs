@@ -48,6 +48,30 @@ impl Position {
             }
         }
     }
+
+    /// Where it lies beside a push of the event `dot` at an end, if that is near: a short name of
+    /// `major`.
+    pub(crate) fn beyond(&self, dot: Dot) -> Option<Beyond> {
+        let by = self.major.unsigned_abs().checked_sub(reach(dot).unsigned_abs())?;
+        Some(Beyond { is_left: self.major < 0, by: u32::try_from(by).ok()? })
+    }
+}
+
+/// A place at an end, or outside of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Beyond {
+    /// At which end.
+    pub is_left: bool,
+    /// How far outside of the first place that an event takes there.
+    pub by: u32,
+}
+
+impl Beyond {
+    /// What [`Position::beyond`] names.
+    pub fn major(self, dot: Dot) -> i128 {
+        let major = reach(dot) + i128::from(self.by);
+        if self.is_left { -major } else { major }
+    }
 }
 
 /// How far from the middle a push at `dot` lies: further than any event before it.

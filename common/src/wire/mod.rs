@@ -1,11 +1,12 @@
 //! What nodes say to each other, as values: proxies and shards ([`request`]), shards among themselves
-//! ([`peer`]).
+//! ([`peer`]); and what these look like as bytes ([`v1`]).
 //!
 //! Nothing here knows how it travels. Messages may be lost, come late, twice and in any order; what
 //! each side does about that is in its core.
 
 pub mod peer;
 pub mod request;
+pub mod v1;
 
 use crate::causal::{Delta, Floor, Horizon, Record};
 use crate::clock::Hlc;
@@ -35,8 +36,12 @@ pub struct GroupHorizon {
 impl GroupHorizon {
     /// The part that concerns a database.
     pub fn of(&self, db: u8) -> Horizon {
-        let cut = self.cuts.iter().find(|(of, _)| *of == db).map_or(Hlc::ZERO, |(_, cut)| *cut);
-        Horizon { floor: self.floor.clone(), cut }
+        Horizon { floor: self.floor.clone(), cut: self.cut(db) }
+    }
+
+    /// The last flush of a database.
+    pub fn cut(&self, db: u8) -> Hlc {
+        self.cuts.iter().find(|(of, _)| *of == db).map_or(Hlc::ZERO, |(_, cut)| *cut)
     }
 
     /// The later of both flushes of each database. Returns whether any of these was new.
