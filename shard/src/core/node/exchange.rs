@@ -1,11 +1,11 @@
 //! Finding out what two owners hold differently, and giving each what it lacks.
 //!
-//! Whoever begins one drives it step by step; the other answers ([`super::respond`]) and keeps nothing
+//! Whoever begins one drives it step by step; the other answers (`respond`) and keeps nothing
 //! of it. It goes down from the group's digest over its slots and their parts to single keys, whose
 //! copies both join. At its end each has all that the other had at its beginning; only then may it take
 //! over the other's floor, for a floor says that what is absent is dead.
 //!
-//! Whose copies count is said by the terms that both were in step with: see [`super::tenure`].
+//! Whose copies count is said by the terms that both were in step with: see `tenure`.
 
 use super::group::Wholeness;
 use super::session::{Opened, Purpose, RESEND_US, SESSIONS_MAX, Session, TRIES_MAX, Todo};

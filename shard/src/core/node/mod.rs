@@ -2,21 +2,21 @@
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | [`group`] | what this node knows of the slots that it owns with the same others |
-//! | [`beat`] | who is up, who wants which group, who is granted it |
-//! | [`tenure`] | holding a group: settling, fencing, handing over |
-//! | [`coordinate`] | executing requests, and when their replies may leave |
-//! | [`replica`] | taking other coordinators' writes and repairs |
-//! | [`repair`] | what owners miss, and sending it to them |
-//! | [`exchange`] | finding out what two owners hold differently; [`respond`] is the other side |
-//! | [`session`] | the exchanges under way |
-//! | [`rebuild`] | getting lost data back |
-//! | [`floor`] | rounds that settle history |
-//! | [`unleased`] | writing without a lease |
-//! | [`requests`] | at most once |
-//! | [`bonds`] | keys that were written together |
-//! | [`journal`] | nothing leaves before what it says is durable |
-//! | [`replay`] | starting again from the log |
+//! | `group` | what this node knows of the slots that it owns with the same others |
+//! | `beat` | who is up, who wants which group, who is granted it |
+//! | `tenure` | holding a group: settling, fencing, handing over |
+//! | `coordinate` | executing requests, and when their replies may leave |
+//! | `replica` | taking other coordinators' writes and repairs |
+//! | `repair` | what owners miss, and sending it to them |
+//! | `exchange` | finding out what two owners hold differently; `respond` is the other side |
+//! | `session` | the exchanges under way |
+//! | `rebuild` | getting lost data back |
+//! | `floor` | rounds that settle history |
+//! | `unleased` | writing without a lease |
+//! | `requests` | at most once |
+//! | `bonds` | keys that were written together |
+//! | `journal` | nothing leaves before what it says is durable |
+//! | `replay` | starting again from the log |
 //!
 //! **Why an acknowledged write is not lost** (promise 1). It is on W owners, each of which was in step with
 //! its coordinator and had granted nobody a later term. A later home holds grants from so many owners
