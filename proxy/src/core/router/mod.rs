@@ -2,12 +2,12 @@
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | [`call`] | what can be asked for, and what is answered |
-//! | [`split`], [`gather`] | a call as parts for one slot each, and their replies as one |
-//! | [`running`] | the order of a session's calls |
-//! | [`part`] | the tries of a part, and what their answers mean |
-//! | [`drive`] | starting parts, asking, pausing, giving up |
-//! | [`nodes`], [`pace`], [`routes`] | who is up, what its clock says, how long it takes, who is home |
+//! | `call` | what can be asked for, and what is answered |
+//! | `split`, `gather` | a call as parts for one slot each, and their replies as one |
+//! | `running` | the order of a session's calls |
+//! | `part` | the tries of a part, and what their answers mean |
+//! | `drive` | starting parts, asking, pausing, giving up |
+//! | `nodes`, `pace`, `routes` | who is up, what its clock says, how long it takes, who is home |
 //!
 //! **At most once** (promise 8). All tries of a part have one name. Each try is void, by the clock of
 //! the node that it goes to, when its answer is no longer waited for, and so at the latest when the
