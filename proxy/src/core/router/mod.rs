@@ -18,7 +18,7 @@
 //! [`Outcome::Unknown`].
 //!
 //! The router is told the time and what nodes say; what it wants said comes out. It relies on a
-//! connection that delivers a message at most once: see [`part`].
+//! connection that delivers a message at most once: see `part`.
 
 pub mod call;
 mod drive;
