@@ -148,6 +148,12 @@ impl State {
         self.entries.iter().any(|entry| entry.expiry.is_some_and(due))
     }
 
+    /// Some key must be gone by this time.
+    pub fn has_expired_by(&self, time_us: u64) -> bool {
+        let over = |expiry: Expiry| expiry.to_us < time_us;
+        self.entries.iter().any(|entry| entry.expiry.is_some_and(over))
+    }
+
     fn on(&mut self, key: Key, verb: &Verb, timing: Timing) -> Reply {
         match verb {
             Verb::Set(text) => {

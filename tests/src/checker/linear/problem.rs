@@ -27,8 +27,9 @@ pub struct Item<'a> {
     pub call: Call,
     /// When it was sent.
     pub invoked_at: u64,
-    /// Of an operation that is owed: when it ended, and with what.
-    pub ended: Option<(u64, &'a Reply)>,
+    /// Of an operation that is owed: when it was over, and with what; without a reply if its outcome
+    /// is unknown, and someone saw by then what nobody else writes.
+    pub ended: Option<(u64, Option<&'a Reply>)>,
     /// Of one that ran beside the first read: if it comes after that, then by then and with this.
     pub beside: Option<(u64, &'a Reply)>,
     /// Stands for the operation in the fingerprint of a set.
@@ -99,10 +100,14 @@ impl<'a> Problem<'a> {
                 _ => None,
             };
             let may_precede = begin.is_some() && op.invoked_at <= read_until;
-            let owed = ended.filter(|_| !may_precede);
             let beside = ended.filter(|_| may_precede);
+            let owed = match ended {
+                Some((at, reply)) => Some((at, Some(reply))),
+                None => seen_by(&problem.tokens, &op.call).map(|at| (at, None)),
+            };
+            let owed = owed.filter(|_| !may_precede && !left_out);
             let mut class = 0;
-            if owed.is_none() && !left_out {
+            if owed.is_none() && !left_out && !op.call.is_read() {
                 let next = problem.classes.len();
                 class = match beside {
                     Some(_) => next,
@@ -112,12 +117,13 @@ impl<'a> Problem<'a> {
                 problem.classes[class].push(at);
             }
             let tokens = &problem.tokens;
+            let reply = owed.and_then(|(_, reply)| reply);
             problem.items.push(Item {
                 call: tokens.blanked(&op.call),
                 invoked_at: op.invoked_at,
-                names: owed.map_or_else(Vec::new, |(_, reply)| tokens.of_reply(reply)),
+                names: reply.map_or_else(Vec::new, |reply| tokens.of_reply(reply)),
                 writes: tokens.of_call(&op.call),
-                inert: owed.is_some_and(|(_, reply)| op.call.is_inert(reply)),
+                inert: reply.is_some_and(|reply| op.call.is_inert(reply)),
                 ended: owed,
                 beside,
                 fingerprint: random.word(),
@@ -126,6 +132,11 @@ impl<'a> Problem<'a> {
         }
         problem
     }
+}
+
+/// When someone was over who saw what only this call writes.
+fn seen_by(tokens: &Tokens, call: &Call) -> Option<u64> {
+    tokens.of_call(call).into_iter().map(|token| tokens.seen_by(token)).min()
 }
 
 fn only_rises(operations: &[Operation]) -> bool {

@@ -49,8 +49,8 @@ pub struct Stuck {
     pub state: State,
     /// What had to come next, or could have: known outcomes first.
     pub next: Vec<usize>,
-    /// The known operation that had to end first.
-    pub blocker: Option<usize>,
+    /// When the first of what was left had to be over.
+    pub deadline: Option<u64>,
     /// How many known operations were left.
     pub owed: usize,
 }
@@ -207,14 +207,14 @@ impl<'a> Search<'a> {
         let end = self.items.len();
         let (branches, with_unknown) = (Vec::new(), false);
         let mut frame = Frame { state, from_us, mark, branches, tried: 0, with_unknown, run };
-        let mut deadline = self.deadline();
+        self.take_inert(&mut frame);
+        let deadline = self.deadline();
+        // A key that may go by itself sees a difference between early and late.
+        let restless = frame.state.may_expire_by(deadline);
         let mut at = self.next[end];
         while at != end && self.items[at].invoked_at <= deadline {
-            let mut following = self.next[at];
-            // A key that may go by itself sees a difference between early and late.
-            let restless = frame.state.may_expire_by(deadline);
             let from_us = frame.from_us.max(self.items[at].invoked_at);
-            let reply = self.items[at].ended.map(|(_, reply)| reply);
+            let reply = self.items[at].ended.and_then(|(_, reply)| reply);
             for mut after in frame.state.met_by(&self.items[at].call, from_us, deadline) {
                 let would = self.execute(at, &mut after);
                 if !restless && self.is_too_late(at, &frame.state, &after, &would) {
@@ -222,23 +222,11 @@ impl<'a> Search<'a> {
                     frame.with_unknown = true;
                     return Some(frame);
                 }
-                if Some(&would) != reply {
-                    continue;
+                if reply.is_none_or(|reply| would == *reply) {
+                    frame.branches.push((at, after));
                 }
-                if !restless && self.items[at].inert && !self.shuts_out(at, frame.from_us) {
-                    self.take(at);
-                    frame.from_us = from_us;
-                    deadline = self.deadline();
-                    if frame.state.may_expire_by(deadline) {
-                        // What was tried before may now meet a key that is gone.
-                        frame.branches.clear();
-                        following = self.next[end];
-                    }
-                    break;
-                }
-                frame.branches.push((at, after));
             }
-            at = following;
+            at = self.next[at];
         }
         let blocker = self.blocker()?;
         let order = |(at, _): &(usize, State)| {
@@ -249,6 +237,29 @@ impl<'a> Search<'a> {
         branches.sort_by_cached_key(order);
         frame.branches = branches;
         Some(frame)
+    }
+
+    /// Takes what fits and changes nothing: it can only be in the way. Nor does it put off what may
+    /// see a key that is about to go.
+    fn take_inert(&mut self, frame: &mut Frame) {
+        let end = self.items.len();
+        let (mut at, mut deadline) = (self.next[end], self.deadline());
+        while at != end && self.items[at].invoked_at <= deadline {
+            let following = self.next[at];
+            let from_us = frame.from_us.max(self.items[at].invoked_at);
+            if self.items[at].inert
+                && !frame.state.has_expired_by(from_us)
+                && !self.shuts_out(at, frame.from_us)
+            {
+                let would = self.execute(at, &mut frame.state.clone());
+                if self.items[at].ended.is_some_and(|(_, reply)| reply == Some(&would)) {
+                    self.take(at);
+                    frame.from_us = from_us;
+                    deadline = self.deadline();
+                }
+            }
+            at = following;
+        }
     }
 
     /// Something that ran beside the first read could be taken now, and not after this.
@@ -288,7 +299,10 @@ impl<'a> Search<'a> {
 
     fn execute(&self, at: usize, state: &mut State) -> Reply {
         let item = &self.items[at];
-        let to_us = item.ended.map_or(u64::MAX, |(ended, _)| ended);
+        let to_us = match item.ended {
+            Some((ended, Some(_))) => ended,
+            _ => u64::MAX,
+        };
         let timing = Timing { from_us: item.invoked_at, to_us, skew_us: self.skew_us };
         state.apply(&item.call, timing)
     }
@@ -343,6 +357,7 @@ impl<'a> Search<'a> {
     fn is_too_late(&self, at: usize, state: &State, after: &State, would: &Reply) -> bool {
         let item = &self.items[at];
         let Some((ended, reply)) = item.ended else { return false };
+        let reply = reply.unwrap_or(would);
         // What is there for someone who was invoked after this one ended stays there until then.
         let stays = |token: Token| self.seen_until[token as usize] > ended;
         let mut late = false;
@@ -408,7 +423,7 @@ impl<'a> Search<'a> {
 
     /// Gives a frame up, and remembers it if none came farther.
     fn leave(&mut self, frame: &mut Frame) {
-        if self.best.blocker.is_none() || self.owed < self.best.owed {
+        if self.best.deadline.is_none() || self.owed < self.best.owed {
             let deadline = self.deadline();
             let open = |at: &usize| self.items[*at].invoked_at <= deadline;
             let mut next: Vec<usize> = Vec::new();
@@ -424,7 +439,7 @@ impl<'a> Search<'a> {
                 order: self.order.clone(),
                 state: std::mem::take(&mut frame.state),
                 next,
-                blocker: self.blocker(),
+                deadline: Some(deadline),
                 owed: self.owed,
             };
         }
