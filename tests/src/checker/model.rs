@@ -342,6 +342,39 @@ impl State {
         reply
     }
 
+    /// Replaces texts, other than members and fields, by what the function makes of them.
+    pub fn edit_texts(&mut self, edit: impl Fn(&Text) -> Option<Text>) {
+        for entry in &mut self.entries {
+            match &mut entry.value {
+                Value::Text(text) => {
+                    if let Some(new) = edit(text) {
+                        *text = new;
+                    }
+                }
+                Value::Hash(hash) if hash.values().any(|text| edit(text).is_some()) => {
+                    let all = Arc::make_mut(hash).values_mut();
+                    all.for_each(|text| *text = edit(text).unwrap_or_else(|| text.clone()));
+                }
+                Value::List(items) if items.iter().any(|text| edit(text).is_some()) => {
+                    let all = Arc::make_mut(items).iter_mut();
+                    all.for_each(|text| *text = edit(text).unwrap_or_else(|| text.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Makes states equal that no call tells apart that is executed at this time or after it.
+    pub fn forget_begun(&mut self, time_us: u64) {
+        for entry in &mut self.entries {
+            if let Some(expiry) = &mut entry.expiry
+                && expiry.from_us <= time_us
+            {
+                expiry.from_us = 0;
+            }
+        }
+    }
+
     fn find(&self, key: Key) -> Result<usize, usize> {
         self.entries.binary_search_by_key(&key, |entry| entry.key)
     }

@@ -106,12 +106,15 @@ impl<'a> Problem<'a> {
                 None => seen_by(&problem.tokens, &op.call).map(|at| (at, None)),
             };
             let owed = owed.filter(|_| !may_precede && !left_out);
-            let mut class = 0;
+            let (mut class, mut call) = (0, problem.tokens.blanked(&op.call));
+            if ended.is_none() {
+                call = writes(call);
+            }
             if owed.is_none() && !left_out && !op.call.is_read() {
                 let next = problem.classes.len();
                 class = match beside {
                     Some(_) => next,
-                    None => *named.entry(problem.tokens.class(&op.call)).or_insert(next),
+                    None => *named.entry(problem.tokens.class(&call)).or_insert(next),
                 };
                 problem.classes.resize_with(next.max(class + 1), Vec::new);
                 problem.classes[class].push(at);
@@ -119,7 +122,7 @@ impl<'a> Problem<'a> {
             let tokens = &problem.tokens;
             let reply = owed.and_then(|(_, reply)| reply);
             problem.items.push(Item {
-                call: tokens.blanked(&op.call),
+                call,
                 invoked_at: op.invoked_at,
                 names: reply.map_or_else(Vec::new, |reply| tokens.of_reply(reply)),
                 writes: tokens.of_call(&op.call),
@@ -132,6 +135,37 @@ impl<'a> Problem<'a> {
         }
         problem
     }
+}
+
+/// What matters of a call that nobody had a reply for.
+fn writes(call: Call) -> Call {
+    match call {
+        Call::Exec(mut calls) => {
+            calls.retain(|call| !call.is_read());
+            let all: Vec<Call> = calls.into_iter().map(writes).collect();
+            let stays = |at: &usize| !is_undone(&all[*at], &all[at + 1..]);
+            let mut calls: Vec<Call> =
+                (0..all.len()).filter(stays).map(|at| all[at].clone()).collect();
+            match calls.len() {
+                1 => writes(calls.remove(0)),
+                _ => Call::Exec(calls),
+            }
+        }
+        Call::MSet(mut pairs) if pairs.len() == 1 => {
+            let (key, text) = pairs.remove(0);
+            Call::On(key, Verb::Set(text))
+        }
+        Call::On(key, Verb::Expire { ttl_us: 0 }) => Call::On(key, Verb::Del),
+        call => call,
+    }
+}
+
+/// One of the calls that follow in the same EXEC leaves nothing of it.
+fn is_undone(call: &Call, following: &[Call]) -> bool {
+    let Call::On(key, _) = call else { return false };
+    let undoes =
+        |later: &Call| matches!(later, Call::On(on, Verb::Set(_) | Verb::Del) if on == key);
+    following.iter().any(undoes)
 }
 
 /// When someone was over who saw what only this call writes.

@@ -209,6 +209,7 @@ impl<'a> Search<'a> {
         let mut frame = Frame { state, from_us, mark, branches, tried: 0, with_unknown, run };
         self.take_inert(&mut frame);
         let deadline = self.deadline();
+        self.forget(&mut frame, deadline);
         // A key that may go by itself sees a difference between early and late.
         let restless = frame.state.may_expire_by(deadline);
         let mut at = self.next[end];
@@ -237,6 +238,17 @@ impl<'a> Search<'a> {
         branches.sort_by_cached_key(order);
         frame.branches = branches;
         Some(frame)
+    }
+
+    /// Makes states equal that only the past tells apart.
+    fn forget(&self, frame: &mut Frame, deadline: u64) {
+        let taken = self.order[frame.mark..].iter();
+        let mut done: Vec<Token> = taken.flat_map(|at| &self.items[*at].names).copied().collect();
+        done.retain(|token| self.waiting[*token as usize] == 0);
+        if !done.is_empty() {
+            self.tokens.forget(&mut frame.state, &done);
+        }
+        frame.state.forget_begun(deadline);
     }
 
     /// Takes what fits and changes nothing: it can only be in the way. Nor does it put off what may
@@ -286,7 +298,9 @@ impl<'a> Search<'a> {
             for mut after in frame.state.met_by(&self.items[at].call, from_us, deadline) {
                 let would = self.execute(at, &mut after);
                 let fits = beside.is_none_or(|(_, reply)| would == *reply);
-                if fits && after != frame.state {
+                let vain = beside.is_none()
+                    && self.tokens.is_vain(&self.items[at].call, &frame.state, &after);
+                if fits && !vain && after != frame.state {
                     branches.push((at, after));
                 }
             }

@@ -4,14 +4,17 @@
 //! again, so nobody who saw it may still be waiting. A token that nobody saw and no other call names
 //! is *unseen*: two calls that differ only in unseen tokens are interchangeable.
 
-use crate::checker::history::{Call, Operation, Reply, Text, Verb};
-use crate::checker::model::{State, Value};
+use crate::checker::history::{Call, Key, Operation, Reply, Text, Verb};
+use crate::checker::model::{State, Value, integer};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// A token's number.
 pub type Token = u32;
+
+/// What stands for a text that nobody saw, where lengths do not show.
+const UNSEEN: &[u8] = b"\0unseen";
 
 #[derive(Default)]
 struct Seen {
@@ -58,6 +61,10 @@ impl Tokens {
             named_by(reply, part_len.unwrap_or(0), &mut |text| {
                 seen.entry(text.clone()).or_default().replied += 1;
             });
+        }
+        if seen.keys().any(|text| text.contains(&0)) {
+            // It might be taken for one that stands for others.
+            seen.clear();
         }
         // INCR makes any number, and what APPEND made of numbers.
         seen.retain(|text, seen| part_len.is_some() && !seen.is_field && !is_numeric(text));
@@ -141,6 +148,25 @@ impl Tokens {
         }
     }
 
+    /// Blanks these tokens: nobody is still to come who saw them.
+    pub fn forget(&self, state: &mut State, tokens: &[Token]) {
+        let done = |text: &Text| self.numbers.get(text).is_some_and(|token| tokens.contains(token));
+        let blank = || match self.part_len {
+            0 => Text::from_static(UNSEEN),
+            len => Text::from(vec![0; len]),
+        };
+        state.edit_texts(|text| {
+            if self.part_len == 0 || text.len() <= self.part_len {
+                return done(text).then(blank);
+            }
+            let mut parts = parts(text, self.part_len);
+            parts.iter().any(done).then(|| {
+                parts.iter_mut().filter(|part| done(part)).for_each(|part| *part = blank());
+                Text::from(parts.concat())
+            })
+        });
+    }
+
     /// How many tokens somebody saw.
     pub fn len(&self) -> usize {
         self.numbers.len()
@@ -172,6 +198,7 @@ impl Tokens {
     pub fn class(&self, call: &Call) -> Call {
         let mut class = call.clone();
         edit(&mut class, true, &|text| self.blank(text));
+        edit_scores(&mut class);
         class
     }
 
@@ -184,13 +211,63 @@ impl Tokens {
     }
 
     fn blank(&self, text: &mut Text) {
-        let unseen = |seen: &Seen| seen.named == 1 && seen.replied == 0;
-        if self.seen.get(text).is_some_and(unseen) {
+        if self.is_unseen(text) {
             // As long as any other, where lengths show.
             *text = match self.part_len {
-                0 => Text::from_static(b"\0unseen"),
+                0 => Text::from_static(UNSEEN),
                 len => Text::from(vec![0; len]),
             };
+        }
+    }
+
+    fn is_unseen(&self, text: &Text) -> bool {
+        self.seen.get(text).is_some_and(|seen| seen.named == 1 && seen.replied == 0)
+    }
+
+    /// A step without a reply gains nothing: whatever fits after it fits without it too, and before
+    /// it. It puts what nobody saw in the place of something, or beside it.
+    pub fn is_vain(&self, call: &Call, before: &State, after: &State) -> bool {
+        let alone = matches!(call, Call::On(..));
+        let same = |(key, old): (Key, &Value)| {
+            before.expiry(key) == after.expiry(key)
+                && after.get(key).is_some_and(|new| self.is_shadow(old, new, alone))
+        };
+        before.values().count() == after.values().count() && before.values().all(same)
+    }
+
+    /// Whoever is content with the new value is so with the old one. What is done `alone` can be
+    /// done later as well.
+    fn is_shadow(&self, old: &Value, new: &Value, alone: bool) -> bool {
+        let blank = |text: &Text| text.first() == Some(&0);
+        match (old, new) {
+            (Value::Text(a), Value::Text(b)) => {
+                let as_long = self.part_len == 0 || a.len() == b.len();
+                a == b
+                    || (b.iter().all(|byte| *byte == 0) || &b[..] == UNSEEN)
+                        && as_long
+                        && integer(a).is_none()
+            }
+            (Value::Hash(a), Value::Hash(b)) => {
+                let shadow = |(field, value): (&Text, &Text)| {
+                    b.get(field).is_some_and(|new| new == value || blank(new))
+                };
+                a.len() == b.len() && a.iter().all(shadow)
+            }
+            (Value::Sorted(a), Value::Sorted(b)) => {
+                a.iter().all(|(member, score)| b.get(member) == Some(score))
+                    && b.keys().all(|member| a.contains_key(member) || self.is_unseen(member))
+            }
+            // It may be there to keep the set when the last of the others goes.
+            (Value::Set(a), Value::Set(b)) => {
+                let more = |member| a.binary_search(member).is_err();
+                a == b
+                    || alone
+                        && a.len() > 1
+                        && a.iter().all(|member| b.binary_search(member).is_ok())
+                        && b.iter().all(|member| !more(member) || self.is_unseen(member))
+            }
+            (Value::List(a), Value::List(b)) => a == b,
+            _ => false,
         }
     }
 
@@ -274,6 +351,15 @@ fn edit(call: &mut Call, names: bool, each: &impl Fn(&mut Text)) {
         }
         Call::MSet(pairs) => pairs.iter_mut().for_each(|(_, text)| each(text)),
         Call::Exec(calls) => calls.iter_mut().for_each(|call| edit(call, names, each)),
+        _ => {}
+    }
+}
+
+/// Scores are seen with their members only.
+fn edit_scores(call: &mut Call) {
+    match call {
+        Call::On(_, Verb::ZAdd(member, score)) if member.first() == Some(&0) => *score = 0,
+        Call::Exec(calls) => calls.iter_mut().for_each(edit_scores),
         _ => {}
     }
 }
