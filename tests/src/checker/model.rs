@@ -119,10 +119,11 @@ impl State {
         }
     }
 
-    /// The states that a call may meet when it is executed from `from_us` to `to_us`: each key that
-    /// it names and that may be gone by then is tried both ways; one that must be gone is gone.
-    pub fn met_by(&self, call: &Call, from_us: u64, to_us: u64) -> Vec<State> {
-        let mut states = vec![self.clone()];
+    /// The states that a call may meet when it is executed from `from_us` to `to_us`, and the earliest
+    /// that it may then be: each key that it names and that may be gone by then is tried both ways;
+    /// one that must be gone is gone.
+    pub fn met_by(&self, call: &Call, from_us: u64, to_us: u64) -> Vec<(State, u64)> {
+        let mut states = vec![(self.clone(), from_us)];
         if !self.may_expire_by(to_us) {
             return states;
         }
@@ -133,10 +134,11 @@ impl State {
                 continue;
             }
             let mut gone = states.clone();
-            gone.iter_mut().for_each(|state| state.remove(key));
-            if from_us > expiry.to_us {
-                states.clear();
+            for (state, since_us) in &mut gone {
+                state.remove(key);
+                *since_us = expiry.from_us.max(*since_us);
             }
+            states.retain(|(_, since_us)| *since_us <= expiry.to_us);
             states.append(&mut gone);
         }
         states
@@ -146,12 +148,6 @@ impl State {
     pub fn may_expire_by(&self, time_us: u64) -> bool {
         let due = |expiry: Expiry| expiry.from_us <= time_us;
         self.entries.iter().any(|entry| entry.expiry.is_some_and(due))
-    }
-
-    /// Some key must be gone by this time.
-    pub fn has_expired_by(&self, time_us: u64) -> bool {
-        let over = |expiry: Expiry| expiry.to_us < time_us;
-        self.entries.iter().any(|entry| entry.expiry.is_some_and(over))
     }
 
     fn on(&mut self, key: Key, verb: &Verb, timing: Timing) -> Reply {
@@ -364,15 +360,21 @@ impl State {
         }
     }
 
-    /// Makes states equal that no call tells apart that is executed at this time or after it.
-    pub fn forget_begun(&mut self, time_us: u64) {
+    /// Makes states equal that no call tells apart that comes, for each key, at this time or later.
+    pub fn forget_begun(&mut self, time_us: impl Fn(Key) -> u64) {
         for entry in &mut self.entries {
             if let Some(expiry) = &mut entry.expiry
-                && expiry.from_us <= time_us
+                && expiry.from_us <= time_us(entry.key)
             {
                 expiry.from_us = 0;
             }
         }
+    }
+
+    /// Up to this time no key must have gone.
+    pub fn whole_until(&self) -> u64 {
+        let expiries = self.entries.iter().filter_map(|entry| entry.expiry);
+        expiries.map(|expiry| expiry.to_us).min().unwrap_or(u64::MAX)
     }
 
     fn find(&self, key: Key) -> Result<usize, usize> {

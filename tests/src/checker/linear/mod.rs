@@ -255,7 +255,7 @@ fn would_reply(op: &Operation, stuck: &Stuck, all: &[Operation], limits: &Limits
     let timing = Timing { from_us, to_us: deadline, skew_us: limits.skew_us };
     let met = stuck.state.met_by(&op.call, from_us, deadline).into_iter();
     let replies: Vec<String> =
-        met.map(|mut state| format!("{:?}", state.apply(&op.call, timing))).collect();
+        met.map(|(mut state, _)| format!("{:?}", state.apply(&op.call, timing))).collect();
     replies.join(" or ")
 }
 

@@ -7,10 +7,10 @@
 //! history, one with one says nothing.
 
 use super::tokens::{Token, Tokens};
-use crate::checker::history::{Call, Operation, Outcome, Reply, Verb};
+use crate::checker::history::{Call, Key, Operation, Outcome, Reply, Verb};
 use crate::checker::model::State;
 use kinring_common::random::Random;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// A part of a history in time.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,10 @@ pub struct Item<'a> {
     pub ended: Option<(u64, Option<&'a Reply>)>,
     /// Of one that ran beside the first read: if it comes after that, then by then and with this.
     pub beside: Option<(u64, &'a Reply)>,
+    /// The keys that it is about, as bits.
+    pub keys: u64,
+    /// Those of them whose state before it matters, to its reply or to what it leaves.
+    pub needs: u64,
     /// Stands for the operation in the fingerprint of a set.
     pub fingerprint: u64,
     /// The tokens in the reply of one that is owed, sorted.
@@ -56,6 +60,8 @@ pub struct Problem<'a> {
     pub start: State,
     /// When that is.
     pub from_us: u64,
+    /// The keys, sorted.
+    pub keys: Vec<Key>,
     /// All calls are GET, EXISTS, or an INCR that lowers nothing.
     pub rises: bool,
 }
@@ -83,7 +89,9 @@ impl<'a> Problem<'a> {
         let over = |op: &Operation| op.finished_at().is_some_and(|at| at < from_us);
         let known = |op: &Operation| op.finished_at().is_some_and(|at| at <= window.until);
         let tokens = Tokens::new(prefix, |op| known(op) && !over(op));
+        let keys: BTreeSet<Key> = prefix.iter().flat_map(|op| op.call.keys()).collect();
         let mut problem = Problem {
+            keys: keys.into_iter().collect(),
             start: begin.and_then(shown).unwrap_or_default(),
             rises: only_rises(prefix),
             classes: Vec::new(),
@@ -122,6 +130,8 @@ impl<'a> Problem<'a> {
             let tokens = &problem.tokens;
             let reply = owed.and_then(|(_, reply)| reply);
             problem.items.push(Item {
+                keys: bits(&call, &problem.keys),
+                needs: needs(&call, reply.is_some() || beside.is_some(), &problem.keys),
                 call,
                 invoked_at: op.invoked_at,
                 names: reply.map_or_else(Vec::new, |reply| tokens.of_reply(reply)),
@@ -134,6 +144,37 @@ impl<'a> Problem<'a> {
             });
         }
         problem
+    }
+}
+
+/// A key's place in the sorted keys. There are no more than 64 places: keys that share one are only
+/// held to be less independent than they are.
+pub fn place(key: Key, keys: &[Key]) -> usize {
+    keys.binary_search(&key).unwrap_or(0).min(63)
+}
+
+fn bits(call: &Call, keys: &[Key]) -> u64 {
+    let is_flush = |call: &Call| *call == Call::FlushDb;
+    if is_flush(call) || matches!(call, Call::Exec(calls) if calls.iter().any(is_flush)) {
+        return u64::MAX;
+    }
+    call.keys().into_iter().fold(0, |bits, key| bits | 1 << place(key, keys))
+}
+
+/// The keys of a call that it does not begin by overwriting. DEL tells whether something was there.
+fn needs(call: &Call, is_told: bool, keys: &[Key]) -> u64 {
+    match call {
+        Call::On(_, Verb::Set(_)) | Call::MSet(_) | Call::FlushDb => 0,
+        Call::On(_, Verb::Del) if !is_told => 0,
+        Call::Exec(calls) => {
+            let (mut needed, mut overwritten) = (0, 0);
+            for call in calls {
+                needed |= needs(call, is_told, keys) & !overwritten;
+                overwritten |= bits(call, keys) & !needed;
+            }
+            needed
+        }
+        call => bits(call, keys),
     }
 }
 
