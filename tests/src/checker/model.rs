@@ -119,10 +119,11 @@ impl State {
         }
     }
 
-    /// The states that a call may meet when it is executed from `from_us` to `to_us`: each key that
-    /// it names and that may be gone by then is tried both ways; one that must be gone is gone.
-    pub fn met_by(&self, call: &Call, from_us: u64, to_us: u64) -> Vec<State> {
-        let mut states = vec![self.clone()];
+    /// The states that a call may meet when it is executed from `from_us` to `to_us`, and the earliest
+    /// that it may then be: each key that it names and that may be gone by then is tried both ways;
+    /// one that must be gone is gone.
+    pub fn met_by(&self, call: &Call, from_us: u64, to_us: u64) -> Vec<(State, u64)> {
+        let mut states = vec![(self.clone(), from_us)];
         if !self.may_expire_by(to_us) {
             return states;
         }
@@ -133,10 +134,11 @@ impl State {
                 continue;
             }
             let mut gone = states.clone();
-            gone.iter_mut().for_each(|state| state.remove(key));
-            if from_us > expiry.to_us {
-                states.clear();
+            for (state, since_us) in &mut gone {
+                state.remove(key);
+                *since_us = expiry.from_us.max(*since_us);
             }
+            states.retain(|(_, since_us)| *since_us <= expiry.to_us);
             states.append(&mut gone);
         }
         states
@@ -334,6 +336,45 @@ impl State {
             false => self.replace(key, Value::List(items)),
         }
         reply
+    }
+
+    /// Replaces texts, other than members and fields, by what the function makes of them.
+    pub fn edit_texts(&mut self, edit: impl Fn(&Text) -> Option<Text>) {
+        for entry in &mut self.entries {
+            match &mut entry.value {
+                Value::Text(text) => {
+                    if let Some(new) = edit(text) {
+                        *text = new;
+                    }
+                }
+                Value::Hash(hash) if hash.values().any(|text| edit(text).is_some()) => {
+                    let all = Arc::make_mut(hash).values_mut();
+                    all.for_each(|text| *text = edit(text).unwrap_or_else(|| text.clone()));
+                }
+                Value::List(items) if items.iter().any(|text| edit(text).is_some()) => {
+                    let all = Arc::make_mut(items).iter_mut();
+                    all.for_each(|text| *text = edit(text).unwrap_or_else(|| text.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Makes states equal that no call tells apart that comes, for each key, at this time or later.
+    pub fn forget_begun(&mut self, time_us: impl Fn(Key) -> u64) {
+        for entry in &mut self.entries {
+            if let Some(expiry) = &mut entry.expiry
+                && expiry.from_us <= time_us(entry.key)
+            {
+                expiry.from_us = 0;
+            }
+        }
+    }
+
+    /// Up to this time no key must have gone.
+    pub fn whole_until(&self) -> u64 {
+        let expiries = self.entries.iter().filter_map(|entry| entry.expiry);
+        expiries.map(|expiry| expiry.to_us).min().unwrap_or(u64::MAX)
     }
 
     fn find(&self, key: Key) -> Result<usize, usize> {

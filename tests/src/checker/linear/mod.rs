@@ -92,8 +92,8 @@ pub fn check(history: &History, keys: &BTreeSet<Key>, limits: &Limits) -> Verdic
     ends.sort_unstable();
     ends.dedup();
     // It is likely to have broken where the search came no farther.
-    let farthest = stuck.blocker.and_then(|at| operations[at].finished_at());
-    let guess = ends.partition_point(|end| Some(*end) < farthest).min(ends.len() - 1);
+    let farthest = stuck.deadline.unwrap_or(0);
+    let guess = ends.partition_point(|end| *end < farthest).min(ends.len() - 1);
     let windowed = |at: usize| {
         let mut reads = beginnings(&operations, keys, ends[at]).into_iter();
         reads.find(|read| matches!(look(Some(*read), ends[at]), Found::None(_)))
@@ -249,13 +249,13 @@ fn drop_reads(operations: &mut Vec<Operation>, fails: impl Fn(&[Operation]) -> b
 }
 
 fn would_reply(op: &Operation, stuck: &Stuck, all: &[Operation], limits: &Limits) -> String {
-    let deadline = stuck.blocker.and_then(|at| all[at].finished_at()).unwrap_or(u64::MAX);
+    let deadline = stuck.deadline.unwrap_or(u64::MAX);
     let before = stuck.order.iter().map(|at| all[*at].invoked_at).max().unwrap_or(0);
     let from_us = before.max(op.invoked_at);
     let timing = Timing { from_us, to_us: deadline, skew_us: limits.skew_us };
     let met = stuck.state.met_by(&op.call, from_us, deadline).into_iter();
     let replies: Vec<String> =
-        met.map(|mut state| format!("{:?}", state.apply(&op.call, timing))).collect();
+        met.map(|(mut state, _)| format!("{:?}", state.apply(&op.call, timing))).collect();
     replies.join(" or ")
 }
 

@@ -23,9 +23,9 @@
 //! Pairs are remembered by 64-bit fingerprints of both halves: at a million pairs the chance that
 //! any two of them are mistaken for each other is below one in ten million.
 
-use super::problem::{Item, Problem, Window};
+use super::problem::{Item, Problem, Window, place};
 use super::tokens::{Token, Tokens};
-use crate::checker::history::{Call, Operation, Reply, Verb};
+use crate::checker::history::{Call, Key, Operation, Reply, Verb};
 use crate::checker::model::{State, Timing, Value, integer};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -49,23 +49,94 @@ pub struct Stuck {
     pub state: State,
     /// What had to come next, or could have: known outcomes first.
     pub next: Vec<usize>,
-    /// The known operation that had to end first.
-    pub blocker: Option<usize>,
+    /// When the first of what was left had to be over.
+    pub deadline: Option<u64>,
     /// How many known operations were left.
     pub owed: usize,
 }
 
+/// For each place of a key: no operation on it from here on was executed before this.
+type Times = Vec<u64>;
+
+/// An operation, the state after it, and the earliest that it was executed then.
+type Branch = (usize, State, u64);
+
 struct Frame {
     state: State,
-    /// No operation from here on was executed before this.
-    from_us: u64,
+    from_us: Times,
     /// Length of the order when this frame was new.
     mark: usize,
-    branches: Vec<(usize, State)>,
+    branches: Vec<Branch>,
     tried: usize,
     with_unknown: bool,
-    /// How many unknown operations led here since the last known one.
-    run: usize,
+    run: Run,
+}
+
+/// The unknown operations that led here since the last known one.
+#[derive(Clone, Default)]
+struct Run {
+    len: usize,
+    /// Their keys, as bits: of those that depend on each other together.
+    keys: Vec<u64>,
+}
+
+impl Run {
+    /// The run with one more; none if that makes an earlier one vain.
+    fn with(&self, item: &Item<'_>) -> Option<Run> {
+        let mut keys = vec![item.keys];
+        for run in &self.keys {
+            match run & item.keys {
+                0 => keys.push(*run),
+                _ if matters(*run, item.needs, item.keys) => keys[0] |= run,
+                _ => return None,
+            }
+        }
+        Some(Run { len: self.len + 1, keys })
+    }
+
+    /// All of them, each maybe through others, matter to an operation on these keys.
+    fn leads_to(&self, needs: u64, keys: u64) -> bool {
+        self.keys.iter().all(|run| matters(*run, needs, keys))
+    }
+
+    /// As before, if other unknown ones that are about these keys come between.
+    fn may_lead_to(&self, needs: u64, keys: u64) -> bool {
+        let several = |run: u64| run.count_ones() > 1;
+        self.keys.iter().all(|run| run & needs != 0 || run & keys != 0 && several(*run))
+    }
+}
+
+/// What unknown operations did to these keys matters to one that needs some keys and overwrites
+/// others: it needs one of theirs, or has to come after them, since it leaves another of theirs.
+const fn matters(run: u64, needs: u64, keys: u64) -> bool {
+    run & needs != 0 || run & keys != 0 && run & !keys != 0
+}
+
+/// The ways by which a pair was reached.
+struct Way {
+    taken: Box<[u16]>,
+    from_us: Box<[u64]>,
+    run: Box<[u64]>,
+}
+
+impl Way {
+    /// What can be done from there after the other, can be done after this.
+    fn dominates(&self, other: &Way) -> bool {
+        let before = |(a, b): (&u64, &u64)| a <= b;
+        self.taken.iter().zip(&other.taken).all(|(a, b)| a <= b)
+            && self.from_us.iter().zip(&other.from_us).all(before)
+            && (self.run.is_empty() || self.run == other.run)
+    }
+}
+
+fn latest(from_us: &[u64], keys: u64) -> u64 {
+    let named = from_us.iter().enumerate().filter(|(at, _)| keys >> at & 1 == 1);
+    named.map(|(_, from_us)| *from_us).max().unwrap_or(0)
+}
+
+fn advance(from_us: &mut [u64], keys: u64, to_us: u64) {
+    let named = from_us.iter_mut().enumerate().filter(|(at, _)| keys >> at & 1 == 1);
+    named.for_each(|(_, from_us)| *from_us = to_us);
 }
 
 /// Searches the operations of a window. They are sorted by invocation.
@@ -96,13 +167,14 @@ struct Search<'a> {
     /// How many operations that saw a token are still to come.
     waiting: Vec<u32>,
     order: Vec<usize>,
-    /// The pairs visited, with the sets of unknown operations that they were reached by.
-    visited: HashMap<(u64, u64), Vec<Box<[u16]>>>,
+    /// The pairs visited, and how.
+    visited: HashMap<(u64, u64), Vec<Way>>,
     /// The longest run of unknown operations to try.
     run_max: usize,
     /// For each token: when the last that saw it was invoked.
     seen_until: Vec<u64>,
     rises: bool,
+    keys: Vec<Key>,
     /// When what ran beside the first read ended.
     beside: Vec<u64>,
     start: Option<(State, u64)>,
@@ -111,7 +183,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(problem: Problem<'a>, skew_us: u64, run_max: usize) -> Search<'a> {
-        let Problem { items, tokens, classes, start, from_us, rises } = problem;
+        let Problem { items, tokens, classes, start, from_us, rises, keys } = problem;
         let mut waiting = vec![0; tokens.len()];
         items.iter().flat_map(|item| &item.names).for_each(|token| waiting[*token as usize] += 1);
         let mut seen_until = vec![0; tokens.len()];
@@ -121,6 +193,7 @@ impl<'a> Search<'a> {
         }
         let mut search = Search {
             rises,
+            keys,
             beside: items.iter().filter_map(|item| Some(item.beside?.0)).collect(),
             start: Some((start, from_us)),
             run_max,
@@ -158,37 +231,43 @@ impl<'a> Search<'a> {
     fn run(mut self, states_max: usize) -> Found {
         let mut frames = Vec::new();
         let (start, from_us) = self.start.take().expect("it runs once");
-        match self.enter(start, from_us, 0, 0) {
+        let from_us = vec![from_us; self.keys.len().clamp(1, 64)];
+        match self.enter(start, from_us, 0, Run::default()) {
             Some(frame) => frames.push(frame),
             None => return Found::Order,
         }
         let mut states = 0;
         while let Some(frame) = frames.last_mut() {
-            let Some((op, after)) = frame.branches.get_mut(frame.tried) else {
+            let Some((op, after, since_us)) = frame.branches.get_mut(frame.tried) else {
                 if frame.with_unknown {
                     self.leave(frame);
                     frames.pop();
                 } else {
                     frame.with_unknown = true;
-                    if frame.run < self.run_max {
+                    if frame.run.len < self.run_max {
                         let unknown = self.unknown(frame);
                         frame.branches.extend(unknown);
                     }
                 }
                 continue;
             };
-            let (op, after) = (*op, std::mem::take(after));
+            let (op, after, since_us) = (*op, std::mem::take(after), *since_us);
             frame.tried += 1;
             let misplaces = self.tokens.misplaces(&self.items[op].call, &frame.state, &after);
             if misplaces || self.forgets(op, &frame.state, &after) {
                 continue;
             }
             let mark = self.order.len();
-            let from_us = frame.from_us.max(self.items[op].invoked_at);
-            let run = if self.items[op].ended.is_none() { frame.run + 1 } else { 0 };
+            let keys = self.items[op].keys;
+            let mut from_us = frame.from_us.clone();
+            advance(&mut from_us, keys, since_us);
+            let run = match self.items[op].ended {
+                None => frame.run.with(&self.items[op]).expect("only such are tried"),
+                Some(_) => Run::default(),
+            };
             self.take(op);
             let Some(next) = self.enter(after, from_us, mark, run) else { return Found::Order };
-            if self.is_new(&next.state) {
+            if self.is_new(&next) {
                 frames.push(next);
             } else {
                 self.undo(mark);
@@ -203,45 +282,37 @@ impl<'a> Search<'a> {
     }
 
     /// A frame at a state, after what changes nothing there is taken; none when nothing is owed.
-    fn enter(&mut self, state: State, from_us: u64, mark: usize, run: usize) -> Option<Frame> {
+    fn enter(&mut self, state: State, from_us: Times, mark: usize, run: Run) -> Option<Frame> {
         let end = self.items.len();
         let (branches, with_unknown) = (Vec::new(), false);
         let mut frame = Frame { state, from_us, mark, branches, tried: 0, with_unknown, run };
-        let mut deadline = self.deadline();
+        self.take_inert(&mut frame);
+        let deadline = self.deadline();
+        self.forget(&mut frame);
+        // A key that may go by itself sees a difference between early and late.
+        let restless = frame.state.may_expire_by(deadline);
         let mut at = self.next[end];
         while at != end && self.items[at].invoked_at <= deadline {
-            let mut following = self.next[at];
-            // A key that may go by itself sees a difference between early and late.
-            let restless = frame.state.may_expire_by(deadline);
-            let from_us = frame.from_us.max(self.items[at].invoked_at);
-            let reply = self.items[at].ended.map(|(_, reply)| reply);
-            for mut after in frame.state.met_by(&self.items[at].call, from_us, deadline) {
+            let from_us =
+                self.items[at].invoked_at.max(latest(&frame.from_us, self.items[at].keys));
+            let reply = self.items[at].ended.and_then(|(_, reply)| reply);
+            for (mut after, since_us) in frame.state.met_by(&self.items[at].call, from_us, deadline)
+            {
                 let would = self.execute(at, &mut after);
                 if !restless && self.is_too_late(at, &frame.state, &after, &would) {
                     frame.branches.clear();
                     frame.with_unknown = true;
                     return Some(frame);
                 }
-                if Some(&would) != reply {
-                    continue;
+                let fits = reply.is_none_or(|reply| would == *reply);
+                if fits && frame.run.leads_to(self.items[at].needs, self.items[at].keys) {
+                    frame.branches.push((at, after, since_us));
                 }
-                if !restless && self.items[at].inert && !self.shuts_out(at, frame.from_us) {
-                    self.take(at);
-                    frame.from_us = from_us;
-                    deadline = self.deadline();
-                    if frame.state.may_expire_by(deadline) {
-                        // What was tried before may now meet a key that is gone.
-                        frame.branches.clear();
-                        following = self.next[end];
-                    }
-                    break;
-                }
-                frame.branches.push((at, after));
             }
-            at = following;
+            at = self.next[at];
         }
         let blocker = self.blocker()?;
-        let order = |(at, _): &(usize, State)| {
+        let order = |(at, ..): &Branch| {
             let late = self.items[*at].ended.map_or(u64::MAX, |(ended, _)| ended);
             (!self.items[*at].inert, !self.is_wanted(*at, blocker), late)
         };
@@ -251,6 +322,43 @@ impl<'a> Search<'a> {
         Some(frame)
     }
 
+    /// Makes states equal that only the past tells apart.
+    fn forget(&self, frame: &mut Frame) {
+        let taken = self.order[frame.mark..].iter();
+        let mut done: Vec<Token> = taken.flat_map(|at| &self.items[*at].names).copied().collect();
+        done.retain(|token| self.waiting[*token as usize] == 0);
+        if !done.is_empty() {
+            self.tokens.forget(&mut frame.state, &done);
+        }
+        let from_us = |key: Key| frame.from_us[place(key, &self.keys)];
+        frame.state.forget_begun(from_us);
+    }
+
+    /// Takes what fits and changes nothing: it can only be in the way. Nor does it put off what may
+    /// see a key that is about to go.
+    fn take_inert(&mut self, frame: &mut Frame) {
+        let end = self.items.len();
+        let (mut at, mut deadline) = (self.next[end], self.deadline());
+        while at != end && self.items[at].invoked_at <= deadline {
+            let following = self.next[at];
+            let keys = self.items[at].keys;
+            let from_us = self.items[at].invoked_at.max(latest(&frame.from_us, keys));
+            if self.items[at].inert
+                && from_us <= frame.state.whole_until()
+                && !self.shuts_out(at, frame.from_us[0])
+            {
+                let would = self.execute(at, &mut frame.state.clone());
+                if self.items[at].ended.is_some_and(|(_, reply)| reply == Some(&would)) {
+                    self.take(at);
+                    advance(&mut frame.from_us, keys, from_us);
+                    frame.run.keys.clear();
+                    deadline = self.deadline();
+                }
+            }
+            at = following;
+        }
+    }
+
     /// Something that ran beside the first read could be taken now, and not after this.
     fn shuts_out(&self, at: usize, from_us: u64) -> bool {
         let invoked_at = self.items[at].invoked_at;
@@ -258,37 +366,75 @@ impl<'a> Search<'a> {
     }
 
     /// The branches that take an operation with an unknown outcome next.
-    fn unknown(&self, frame: &Frame) -> Vec<(usize, State)> {
+    fn unknown(&self, frame: &Frame) -> Vec<Branch> {
         let deadline = self.deadline();
         let mut branches = Vec::new();
+        let reached = self.reached(deadline);
         for (class, taken) in self.classes.iter().zip(&self.taken) {
             let Some(&at) = class.get(usize::from(*taken)) else { continue };
             if self.items[at].invoked_at > deadline {
                 continue;
             }
-            let from_us = frame.from_us.max(self.items[at].invoked_at);
+            let keys = self.items[at].keys;
+            let Some(run) = frame.run.with(&self.items[at]) else { continue };
+            if !reached.iter().any(|(needs, keys)| run.may_lead_to(*needs, *keys)) {
+                continue;
+            }
+            let from_us = self.items[at].invoked_at.max(latest(&frame.from_us, keys));
             // Of one that ran beside the first read it is known when it ended, and how.
             let beside = self.items[at].beside;
             if beside.is_some_and(|(ended, _)| ended < from_us) {
                 continue;
             }
-            for mut after in frame.state.met_by(&self.items[at].call, from_us, deadline) {
+            for (mut after, since_us) in frame.state.met_by(&self.items[at].call, from_us, deadline)
+            {
                 let would = self.execute(at, &mut after);
                 let fits = beside.is_none_or(|(_, reply)| would == *reply);
-                if fits && after != frame.state {
-                    branches.push((at, after));
+                let vain = beside.is_none()
+                    && self.tokens.is_vain(&self.items[at].call, &frame.state, &after);
+                if fits && !vain && after != frame.state {
+                    branches.push((at, after, since_us));
                 }
             }
         }
         if let Some(blocker) = self.blocker() {
-            branches.sort_by_key(|(at, _)| !self.is_wanted(*at, blocker));
+            branches.sort_by_key(|(at, ..)| !self.is_wanted(*at, blocker));
         }
         branches
     }
 
+    /// For each known operation that may come next: the keys that it needs and those that it is about,
+    /// directly or by way of unknown ones.
+    fn reached(&self, deadline: u64) -> Vec<(u64, u64)> {
+        let heads = self.classes.iter().zip(&self.taken);
+        let heads = heads.filter_map(|(class, taken)| class.get(usize::from(*taken)));
+        let open = heads.map(|at| &self.items[*at]).filter(|item| item.invoked_at <= deadline);
+        let links: Vec<&Item<'_>> = open.filter(|item| item.keys.count_ones() > 1).collect();
+        let mut reached = Vec::new();
+        let (end, mut at) = (self.items.len(), self.next[self.items.len()]);
+        while at != end && self.items[at].invoked_at <= deadline {
+            let mut all = (self.items[at].needs, self.items[at].keys);
+            let mut before = (0, 0);
+            while before != all {
+                before = all;
+                let linked = links.iter().filter(|link| link.keys & before.1 != 0);
+                all =
+                    linked.fold(all, |(needs, keys), link| (needs | link.needs, keys | link.keys));
+            }
+            if !reached.contains(&all) {
+                reached.push(all);
+            }
+            at = self.next[at];
+        }
+        reached
+    }
+
     fn execute(&self, at: usize, state: &mut State) -> Reply {
         let item = &self.items[at];
-        let to_us = item.ended.map_or(u64::MAX, |(ended, _)| ended);
+        let to_us = match item.ended {
+            Some((ended, Some(_))) => ended,
+            _ => u64::MAX,
+        };
         let timing = Timing { from_us: item.invoked_at, to_us, skew_us: self.skew_us };
         state.apply(&item.call, timing)
     }
@@ -343,6 +489,7 @@ impl<'a> Search<'a> {
     fn is_too_late(&self, at: usize, state: &State, after: &State, would: &Reply) -> bool {
         let item = &self.items[at];
         let Some((ended, reply)) = item.ended else { return false };
+        let reply = reply.unwrap_or(would);
         // What is there for someone who was invoked after this one ended stays there until then.
         let stays = |token: Token| self.seen_until[token as usize] > ended;
         let mut late = false;
@@ -364,17 +511,24 @@ impl<'a> Search<'a> {
         late || (self.rises && has_passed(state, &item.call, reply))
     }
 
-    /// The state was not reached with these known operations and no more of the unknown ones.
-    fn is_new(&mut self, state: &State) -> bool {
+    /// The state was not reached with these known operations in a way as good as this.
+    fn is_new(&mut self, frame: &Frame) -> bool {
         let mut hasher = DefaultHasher::new();
-        state.hash(&mut hasher);
-        let sets = self.visited.entry((self.known, hasher.finish())).or_default();
-        let within = |a: &[u16], b: &[u16]| a.iter().zip(b).all(|(a, b)| a <= b);
-        if sets.iter().any(|set| within(set, &self.taken)) {
+        frame.state.hash(&mut hasher);
+        // What comes later sets later deadlines: only those that are there may have passed.
+        let whole_until = frame.state.whole_until();
+        let passed = |from_us: &u64| if *from_us <= whole_until { 0 } else { *from_us };
+        let way = Way {
+            taken: self.taken.as_slice().into(),
+            from_us: frame.from_us.iter().map(passed).collect(),
+            run: frame.run.keys.as_slice().into(),
+        };
+        let ways = self.visited.entry((self.known, hasher.finish())).or_default();
+        if ways.iter().any(|other| other.dominates(&way)) {
             return false;
         }
-        sets.retain(|set| !within(&self.taken, set));
-        sets.push(self.taken.as_slice().into());
+        ways.retain(|other| !way.dominates(other));
+        ways.push(way);
         true
     }
 
@@ -408,7 +562,7 @@ impl<'a> Search<'a> {
 
     /// Gives a frame up, and remembers it if none came farther.
     fn leave(&mut self, frame: &mut Frame) {
-        if self.best.blocker.is_none() || self.owed < self.best.owed {
+        if self.best.deadline.is_none() || self.owed < self.best.owed {
             let deadline = self.deadline();
             let open = |at: &usize| self.items[*at].invoked_at <= deadline;
             let mut next: Vec<usize> = Vec::new();
@@ -424,7 +578,7 @@ impl<'a> Search<'a> {
                 order: self.order.clone(),
                 state: std::mem::take(&mut frame.state),
                 next,
-                blocker: self.blocker(),
+                deadline: Some(deadline),
                 owed: self.owed,
             };
         }

@@ -4,7 +4,7 @@
 //! again, so nobody who saw it may still be waiting. A token that nobody saw and no other call names
 //! is *unseen*: two calls that differ only in unseen tokens are interchangeable.
 
-use crate::checker::history::{Call, Operation, Reply, Text, Verb};
+use crate::checker::history::{Call, Key, Operation, Reply, Text, Verb};
 use crate::checker::model::{State, Value, integer};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -13,17 +13,24 @@ use std::sync::Arc;
 /// A token's number.
 pub type Token = u32;
 
+/// What stands for a text that nobody saw, where lengths do not show.
+const UNSEEN: &[u8] = b"\0unseen";
+
 #[derive(Default)]
 struct Seen {
     named: u32,
     written: u32,
     replied: u32,
+    /// It names a field somewhere: HGETALL shows it whoever wrote it.
+    is_field: bool,
 }
 
 /// The texts of one history.
 pub struct Tokens {
     seen: HashMap<Text, Seen>,
     numbers: HashMap<Text, Token>,
+    /// For each token: when the first that saw it was over.
+    seen_by: Vec<u64>,
     /// Strings are rows of texts of this length, because APPEND is among the calls; else 0.
     part_len: usize,
     /// What a token that is pushed or appended comes to stand on, itself included: a reply shows it.
@@ -45,6 +52,9 @@ impl Tokens {
                 for text in written {
                     seen.entry(text.clone()).or_default().written += 1;
                 }
+                if let Verb::HSet(field, _) = verb {
+                    seen.entry(field.clone()).or_default().is_field = true;
+                }
             });
         }
         for reply in replies() {
@@ -52,34 +62,63 @@ impl Tokens {
                 seen.entry(text.clone()).or_default().replied += 1;
             });
         }
-        // INCR makes any number.
-        seen.retain(|text, _| part_len.is_some() && integer(text).is_none());
+        if seen.keys().any(|text| text.contains(&0)) {
+            // It might be taken for one that stands for others.
+            seen.clear();
+        }
+        // INCR makes any number, and what APPEND made of numbers.
+        seen.retain(|text, seen| part_len.is_some() && !seen.is_field && !is_numeric(text));
         let tokens = seen.iter().filter(|(_, seen)| seen.written == 1 && seen.replied > 0);
-        let numbers = tokens.zip(0..).map(|((text, _), number)| (text.clone(), number)).collect();
+        let numbers: HashMap<_, _> =
+            tokens.zip(0..).map(|((text, _), number)| (text.clone(), number)).collect();
         let part_len = part_len.unwrap_or(0);
-        let mut tokens = Tokens { seen, numbers, part_len, under: HashMap::new() };
-        replies().for_each(|reply| tokens.note_under(reply));
+        let seen_by = vec![u64::MAX; numbers.len()];
+        let mut tokens = Tokens { seen, numbers, seen_by, part_len, under: HashMap::new() };
+        for op in operations.iter().filter(|op| known(op)) {
+            if let (Some(reply), Some(at)) = (op.reply(), op.finished_at()) {
+                tokens.note_under(&op.call, reply);
+                for token in tokens.of_reply(reply) {
+                    let by = &mut tokens.seen_by[token as usize];
+                    *by = at.min(*by);
+                }
+            }
+        }
         tokens
     }
 
     /// Notes what each text of a row stands on: strings grow at their end, lists at their head.
-    fn note_under(&mut self, reply: &Reply) {
-        match reply {
-            Reply::Bulk(text) if self.part_len > 0 => {
-                let row = Arc::new(parts(text, self.part_len));
-                for at in 0..row.len() {
-                    self.stands_on(&row, at, 0..at + 1);
-                }
-            }
-            // Replies of other commands give lists too: only what LPUSH writes is looked up.
-            Reply::List(items) => {
+    fn note_under(&mut self, call: &Call, reply: &Reply) {
+        match (call, reply) {
+            (Call::On(_, Verb::Get), Reply::Bulk(text)) => self.note_string(text),
+            (Call::On(_, Verb::LRange), Reply::List(items)) => {
                 let row = Arc::new(items.clone());
                 for at in 0..row.len() {
                     self.stands_on(&row, at, at..row.len());
                 }
             }
-            Reply::Array(replies) => replies.iter().for_each(|reply| self.note_under(reply)),
+            (Call::MGet(_), Reply::Array(replies)) => {
+                for reply in replies {
+                    if let Reply::Bulk(text) = reply {
+                        self.note_string(text);
+                    }
+                }
+            }
+            (Call::Exec(calls), Reply::Array(replies)) => {
+                for (call, reply) in calls.iter().zip(replies) {
+                    self.note_under(call, reply);
+                }
+            }
             _ => {}
+        }
+    }
+
+    fn note_string(&mut self, text: &Text) {
+        if self.part_len == 0 {
+            return;
+        }
+        let row = Arc::new(parts(text, self.part_len));
+        for at in 0..row.len() {
+            self.stands_on(&row, at, 0..at + 1);
         }
     }
 
@@ -109,9 +148,33 @@ impl Tokens {
         }
     }
 
+    /// Blanks these tokens: nobody is still to come who saw them.
+    pub fn forget(&self, state: &mut State, tokens: &[Token]) {
+        let done = |text: &Text| self.numbers.get(text).is_some_and(|token| tokens.contains(token));
+        let blank = || match self.part_len {
+            0 => Text::from_static(UNSEEN),
+            len => Text::from(vec![0; len]),
+        };
+        state.edit_texts(|text| {
+            if self.part_len == 0 || text.len() <= self.part_len {
+                return done(text).then(blank);
+            }
+            let mut parts = parts(text, self.part_len);
+            parts.iter().any(done).then(|| {
+                parts.iter_mut().filter(|part| done(part)).for_each(|part| *part = blank());
+                Text::from(parts.concat())
+            })
+        });
+    }
+
     /// How many tokens somebody saw.
     pub fn len(&self) -> usize {
         self.numbers.len()
+    }
+
+    /// When the first that saw a token was over.
+    pub fn seen_by(&self, token: Token) -> u64 {
+        self.seen_by[token as usize]
     }
 
     /// The tokens that a reply names, sorted.
@@ -135,6 +198,7 @@ impl Tokens {
     pub fn class(&self, call: &Call) -> Call {
         let mut class = call.clone();
         edit(&mut class, true, &|text| self.blank(text));
+        edit_scores(&mut class);
         class
     }
 
@@ -147,13 +211,63 @@ impl Tokens {
     }
 
     fn blank(&self, text: &mut Text) {
-        let unseen = |seen: &Seen| seen.named == 1 && seen.replied == 0;
-        if self.seen.get(text).is_some_and(unseen) {
+        if self.is_unseen(text) {
             // As long as any other, where lengths show.
             *text = match self.part_len {
-                0 => Text::from_static(b"\0unseen"),
+                0 => Text::from_static(UNSEEN),
                 len => Text::from(vec![0; len]),
             };
+        }
+    }
+
+    fn is_unseen(&self, text: &Text) -> bool {
+        self.seen.get(text).is_some_and(|seen| seen.named == 1 && seen.replied == 0)
+    }
+
+    /// A step without a reply gains nothing: whatever fits after it fits without it too, and before
+    /// it. It puts what nobody saw in the place of something, or beside it.
+    pub fn is_vain(&self, call: &Call, before: &State, after: &State) -> bool {
+        let alone = matches!(call, Call::On(..));
+        let same = |(key, old): (Key, &Value)| {
+            before.expiry(key) == after.expiry(key)
+                && after.get(key).is_some_and(|new| self.is_shadow(old, new, alone))
+        };
+        before.values().count() == after.values().count() && before.values().all(same)
+    }
+
+    /// Whoever is content with the new value is so with the old one. What is done `alone` can be
+    /// done later as well.
+    fn is_shadow(&self, old: &Value, new: &Value, alone: bool) -> bool {
+        let blank = |text: &Text| text.first() == Some(&0);
+        match (old, new) {
+            (Value::Text(a), Value::Text(b)) => {
+                let as_long = self.part_len == 0 || a.len() == b.len();
+                a == b
+                    || (b.iter().all(|byte| *byte == 0) || &b[..] == UNSEEN)
+                        && as_long
+                        && integer(a).is_none()
+            }
+            (Value::Hash(a), Value::Hash(b)) => {
+                let shadow = |(field, value): (&Text, &Text)| {
+                    b.get(field).is_some_and(|new| new == value || blank(new))
+                };
+                a.len() == b.len() && a.iter().all(shadow)
+            }
+            (Value::Sorted(a), Value::Sorted(b)) => {
+                a.iter().all(|(member, score)| b.get(member) == Some(score))
+                    && b.keys().all(|member| a.contains_key(member) || self.is_unseen(member))
+            }
+            // It may be there to keep the set when the last of the others goes.
+            (Value::Set(a), Value::Set(b)) => {
+                let more = |member| a.binary_search(member).is_err();
+                a == b
+                    || alone
+                        && a.len() > 1
+                        && a.iter().all(|member| b.binary_search(member).is_ok())
+                        && b.iter().all(|member| !more(member) || self.is_unseen(member))
+            }
+            (Value::List(a), Value::List(b)) => a == b,
+            _ => false,
         }
     }
 
@@ -241,38 +355,44 @@ fn edit(call: &mut Call, names: bool, each: &impl Fn(&mut Text)) {
     }
 }
 
+/// Scores are seen with their members only.
+fn edit_scores(call: &mut Call) {
+    match call {
+        Call::On(_, Verb::ZAdd(member, score)) if member.first() == Some(&0) => *score = 0,
+        Call::Exec(calls) => calls.iter_mut().for_each(edit_scores),
+        _ => {}
+    }
+}
+
 /// How long the texts are that strings are made of: 0 when strings are never added to, none when
 /// they cannot be told apart in what APPEND made.
 fn part_len(operations: &[Operation]) -> Option<usize> {
     let mut lens = BTreeSet::new();
-    let (mut joined, mut mixed) = (false, false);
+    let mut joined = false;
     for op in operations {
         walk(&op.call, &mut |verb| {
             joined |= matches!(verb, Verb::Append(_));
-            match verb {
-                Verb::Set(text) | Verb::SetNx(text) | Verb::Append(text) => {
-                    lens.insert(text.len());
-                }
-                Verb::Incr(_)
-                | Verb::HSet(..)
-                | Verb::SAdd(_)
-                | Verb::ZAdd(..)
-                | Verb::LPush(_) => {
-                    mixed = true;
-                }
-                _ => {}
-            }
+            lens.extend(texts(verb).0.iter().map(|text| text.len()));
         });
     }
     match lens.first() {
         _ if !joined => Some(0),
-        Some(len) if !mixed && lens.len() == 1 && *len > 0 => Some(*len),
+        Some(len) if lens.len() == 1 && *len > 0 => Some(*len),
         _ => None,
     }
 }
 
+/// The texts that a string is made of. INCR leaves a number, of any length, at its beginning.
 fn parts(whole: &Text, len: usize) -> Vec<Text> {
-    (0..whole.len()).step_by(len).map(|at| whole.slice(at..(at + len).min(whole.len()))).collect()
+    let first = whole.len() % len;
+    let rest = (first..whole.len()).step_by(len).map(|at| whole.slice(at..at + len));
+    let number = (first > 0).then(|| whole.slice(..first));
+    number.into_iter().chain(rest).collect()
+}
+
+/// It may be a part of a number.
+fn is_numeric(text: &Text) -> bool {
+    text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-')
 }
 
 /// Calls back for the texts in a reply; strings are rows of parts of this length, if it is not 0.

@@ -20,7 +20,7 @@ fn extend(left: &mut Vec<&Operation>, state: &State, from_us: u64, skew_us: u64)
         let from_us = from_us.max(op.invoked_at);
         let timing =
             Timing { from_us: op.invoked_at, to_us: op.finished_at().unwrap_or(u64::MAX), skew_us };
-        for mut after in state.met_by(&op.call, from_us, deadline) {
+        for (mut after, from_us) in state.met_by(&op.call, from_us, deadline) {
             let reply = after.apply(&op.call, timing);
             if op.reply().is_some_and(|known| *known != reply) {
                 continue;

@@ -104,7 +104,7 @@ fn a_key_may_go_within_the_skew_of_its_deadline_and_must_be_gone_after() {
     state.apply(&Call::On(KEY, Verb::Expire { ttl_us: 100 }), timing);
     let met = |from_us, to_us| {
         let states = state.met_by(&Call::On(KEY, Verb::Get), from_us, to_us);
-        states.iter().map(|state| state.get(KEY).is_some()).collect::<Vec<_>>()
+        states.iter().map(|(state, _)| state.get(KEY).is_some()).collect::<Vec<_>>()
     };
     assert_eq!(met(1000, 1089), [true]);
     assert_eq!(met(1000, 1090), [true, false]);
