@@ -6,7 +6,8 @@
 //! our own are laws that keep it short:
 //!
 //! 1. An operation that fits now, and by its reply changes nothing wherever it is executed, is taken
-//!    at once: it can only be in the way.
+//!    at once: it can only be in the way. A key that may be gone by then is there for it, as long as
+//!    no deadline is certainly over by then: whoever meets the key after it may still find it gone.
 //! 2. An operation with an unknown outcome is tried only after all others, and is never owed. So a
 //!    pair reached with fewer of them is worth more: what it dominates is not visited.
 //! 3. Unknown operations that differ in nothing that anyone saw are taken in the order of their
@@ -17,7 +18,17 @@
 //!    on something else than what it is seen to stand on.
 //! 5. A counter that only rises never comes back to what an operation still to come has seen.
 //!
-//! Long runs of unknown operations are rarely needed: it first looks for an order in which no two of
+//! 6. An operation with an unknown outcome whose text somebody saw was executed before that: it is
+//!    owed. Of another one only what it writes counts, and it is not tried where whoever is content
+//!    with what it leaves is content with what it finds ([`Tokens::is_vain`]).
+//! 7. An operation with an unknown outcome can wait until right before one that depends on it. So it
+//!    is tried only if a known operation that may come next needs a key of it, directly or by way of
+//!    other unknown ones, and that has to come next then ([`Run`]). To put it off needs time to be
+//!    kept for each key: operations without a common key are in no order but that of their calls.
+//! 8. What nobody is still to see is blanked, the begin of a deadline that has begun is forgotten:
+//!    more states are equal.
+//!
+//! Long runs of unknown operations are rarely needed: it first looks for an order in which few of
 //! them follow each other. Only the search without that bound can say that there is none.
 //!
 //! Pairs are remembered by 64-bit fingerprints of both halves: at a million pairs the chance that
@@ -139,17 +150,27 @@ fn advance(from_us: &mut [u64], keys: u64, to_us: u64) {
     named.for_each(|(_, from_us)| *from_us = to_us);
 }
 
+/// The longest runs of unknown operations to try, one search after the other.
+const RUNS_MAX: [usize; 4] = [1, 2, 4, usize::MAX];
+
 /// Searches the operations of a window. They are sorted by invocation.
 pub fn search(operations: &[Operation], window: Window, skew_us: u64, states_max: usize) -> Found {
-    let run =
-        |run_max| Search::new(Problem::new(operations, window), skew_us, run_max).run(states_max);
-    let (Found::None(first) | Found::OverBudget(first)) = run(1) else { return Found::Order };
-    let farther = |stuck: Stuck| if first.owed < stuck.owed { first } else { stuck };
-    match run(usize::MAX) {
-        Found::Order => Found::Order,
-        Found::None(stuck) => Found::None(farther(stuck)),
-        Found::OverBudget(stuck) => Found::OverBudget(farther(stuck)),
+    let mut best: Option<Stuck> = None;
+    let mut is_decided = false;
+    for run_max in RUNS_MAX {
+        let problem = Problem::new(operations, window);
+        let stuck = match Search::new(problem, skew_us, run_max).run(states_max) {
+            Found::Order => return Found::Order,
+            Found::None(stuck) => {
+                is_decided = run_max == usize::MAX;
+                stuck
+            }
+            Found::OverBudget(stuck) => stuck,
+        };
+        best = best.filter(|best| best.owed < stuck.owed).or(Some(stuck));
     }
+    let best = best.expect("there was a search");
+    if is_decided { Found::None(best) } else { Found::OverBudget(best) }
 }
 
 struct Search<'a> {
@@ -334,8 +355,7 @@ impl<'a> Search<'a> {
         frame.state.forget_begun(from_us);
     }
 
-    /// Takes what fits and changes nothing: it can only be in the way. Nor does it put off what may
-    /// see a key that is about to go.
+    /// Takes what fits and changes nothing: law 1.
     fn take_inert(&mut self, frame: &mut Frame) {
         let end = self.items.len();
         let (mut at, mut deadline) = (self.next[end], self.deadline());

@@ -259,6 +259,23 @@ pub fn groups(random: &mut Random, values: &mut Values) -> Call {
     }
 }
 
+/// Calls over several keys of all types, deadlines among them.
+pub fn mixed(random: &mut Random, values: &mut Values) -> Call {
+    let any = b"SSGGDEIANTTPhdgasrmzZlpL";
+    match random.below(10) {
+        0 => Call::FlushDb,
+        1 => {
+            let pair = |_| (values.key(random), values.next(random));
+            Call::MSet((0..2).map(pair).collect())
+        }
+        2..=5 => {
+            let len = 2 + random.below(2);
+            Call::Exec((0..len).map(|_| on(random, values, any)).collect())
+        }
+        _ => on(random, values, any),
+    }
+}
+
 pub const MENUS: &[(&str, Menu)] = &[
     ("texts", texts),
     ("appended", appended),
@@ -271,6 +288,7 @@ pub const MENUS: &[(&str, Menu)] = &[
     ("expiring", expiring),
     ("everything", everything),
     ("groups", groups),
+    ("mixed", mixed),
 ];
 
 /// Changes what a client was told: another's reply, an older one, or another number.
