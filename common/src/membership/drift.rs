@@ -45,6 +45,11 @@ impl Drift {
         Some(mono_ms(now_us).saturating_add(*median).max(0).cast_unsigned())
     }
 
+    /// Of how many peers the clock is known: one alone may be the one that is wrong.
+    pub fn known(&self) -> usize {
+        self.ahead_ms.len()
+    }
+
     /// Whether this node, whose wall clock shows this, may mint.
     pub fn is_sound(&self, wall_ms: u64, now_us: u64) -> bool {
         self.median_ms(now_us).is_none_or(|median_ms| wall_ms <= median_ms + DRIFT_MAX_MS)

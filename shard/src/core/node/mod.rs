@@ -284,9 +284,10 @@ impl Node {
     fn moment(&mut self, now: Now) -> Moment {
         let (raw_ms, mono_us) = (now.wall_ms, now.mono_us);
         let is_sound = self.drift.is_sound(raw_ms, mono_us) || Mutant::ClockAheadAccepted.is_on();
-        // A clock that is far off shows what the others' show.
+        // A clock that is far off shows what the others' show; behind, if there are two who say so.
         let median_ms = self.drift.median_ms(mono_us).unwrap_or(raw_ms);
-        let is_near = raw_ms.abs_diff(median_ms) <= DRIFT_MAX_MS;
+        let is_behind = raw_ms + DRIFT_MAX_MS < median_ms && self.drift.known() > 1;
+        let is_near = raw_ms <= median_ms + DRIFT_MAX_MS && !is_behind;
         let is_own = is_near || Mutant::ClockAheadAccepted.is_on();
         let believed_ms = if is_own { raw_ms } else { median_ms };
         let mut wall_ms = self.wall.read(believed_ms, mono_us / 1_000);
