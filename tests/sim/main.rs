@@ -5,6 +5,7 @@
 
 #[cfg(feature = "mutants")]
 mod mutants;
+mod scenarios;
 
 use kinring_tests::checker::Verdict;
 use kinring_tests::sim::{Plan, Run, run};

@@ -4,11 +4,13 @@ use super::clients::{Client, Workload};
 use super::ending;
 use super::host::{Host, Loss};
 use super::plan::Plan;
+use super::traps::Traps;
 use super::trouble::{self, Counts, Health, Trouble};
 use super::words;
 use crate::checker::{self, Case, History, Mode, Operation, Outcome, Report};
 use crate::world::clock::Clock;
 use crate::world::network::{Faults, Network};
+use bytes::Bytes;
 use kinring::core::router::{Call, Outcome as Told, Router, RouterInput, RouterOutput, What};
 use kinring_common::id::NodeId;
 use kinring_common::random::Random;
@@ -22,13 +24,56 @@ use std::ops::Range;
 
 /// What travels.
 #[derive(Clone, Debug)]
-enum Letter {
+pub(super) enum Letter {
     Peer(Box<Message>),
     Request(Box<Request>),
     Response(RequestId, Response),
     Ping(Ping),
     Pong(Pong),
 }
+
+impl Letter {
+    /// Its kind: a place in [`KINDS`].
+    pub(super) fn kind(&self) -> u64 {
+        match self {
+            Letter::Peer(message) => match &**message {
+                Message::Heartbeat(_) => 1,
+                Message::Beat(_) => 2,
+                Message::Release { .. } => 3,
+                Message::Write(_) => 4,
+                Message::Repair(_) => 5,
+                Message::Ack(_) => 6,
+                Message::Ask(_) => 7,
+                Message::Answer(_) => 8,
+                Message::Settle(_) => 9,
+                Message::Settled { .. } => 10,
+            },
+            Letter::Request(_) => 11,
+            Letter::Response(..) => 12,
+            Letter::Ping(_) => 13,
+            Letter::Pong(_) => 14,
+        }
+    }
+}
+
+/// The kinds of letters, by number.
+pub(super) const KINDS: [&str; 15] = [
+    "",
+    "Heartbeat",
+    "Beat",
+    "Release",
+    "Write",
+    "Repair",
+    "Ack",
+    "Ask",
+    "Answer",
+    "Settle",
+    "Settled",
+    "Request",
+    "Response",
+    "Ping",
+    "Pong",
+];
 
 /// What a run came to.
 #[derive(Debug)]
@@ -76,19 +121,20 @@ const START_MS: u64 = 1_700_000_000_000;
 /// How often the wall clocks are put right, as far as nobody set them off.
 const NTP_US: u64 = 10_000_000;
 
-struct Cluster<'p> {
-    plan: &'p Plan,
-    now_us: u64,
-    random: Random,
-    network: Network<Letter>,
-    hosts: Vec<Host>,
+/// See the module.
+pub(super) struct Cluster<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) now_us: u64,
+    pub(super) random: Random,
+    pub(super) network: Network<Letter>,
+    pub(super) hosts: Vec<Host>,
     inboxes: Vec<VecDeque<(usize, Letter)>>,
-    off_ms: Vec<i64>,
-    proxies: Vec<Router>,
+    pub(super) off_ms: Vec<i64>,
+    pub(super) proxies: Vec<Router>,
     clients: Vec<Client>,
     /// Which client waits for a token.
     tokens: BTreeMap<u64, usize>,
-    next_token: u64,
+    pub(super) next_token: u64,
     next_client: u32,
     workload: Workload,
     operations: Vec<Operation>,
@@ -100,8 +146,14 @@ struct Cluster<'p> {
     hash: u64,
     /// When to keep a trace.
     watch: Range<u64>,
-    trace: VecDeque<String>,
-    wrong: Option<String>,
+    pub(super) trace: VecDeque<String>,
+    pub(super) wrong: Option<String>,
+    /// The keys that owners must not differ in.
+    pub(super) names: BTreeSet<Bytes>,
+    /// Letters that a script keeps from arriving.
+    pub(super) traps: Traps<Letter>,
+    /// What a script's calls came to, by token.
+    pub(super) told: BTreeMap<u64, Option<Told>>,
 }
 
 /// Runs a plan; keeps a trace of what happened from a time to another.
@@ -126,7 +178,7 @@ pub fn run(plan: &Plan, watch: Range<u64>) -> Run {
 }
 
 impl<'p> Cluster<'p> {
-    fn new(plan: &'p Plan, watch: Range<u64>) -> Cluster<'p> {
+    pub(super) fn new(plan: &'p Plan, watch: Range<u64>) -> Cluster<'p> {
         let mut random = Random::new(plan.seed);
         let mut hosts = Vec::new();
         for n in 0..plan.nodes {
@@ -160,6 +212,9 @@ impl<'p> Cluster<'p> {
             watch,
             trace: VecDeque::new(),
             wrong: None,
+            names: plan.keys().map(words::name).collect(),
+            traps: Traps::default(),
+            told: BTreeMap::new(),
             random,
             plan,
         };
@@ -182,7 +237,7 @@ impl<'p> Cluster<'p> {
     }
 
     /// Lets things happen until then, or until `ends`.
-    fn go(&mut self, until_us: u64, ends: impl Fn(&Self) -> bool, calls: bool) {
+    pub(super) fn go(&mut self, until_us: u64, ends: impl Fn(&Self) -> bool, calls: bool) {
         while !ends(self) && self.wrong.is_none() {
             let next_us = self.next_us(calls);
             if next_us >= until_us {
@@ -237,7 +292,8 @@ impl<'p> Cluster<'p> {
         }
         if self.now_us >= self.look_us {
             self.look_us = self.now_us + 5_000_000;
-            self.wrong = self.wrong.take().or_else(|| ending::unequal(self.plan, &self.hosts));
+            self.wrong =
+                self.wrong.take().or_else(|| ending::unequal(&self.names, self.plan, &self.hosts));
             self.wrong = self.wrong.take().or_else(|| self.too_long());
         }
     }
@@ -297,6 +353,9 @@ impl<'p> Cluster<'p> {
                 Output::Pong(to, pong) => (to as usize, Letter::Pong(pong)),
                 Output::Log(_) => unreachable!("the host keeps the log"),
             };
+            if self.traps.catches((n, to), KINDS[letter.kind() as usize], &letter) {
+                continue;
+            }
             let (now_us, random) = (self.now_us, &mut self.random);
             match letter {
                 Letter::Peer(_) => self.network.send(n, to, letter, now_us, random),
@@ -315,7 +374,7 @@ impl<'p> Cluster<'p> {
         self.tell_router(n, input);
     }
 
-    fn tell_router(&mut self, n: usize, input: RouterInput) {
+    pub(super) fn tell_router(&mut self, n: usize, input: RouterInput) {
         let site = self.plan.nodes + n;
         self.proxies[n].handle(self.now_us, input);
         while let Some(output) = self.proxies[n].poll_output() {
@@ -332,6 +391,10 @@ impl<'p> Cluster<'p> {
     }
 
     fn done(&mut self, token: u64, outcome: Told) {
+        if let Some(told) = self.told.get_mut(&token) {
+            *told = Some(outcome);
+            return;
+        }
         let Some(at) = self.tokens.remove(&token) else { return };
         let now_us = self.now_us;
         let client = &mut self.clients[at];
@@ -435,7 +498,7 @@ impl<'p> Cluster<'p> {
         }
     }
 
-    fn crash(&mut self, n: usize, loss: Loss) {
+    pub(super) fn crash(&mut self, n: usize, loss: Loss) {
         let lost = self.hosts[n].crash(loss, &mut self.random);
         if lost > 0 {
             *self.troubles.entry("entries lost").or_default() += lost as u64;
@@ -443,7 +506,7 @@ impl<'p> Cluster<'p> {
         self.inboxes[n].clear();
     }
 
-    fn start(&mut self, n: usize, is_damaged: bool) {
+    pub(super) fn start(&mut self, n: usize, is_damaged: bool) {
         if self.hosts[n].node.is_none() {
             self.hosts[n].start(self.plan, is_damaged, self.now_us, &mut self.random);
         }
@@ -482,7 +545,7 @@ impl<'p> Cluster<'p> {
     }
 
     /// Nothing is wrong any more; what is asked for is answered, and nothing more is.
-    fn heal(&mut self) {
+    pub(super) fn heal(&mut self) {
         self.network.heal();
         self.network.set_quality(crate::world::network::Quality::GOOD);
         for n in 0..self.hosts.len() {
@@ -493,9 +556,10 @@ impl<'p> Cluster<'p> {
         }
     }
 
-    fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         let at_rest = |host: &Host| host.node.as_ref().is_some_and(Node::is_at_rest);
-        self.hosts.iter().all(at_rest) && ending::diverged(self.plan, &self.hosts).is_none()
+        self.hosts.iter().all(at_rest)
+            && ending::diverged(&self.names, self.plan, &self.hosts).is_none()
     }
 
     fn end(mut self, rested: Option<u64>) -> Run {
@@ -503,7 +567,7 @@ impl<'p> Cluster<'p> {
             self.operations.extend(client.ends(Outcome::Unknown { at: Some(self.now_us) }));
         }
         if rested.is_none() && self.wrong.is_none() {
-            let why = ending::diverged(self.plan, &self.hosts).unwrap_or_else(|| {
+            let why = ending::diverged(&self.names, self.plan, &self.hosts).unwrap_or_else(|| {
                 let mut why = String::from("nodes are busy still:\n");
                 for (n, host) in self.hosts.iter().enumerate() {
                     let node = host.node.as_ref().map(|node| node.describe());
@@ -546,24 +610,7 @@ impl<'p> Cluster<'p> {
     }
 
     fn note(&mut self, from: usize, to: usize, letter: &Letter) {
-        let kind = match letter {
-            Letter::Peer(message) => match &**message {
-                Message::Heartbeat(_) => 1,
-                Message::Beat(_) => 2,
-                Message::Release { .. } => 3,
-                Message::Write(_) => 4,
-                Message::Repair(_) => 5,
-                Message::Ack(_) => 6,
-                Message::Ask(_) => 7,
-                Message::Answer(_) => 8,
-                Message::Settle(_) => 9,
-                Message::Settled { .. } => 10,
-            },
-            Letter::Request(_) => 11,
-            Letter::Response(..) => 12,
-            Letter::Ping(_) => 13,
-            Letter::Pong(_) => 14,
-        };
+        let kind = letter.kind();
         let word = self.now_us ^ (from as u64) << 56 ^ (to as u64) << 48 ^ kind << 40;
         self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
         if self.watch.contains(&self.now_us) && !matches!(kind, 1 | 2 | 13 | 14) {
@@ -572,7 +619,7 @@ impl<'p> Cluster<'p> {
         }
     }
 
-    fn keep(&mut self, mut line: String) {
+    pub(super) fn keep(&mut self, mut line: String) {
         let mut end = LINE_BYTES_MAX.min(line.len());
         while !line.is_char_boundary(end) {
             end -= 1;

@@ -4,43 +4,43 @@ use super::host::Host;
 use super::plan::Plan;
 use super::words::name;
 use crate::checker::{Final, Held, Key, Place, Text};
+use bytes::Bytes;
 use kinring_common::causal::{Base, Horizon, Path, Record};
 use kinring_common::clock::Now;
 use kinring_common::placement::slot::Slot;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A copy of a key: what it has seen, and what of that lives.
 #[derive(Clone, Debug, PartialEq)]
-struct Stored {
-    horizon: Horizon,
-    record: Record,
+pub(super) struct Stored {
+    pub(super) horizon: Horizon,
+    pub(super) record: Record,
 }
 
 /// The copies of a key, by owner.
-fn copies(plan: &Plan, hosts: &[Host], key: Key) -> Vec<(usize, Stored)> {
-    let name = name(key);
-    let owners = plan.layout.owners(Slot::of(&name));
+pub(super) fn copies(plan: &Plan, hosts: &[Host], name: &[u8]) -> Vec<(usize, Stored)> {
+    let owners = plan.layout.owners(Slot::of(name));
     let copy = |owner: usize| {
         let space = hosts[owner].node.as_ref()?.keyspace();
-        let at = space.locate(0, &name);
+        let at = space.locate(0, name);
         let mut locks = space.lock_one(at.partition);
         let partition = locks.partition(at.partition);
-        let record = partition.record(&at, 0, &name).unwrap_or_default();
+        let record = partition.record(&at, 0, name).unwrap_or_default();
         Some((owner, Stored { horizon: partition.horizon(&at, 0), record }))
     };
     owners.iter().filter_map(|owner| copy(owner.0 as usize)).collect()
 }
 
 /// Copies that have seen the same and do not hold the same: there must be none, at any time.
-pub fn unequal(plan: &Plan, hosts: &[Host]) -> Option<String> {
-    for key in plan.keys() {
-        let copies = copies(plan, hosts, key);
+pub fn unequal(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> Option<String> {
+    for name in names {
+        let copies = copies(plan, hosts, name);
         for (at, (one, a)) in copies.iter().enumerate() {
             for (other, b) in &copies[at + 1..] {
                 let same = a.horizon == b.horizon && a.record.context == b.record.context;
                 if same && a.record.cells != b.record.cells {
                     return Some(format!(
-                        "{key:?}: nodes {one} and {other} have seen the same and differ:\n{a:#?}\n{b:#?}"
+                        "{name:?}: nodes {one} and {other} have seen the same and differ:\n{a:#?}\n{b:#?}"
                     ));
                 }
             }
@@ -50,14 +50,14 @@ pub fn unequal(plan: &Plan, hosts: &[Host]) -> Option<String> {
 }
 
 /// Owners that do not hold the same, if there are any.
-pub fn diverged(plan: &Plan, hosts: &[Host]) -> Option<String> {
-    for key in plan.keys() {
-        let copies = copies(plan, hosts, key);
+pub fn diverged(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> Option<String> {
+    for name in names {
+        let copies = copies(plan, hosts, name);
         let (first, rest) = copies.split_first()?;
         for other in rest {
             if first.1.record.cells != other.1.record.cells {
                 return Some(format!(
-                    "{key:?}: nodes {} and {} differ:\n{:#?}\n{:#?}",
+                    "{name:?}: nodes {} and {} differ:\n{:#?}\n{:#?}",
                     first.0, other.0, first.1, other.1
                 ));
             }
@@ -70,7 +70,7 @@ pub fn diverged(plan: &Plan, hosts: &[Host]) -> Option<String> {
 pub fn ending(plan: &Plan, hosts: &[Host], now_us: u64) -> BTreeMap<Key, Final> {
     let mut ending = BTreeMap::new();
     for key in plan.keys() {
-        let copies = copies(plan, hosts, key);
+        let copies = copies(plan, hosts, &name(key));
         let Some((owner, copy)) = copies.first() else { continue };
         let Now { wall_ms, .. } = hosts[*owner].clock.now(now_us);
         if copy.record.kind(wall_ms).is_none() {

@@ -93,6 +93,16 @@ impl Host {
         before - self.disk.entries().len()
     }
 
+    /// What is on its disk, for later.
+    pub fn backup(&self) -> Memory {
+        self.disk.clone()
+    }
+
+    /// Somebody puts an old copy of its disk back: it may have acknowledged more than that.
+    pub fn restore(&mut self, backup: &Memory) {
+        (self.disk, self.has_lost) = (backup.clone(), true);
+    }
+
     /// Whether it runs and answers.
     pub fn is_running(&self, now_us: u64) -> bool {
         self.node.is_some() && now_us >= self.paused_until_us

@@ -14,14 +14,20 @@
 //! | [`words`] | calls as words of commands, and replies back |
 //! | [`trouble`] | what goes wrong |
 //! | [`ending`] | whether the owners agree at the end, and what they hold |
+//! | [`script`], [`play`] | the same cluster without chance: stories as text, and their playing |
+//! | [`traps`] | single messages that a script keeps, delays or repeats |
 
 pub mod clients;
 pub mod cluster;
 pub mod ending;
 pub mod host;
 pub mod plan;
+pub mod play;
+pub mod script;
+pub mod traps;
 pub mod trouble;
 pub mod words;
 
 pub use cluster::{Run, run};
 pub use plan::{Durability, Plan};
+pub use play::check;

@@ -120,6 +120,34 @@ impl Plan {
         }
     }
 
+    /// A cluster in which nothing goes wrong and nobody asks for anything by itself: one group, of which
+    /// all nodes are owners, the first one first.
+    pub fn quiet(seed: u64, owners: usize, durability: Durability, round_us: u64) -> Plan {
+        let plan = Plan::with_mode(seed, Some(Mode::Strong));
+        let nodes: Vec<NodeId> = (0..owners as u64).map(NodeId).collect();
+        let member = |id: &NodeId| Member { id: *id, weight: 1, zone: String::new() };
+        let members = Members::new(nodes.iter().map(member).collect()).expect("they are different");
+        let factor = ReplicationFactor::new(owners as u8).expect("it is in range");
+        let epoch = Epoch::new(1).expect("one");
+        let layout = Layout::new(epoch, members, factor, &nodes.repeat(usize::from(SLOTS)));
+        let settings = Settings {
+            is_durable: durability == Durability::Always,
+            exchange_us: 5_000_000,
+            round_us,
+            sweep_us: 1_000_000,
+            ..plan.settings
+        };
+        Plan {
+            nodes: owners,
+            clients: 0,
+            durability,
+            quality: Quality::GOOD,
+            layout: Arc::new(layout.expect("it is sound")),
+            settings,
+            ..plan
+        }
+    }
+
     /// Keys that are in one slot, and so may be written together.
     pub fn groups(&self) -> Vec<BTreeSet<Key>> {
         let keys = |tag: usize| (0..KEYS_A_TAG).map(move |n| Key((tag * KEYS_A_TAG + n) as u32));

@@ -106,8 +106,9 @@ fn one(call: &Call, bytes: &[u8], at: &mut usize) -> Reply {
     }
 }
 
+/// A reply as it is written.
 #[derive(Debug)]
-enum Value {
+pub(super) enum Value {
     Ok,
     Nil,
     Int(i64),
@@ -116,7 +117,8 @@ enum Value {
     Array(Vec<Value>),
 }
 
-fn value(bytes: &[u8], at: &mut usize) -> Value {
+/// The next reply (RESP2) of some bytes.
+pub(super) fn value(bytes: &[u8], at: &mut usize) -> Value {
     let rest = &bytes[*at..];
     let len = rest.windows(2).position(|two| two == b"\r\n").expect("a line ends");
     let (marker, line) = (rest[0], &rest[1..len]);

@@ -204,6 +204,13 @@ impl Node {
         self.is_whole() && self.groups.values().all(|group| rests(group) && sent(group))
     }
 
+    /// Whether it is the home of a group now, and settled.
+    pub fn is_settled_home(&self, id: GroupId, now_us: u64) -> bool {
+        let tenure = self.groups.get(&id).and_then(|group| group.tenure.as_ref());
+        tenure.is_some_and(|tenure| tenure.phase == tenure::Phase::Settled)
+            && self.leases.is_home(id, now_us)
+    }
+
     /// How long its queues are, and how long they may be.
     pub fn queues(&self) -> Vec<(&'static str, usize, usize)> {
         let tenures = || self.groups.values().filter_map(|group| group.tenure.as_ref());
