@@ -474,7 +474,6 @@ fn a_handover_back_is_seen_by_no_client() {
 }
 
 #[test]
-#[ignore = "two candidates deny each other the group, for up to eight seconds"]
 fn an_owner_that_comes_back_to_one_that_waited_for_it_ends_the_wait() {
     check(
         "owners 2
@@ -489,7 +488,6 @@ fn an_owner_that_comes_back_to_one_that_waited_for_it_ends_the_wait() {
 }
 
 #[test]
-#[ignore = "two candidates deny each other the group, for up to eight seconds"]
 fn a_majority_that_is_there_again_has_a_home_soon() {
     check(
         "owners 3
@@ -505,7 +503,6 @@ fn a_majority_that_is_there_again_has_a_home_soon() {
 }
 
 #[test]
-#[ignore = "a home renews its own grant only when its disk is idle at that moment"]
 fn a_home_whose_disk_is_always_busy_stays_home() {
     check(
         "owners 3, durability always

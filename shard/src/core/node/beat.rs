@@ -83,7 +83,10 @@ impl Node {
         let is_overdue = waited_us > CLAIMLESS_US + CLAIMLESS_RANK_US * group.rank as u64;
         let first =
             group.owners[..group.rank].iter().all(|owner| !self.is_able(*owner, id, moment));
-        let wants = is_offered || !is_held && (first || is_overdue);
+        // With too few owners up it would ask in vain, and be tired when they come back.
+        let up = group.owners.iter().filter(|owner| self.is_up(**owner, moment)).count();
+        let is_possible = up >= self.quorum.grants();
+        let wants = is_possible && (is_offered || !is_held && (first || is_overdue));
         let group = self.groups.get_mut(&id).expect("it was there");
         if !wants {
             group.asking_since_us = None;
@@ -128,7 +131,7 @@ impl Node {
         let (own, actor) = (self.own, self.actors.0);
         match self.grant(id, (own, actor), term, now_us, moment) {
             // Its own word counts when it is durable: at the next beat.
-            Granted::Yes if !self.journal.is_synced() => {}
+            Granted::Yes if !self.journal.has_synced(self.groups[&id].granted_at) => {}
             Granted::Yes => self.leases.granted(id, own, now_us),
             Granted::Held(_) | Granted::NotYet => {}
             Granted::Stale(number) => self.outbid(id, number),
@@ -167,6 +170,8 @@ impl Node {
             Answer::Granted => {
                 if group.grant(term, actor) {
                     self.log(Entry::Granted { group: id, term, actor });
+                    let granted_at = self.journal.appended();
+                    self.groups.get_mut(&id).expect("it was there").granted_at = granted_at;
                 }
                 Granted::Yes
             }
@@ -190,6 +195,7 @@ impl Node {
             if holds {
                 (group.claim, group.claimed_us) = (Some((from, now_us)), now_us);
             }
+            self.yield_to(from, id, moment);
             let granted = self.grant(id, (from, beat.actor), term, beat.sent_us, moment);
             asked.push((id, term, granted));
         }
@@ -200,6 +206,18 @@ impl Node {
             asked,
         };
         self.send(from, Message::Beat(beat));
+    }
+
+    /// Of two that ask, the one before the other in the list goes first, or they would deny each other
+    /// the group.
+    fn yield_to(&mut self, other: NodeId, id: GroupId, moment: Moment) {
+        let group = &self.groups[&id];
+        if group.bid.is_none() || group.tenure.is_some() || !group.earlier().contains(&other) {
+            return;
+        }
+        self.give_back(id, None, moment);
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        group.backs_off_until_us = moment.now.mono_us + LEASE_US;
     }
 
     pub(super) fn beaten(&mut self, from: NodeId, beat: &Beat, moment: Moment) {

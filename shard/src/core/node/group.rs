@@ -27,6 +27,8 @@ pub struct Group {
     pub horizon: GroupHorizon,
     /// The last term that this node granted.
     pub term: Term,
+    /// Where in the log that is.
+    pub granted_at: u64,
     /// With which term's holder this node was in step last.
     pub step: Term,
     /// By whom holders minted whom this node granted, as far as that is not closed.
@@ -92,6 +94,7 @@ impl Group {
             parts: parts.into_iter().collect(),
             horizon: GroupHorizon::default(),
             term: Term::default(),
+            granted_at: 0,
             step: Term::default(),
             open: Vec::new(),
             known_term: 0,

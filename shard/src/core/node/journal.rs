@@ -44,6 +44,16 @@ impl Journal {
         !self.is_durable || self.synced == self.appended
     }
 
+    /// How many entries were given out.
+    pub fn appended(&self) -> u64 {
+        self.appended
+    }
+
+    /// Whether the first so many are durable, as far as that is asked for.
+    pub fn has_synced(&self, entries: u64) -> bool {
+        !self.is_durable || self.synced >= entries
+    }
+
     /// Lets something out when it may go.
     pub fn gate(&mut self, output: Output, outputs: &mut VecDeque<Output>) {
         if self.is_synced() {
