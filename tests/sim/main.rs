@@ -17,11 +17,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Seeds of an ordinary run.
-const SEEDS: u64 = 200;
+/// Seeds of an ordinary run: a minute on two cores.
+const SEEDS: u64 = 60;
 
 /// From so many seeds on, every class of trouble must have bitten.
-const SEEDS_FOR_ALL: u64 = 100;
+const SEEDS_FOR_ALL: u64 = 60;
 
 /// Lines of a trace that are printed.
 const LINES: usize = 200;
