@@ -6,7 +6,10 @@
 //! search little. Better still where it is possible: a short window that begins with a read of all
 //! that the key holds and has no order either (`problem`).
 
+mod laws;
+mod memo;
 pub(super) mod problem;
+mod run;
 pub(super) mod search;
 mod tokens;
 

@@ -30,16 +30,13 @@
 //!
 //! Long runs of unknown operations are rarely needed: it first looks for an order in which few of
 //! them follow each other. Only the search without that bound can say that there is none.
-//!
-//! Pairs are remembered by 64-bit fingerprints of both halves: at a million pairs the chance that
-//! any two of them are mistaken for each other is below one in ten million.
 
-use super::problem::{Item, Problem, Window, place};
+use super::memo::{Memo, Way};
+use super::problem::{Item, Problem, Window};
+use super::run::{Run, Times, advance, latest};
 use super::tokens::{Token, Tokens};
-use crate::checker::history::{Call, Key, Operation, Reply, Verb};
-use crate::checker::model::{State, Timing, Value, integer};
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use crate::checker::history::{Key, Operation, Reply};
+use crate::checker::model::{State, Timing};
 
 /// How a search ended.
 pub enum Found {
@@ -66,88 +63,19 @@ pub struct Stuck {
     pub owed: usize,
 }
 
-/// For each place of a key: no operation on it from here on was executed before this.
-type Times = Vec<u64>;
-
 /// An operation, the state after it, and the earliest that it was executed then.
 type Branch = (usize, State, u64);
 
-struct Frame {
-    state: State,
-    from_us: Times,
+/// What is tried at a state.
+pub struct Frame {
+    pub state: State,
+    pub from_us: Times,
     /// Length of the order when this frame was new.
-    mark: usize,
+    pub mark: usize,
     branches: Vec<Branch>,
     tried: usize,
     with_unknown: bool,
     run: Run,
-}
-
-/// The unknown operations that led here since the last known one.
-#[derive(Clone, Default)]
-struct Run {
-    len: usize,
-    /// Their keys, as bits: of those that depend on each other together.
-    keys: Vec<u64>,
-}
-
-impl Run {
-    /// The run with one more; none if that makes an earlier one vain.
-    fn with(&self, item: &Item<'_>) -> Option<Run> {
-        let mut keys = vec![item.keys];
-        for run in &self.keys {
-            match run & item.keys {
-                0 => keys.push(*run),
-                _ if matters(*run, item.needs, item.keys) => keys[0] |= run,
-                _ => return None,
-            }
-        }
-        Some(Run { len: self.len + 1, keys })
-    }
-
-    /// All of them, each maybe through others, matter to an operation on these keys.
-    fn leads_to(&self, needs: u64, keys: u64) -> bool {
-        self.keys.iter().all(|run| matters(*run, needs, keys))
-    }
-
-    /// As before, if other unknown ones that are about these keys come between.
-    fn may_lead_to(&self, needs: u64, keys: u64) -> bool {
-        let several = |run: u64| run.count_ones() > 1;
-        self.keys.iter().all(|run| run & needs != 0 || run & keys != 0 && several(*run))
-    }
-}
-
-/// What unknown operations did to these keys matters to one that needs some keys and overwrites
-/// others: it needs one of theirs, or has to come after them, since it leaves another of theirs.
-const fn matters(run: u64, needs: u64, keys: u64) -> bool {
-    run & needs != 0 || run & keys != 0 && run & !keys != 0
-}
-
-/// The ways by which a pair was reached.
-struct Way {
-    taken: Box<[u16]>,
-    from_us: Box<[u64]>,
-    run: Box<[u64]>,
-}
-
-impl Way {
-    /// What can be done from there after the other, can be done after this.
-    fn dominates(&self, other: &Way) -> bool {
-        let before = |(a, b): (&u64, &u64)| a <= b;
-        self.taken.iter().zip(&other.taken).all(|(a, b)| a <= b)
-            && self.from_us.iter().zip(&other.from_us).all(before)
-            && (self.run.is_empty() || self.run == other.run)
-    }
-}
-
-fn latest(from_us: &[u64], keys: u64) -> u64 {
-    let named = from_us.iter().enumerate().filter(|(at, _)| keys >> at & 1 == 1);
-    named.map(|(_, from_us)| *from_us).max().unwrap_or(0)
-}
-
-fn advance(from_us: &mut [u64], keys: u64, to_us: u64) {
-    let named = from_us.iter_mut().enumerate().filter(|(at, _)| keys >> at & 1 == 1);
-    named.for_each(|(_, from_us)| *from_us = to_us);
 }
 
 /// The longest runs of unknown operations to try, one search after the other.
@@ -173,29 +101,29 @@ pub fn search(operations: &[Operation], window: Window, skew_us: u64, states_max
     if is_decided { Found::None(best) } else { Found::OverBudget(best) }
 }
 
-struct Search<'a> {
-    items: Vec<Item<'a>>,
-    tokens: Tokens,
+/// One search under way.
+pub struct Search<'a> {
+    pub items: Vec<Item<'a>>,
+    pub tokens: Tokens,
     skew_us: u64,
     /// Known operations not linearised, by invocation: a list in which each names its neighbours.
-    next: Vec<usize>,
+    pub next: Vec<usize>,
     previous: Vec<usize>,
     owed: usize,
     known: u64,
     /// Unknown operations that are interchangeable, and how many of each are taken.
-    classes: Vec<Vec<usize>>,
-    taken: Vec<u16>,
+    pub classes: Vec<Vec<usize>>,
+    pub taken: Vec<u16>,
     /// How many operations that saw a token are still to come.
-    waiting: Vec<u32>,
-    order: Vec<usize>,
-    /// The pairs visited, and how.
-    visited: HashMap<(u64, u64), Vec<Way>>,
+    pub waiting: Vec<u32>,
+    pub order: Vec<usize>,
+    memo: Memo,
     /// The longest run of unknown operations to try.
     run_max: usize,
     /// For each token: when the last that saw it was invoked.
-    seen_until: Vec<u64>,
-    rises: bool,
-    keys: Vec<Key>,
+    pub seen_until: Vec<u64>,
+    pub rises: bool,
+    pub keys: Vec<Key>,
     /// When what ran beside the first read ended.
     beside: Vec<u64>,
     start: Option<(State, u64)>,
@@ -225,7 +153,7 @@ impl<'a> Search<'a> {
             known: 0,
             taken: vec![0; classes.len()],
             order: Vec::with_capacity(items.len()),
-            visited: HashMap::new(),
+            memo: Memo::default(),
             best: Stuck::default(),
             items,
             tokens,
@@ -288,7 +216,12 @@ impl<'a> Search<'a> {
             };
             self.take(op);
             let Some(next) = self.enter(after, from_us, mark, run) else { return Found::Order };
-            if self.is_new(&next) {
+            let way = Way {
+                taken: self.taken.as_slice().into(),
+                from_us: next.from_us.as_slice().into(),
+                run: next.run.keys.as_slice().into(),
+            };
+            if self.memo.is_new(self.known, &next.state, way) {
                 frames.push(next);
             } else {
                 self.undo(mark);
@@ -341,18 +274,6 @@ impl<'a> Search<'a> {
         branches.sort_by_cached_key(order);
         frame.branches = branches;
         Some(frame)
-    }
-
-    /// Makes states equal that only the past tells apart.
-    fn forget(&self, frame: &mut Frame) {
-        let taken = self.order[frame.mark..].iter();
-        let mut done: Vec<Token> = taken.flat_map(|at| &self.items[*at].names).copied().collect();
-        done.retain(|token| self.waiting[*token as usize] == 0);
-        if !done.is_empty() {
-            self.tokens.forget(&mut frame.state, &done);
-        }
-        let from_us = |key: Key| frame.from_us[place(key, &self.keys)];
-        frame.state.forget_begun(from_us);
     }
 
     /// Takes what fits and changes nothing: law 1.
@@ -423,32 +344,6 @@ impl<'a> Search<'a> {
         branches
     }
 
-    /// For each known operation that may come next: the keys that it needs and those that it is about,
-    /// directly or by way of unknown ones.
-    fn reached(&self, deadline: u64) -> Vec<(u64, u64)> {
-        let heads = self.classes.iter().zip(&self.taken);
-        let heads = heads.filter_map(|(class, taken)| class.get(usize::from(*taken)));
-        let open = heads.map(|at| &self.items[*at]).filter(|item| item.invoked_at <= deadline);
-        let links: Vec<&Item<'_>> = open.filter(|item| item.keys.count_ones() > 1).collect();
-        let mut reached = Vec::new();
-        let (end, mut at) = (self.items.len(), self.next[self.items.len()]);
-        while at != end && self.items[at].invoked_at <= deadline {
-            let mut all = (self.items[at].needs, self.items[at].keys);
-            let mut before = (0, 0);
-            while before != all {
-                before = all;
-                let linked = links.iter().filter(|link| link.keys & before.1 != 0);
-                all =
-                    linked.fold(all, |(needs, keys), link| (needs | link.needs, keys | link.keys));
-            }
-            if !reached.contains(&all) {
-                reached.push(all);
-            }
-            at = self.next[at];
-        }
-        reached
-    }
-
     fn execute(&self, at: usize, state: &mut State) -> Reply {
         let item = &self.items[at];
         let to_us = match item.ended {
@@ -476,80 +371,6 @@ impl<'a> Search<'a> {
     fn deadline(&self) -> u64 {
         let ended = self.blocker().and_then(|at| self.items[at].ended);
         ended.map_or(u64::MAX, |(ended, _)| ended)
-    }
-
-    /// The blocker saw something that this one writes.
-    fn is_wanted(&self, at: usize, blocker: usize) -> bool {
-        let names = &self.items[blocker].names;
-        self.items[at].writes.iter().any(|token| names.binary_search(token).is_ok())
-    }
-
-    /// The step loses a text for good that someone still to come has seen.
-    fn forgets(&self, op: usize, before: &State, after: &State) -> bool {
-        let adds = |verb: &Verb| {
-            verb.is_read() || matches!(verb, Verb::SAdd(_) | Verb::ZAdd(..) | Verb::LPush(_))
-        };
-        if let Call::On(key, verb) = &self.items[op].call
-            && adds(verb)
-            && before.expiry(*key).is_none()
-        {
-            return false;
-        }
-        let mut forgets = false;
-        self.tokens.lost(before, after, |token| {
-            let names = &self.items[op].names;
-            let from = names.partition_point(|name| *name < token);
-            let own = names[from..].iter().take_while(|name| **name == token).count();
-            forgets |= self.waiting[token as usize] as usize > own;
-        });
-        forgets
-    }
-
-    /// A known operation can no longer be executed rightly before it has ended.
-    fn is_too_late(&self, at: usize, state: &State, after: &State, would: &Reply) -> bool {
-        let item = &self.items[at];
-        let Some((ended, reply)) = item.ended else { return false };
-        let reply = reply.unwrap_or(would);
-        // What is there for someone who was invoked after this one ended stays there until then.
-        let stays = |token: Token| self.seen_until[token as usize] > ended;
-        let mut late = false;
-        match &item.call {
-            Call::On(
-                _,
-                Verb::Set(_) | Verb::Del | Verb::HSet(..) | Verb::HDel(_) | Verb::SRem(_),
-            )
-            | Call::MSet(_)
-            | Call::FlushDb => self.tokens.lost(state, after, |token| late |= stays(token)),
-            Call::MGet(_) | Call::On(..) if item.call.is_read() && would != reply => {
-                let there = self.tokens.of_reply(would);
-                late = there
-                    .iter()
-                    .any(|token| stays(*token) && item.names.binary_search(token).is_err());
-            }
-            _ => {}
-        }
-        late || (self.rises && has_passed(state, &item.call, reply))
-    }
-
-    /// The state was not reached with these known operations in a way as good as this.
-    fn is_new(&mut self, frame: &Frame) -> bool {
-        let mut hasher = DefaultHasher::new();
-        frame.state.hash(&mut hasher);
-        // What comes later sets later deadlines: only those that are there may have passed.
-        let whole_until = frame.state.whole_until();
-        let passed = |from_us: &u64| if *from_us <= whole_until { 0 } else { *from_us };
-        let way = Way {
-            taken: self.taken.as_slice().into(),
-            from_us: frame.from_us.iter().map(passed).collect(),
-            run: frame.run.keys.as_slice().into(),
-        };
-        let ways = self.visited.entry((self.known, hasher.finish())).or_default();
-        if ways.iter().any(|other| other.dominates(&way)) {
-            return false;
-        }
-        ways.retain(|other| !way.dominates(other));
-        ways.push(way);
-        true
     }
 
     fn take(&mut self, at: usize) {
@@ -604,20 +425,4 @@ impl<'a> Search<'a> {
         }
         self.undo(frame.mark);
     }
-}
-
-/// The counter is above what this call found there.
-fn has_passed(state: &State, call: &Call, reply: &Reply) -> bool {
-    let Call::On(key, verb) = call else { return false };
-    let found = match (verb, reply) {
-        (Verb::Incr(by), Reply::Int(sum)) => sum.checked_sub(*by),
-        (Verb::Get, Reply::Bulk(text)) => integer(text),
-        (Verb::Get, Reply::Nil) => Some(0),
-        _ => None,
-    };
-    let now = match state.get(*key) {
-        Some(Value::Text(text)) => integer(text),
-        _ => None,
-    };
-    matches!((now, found), (Some(now), Some(found)) if now > found)
 }
