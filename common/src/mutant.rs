@@ -3,10 +3,23 @@
 //! Only a build with the feature `mutants` has them; in any other, [`Mutant::is_on`] is `false` where it
 //! is compiled and nothing of this is left.
 
-/// One way to break it. Each names the place that asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Mutant {
+/// One list of them all.
+macro_rules! mutants {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// One way to break it. Each names the place that asks for it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Mutant {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Mutant] = &[$(Mutant::$name,)*];
+        }
+    };
+}
+
+mutants! {
     /// A write is acknowledged before it is on W owners.
     AckBeforeW,
     /// An owner takes a delta's context as the record's, and so loses what the delta does not mention.
@@ -66,41 +79,6 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    /// All of them.
-    pub const ALL: [Mutant; 28] = {
-        use Mutant::*;
-        [
-            AckBeforeW,
-            DeltaContextJoined,
-            GapApplied,
-            RemovalWithoutDot,
-            SameActorAfterLostTail,
-            LeaseFromAnswer,
-            ReplyWithoutLease,
-            ReadBeforeSettled,
-            NoFence,
-            FencedWriteAcked,
-            UnackedShown,
-            TombstoneDroppedEarly,
-            FloorBeforeData,
-            FloorKeptWithoutData,
-            HintDroppedWhenSent,
-            ExpiryByReplica,
-            ExpiryOfUnseen,
-            ClockAheadAccepted,
-            CutForgotten,
-            RetryUnderNewId,
-            HalfBatchAcked,
-            GrantAfterRestart,
-            LossyCountsAsWhole,
-            FloorWithoutAll,
-            StaleTermGranted,
-            BondsForgotten,
-            WriteBeforeStep,
-            FloorBeforeExchange,
-        ]
-    };
-
     /// Whether the protocol is broken in this way now.
     #[inline]
     pub fn is_on(self) -> bool {

@@ -8,7 +8,7 @@
 //! | [`conn`] | how a test speaks to one: a blocking socket on which every wait has an end |
 //! | [`differential`] | how Kinring and a Redis get the same requests, and what counts as equal |
 //! | [`sim`] | a whole cluster in one thread, from a seed |
-//! | [`world`] | a network, clocks and disks with every fault, from a seed |
+//! | [`world`] | a network and clocks with every fault, from a seed |
 //!
 //! Invariant: nothing a test starts outlives it, no test uses a fixed port, and no wait is without
 //! a bound.

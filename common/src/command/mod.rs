@@ -64,6 +64,29 @@ pub fn execute(
     Ok(Outcome::Reply)
 }
 
+/// Runs one command to its end, in one slice.
+///
+/// # Errors
+/// As the command refuses.
+#[inline]
+pub fn run_one(
+    row: &Row,
+    txn: &mut Txn<'_, '_>,
+    words: &[&[u8]],
+    out: &mut ReplyBuf,
+) -> Result<(), CommandError> {
+    match execute(row.run, txn, words, out)? {
+        Outcome::Reply => {}
+        Outcome::Slices(mut job) => {
+            while job.next().is_some() {
+                job.step(txn);
+            }
+            job.finish(out);
+        }
+    }
+    Ok(())
+}
+
 fn execute_group(
     command: Command,
     txn: &mut Txn<'_, '_>,

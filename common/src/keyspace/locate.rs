@@ -23,12 +23,12 @@ impl HashSeed {
     /// Where the key of this database belongs. The slot does not depend on the database.
     #[inline]
     pub fn locate(self, db: u8, key: &[u8]) -> Located {
-        let slot = Slot::of(key).number();
+        let slot = Slot::of(key);
         let hash =
             xxh3_64_with_seed(key, self.0 ^ u64::from(db).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let high = u64::from(slot) / PARTITIONS as u64;
+        let high = u64::from(slot.number()) / PARTITIONS as u64;
         Located {
-            partition: (usize::from(slot) % PARTITIONS) as u8,
+            partition: partition_of(slot),
             order: high << (u64::BITS - SLOT_HIGH_BITS) | hash >> SLOT_HIGH_BITS,
             hash,
         }
@@ -50,9 +50,9 @@ impl HashSeed {
     }
 }
 
-/// The partition of a key alone.
-pub fn partition_of(key: &[u8]) -> u8 {
-    (usize::from(Slot::of(key).number()) % PARTITIONS) as u8
+/// The partition of a slot.
+pub fn partition_of(slot: Slot) -> u8 {
+    (usize::from(slot.number()) % PARTITIONS) as u8
 }
 
 /// A position in the walk over all keys, as SCAN's cursor carries it: partition, then the first 45

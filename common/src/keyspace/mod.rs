@@ -131,7 +131,7 @@ impl<'k> Locks<'k> {
     /// # Panics
     /// When its lock is not held.
     pub fn of_slot(&mut self, slot: Slot) -> &mut Partition {
-        self.partition((usize::from(slot.number()) % PARTITIONS) as u8)
+        self.partition(partition_of(slot))
     }
 
     /// Takes one more lock, if it is not held. Only upwards, or two walks could wait for each other.

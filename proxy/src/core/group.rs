@@ -11,7 +11,7 @@ use super::session::Cx;
 use crate::node::Node;
 use crate::stats::add;
 use kinring_common::command::plan::{self, Hints};
-use kinring_common::command::{CommandError, Outcome, Row, execute};
+use kinring_common::command::{CommandError, Row, run_one};
 use kinring_common::keyspace::{Effects, PartitionSet, Txn};
 use kinring_common::resp::ReplyBuf;
 use smallvec::SmallVec;
@@ -144,29 +144,6 @@ impl<'b> Group<'b> {
         self.hints.clear();
         self.set = PartitionSet::default();
     }
-}
-
-/// Runs one command to its end, in one slice.
-///
-/// # Errors
-/// As the command refuses.
-#[inline]
-pub fn run_one(
-    row: &Row,
-    txn: &mut Txn<'_, '_>,
-    words: &[&[u8]],
-    out: &mut ReplyBuf,
-) -> Result<(), CommandError> {
-    match execute(row.run, txn, words, out)? {
-        Outcome::Reply => {}
-        Outcome::Slices(mut job) => {
-            while job.next().is_some() {
-                job.step(txn);
-            }
-            job.finish(out);
-        }
-    }
-    Ok(())
 }
 
 /// Writes an error reply and counts it.

@@ -4,11 +4,12 @@
 //! the watched keys, at once; under these it looks whether a watched key was touched, and runs the
 //! commands as one.
 
-use super::group::{refuse, run_one};
+use super::group::refuse;
 use super::session::{Cx, Session};
 use kinring_common::command::plan::{self, Hints};
-use kinring_common::command::{Command, CommandError, Place, Row};
-use kinring_common::keyspace::{Effects, PartitionSet, Txn, WATCHED_KEYS_MAX, Watch};
+use kinring_common::command::{Command, CommandError, Place, Row, run_one};
+use kinring_common::keyspace::{Effects, PartitionSet, Txn, WATCHED_KEYS_MAX, Watch, partition_of};
+use kinring_common::placement::slot::Slot;
 use kinring_common::resp::ReplyBuf;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -164,7 +165,7 @@ impl Session {
         let mut set = self.reach_of(queue, cx);
         let watching = self.watching.take();
         for (_, key) in watching.iter().flat_map(|w| w.keys.keys()) {
-            set.insert(kinring_common::keyspace::partition_of(key));
+            set.insert(partition_of(Slot::of(key)));
         }
         let mut effects = Effects::new(space.interest());
         let mut locks = space.lock(&set);

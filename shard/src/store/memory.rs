@@ -70,18 +70,18 @@ mod tests {
 
     #[test]
     fn a_crash_takes_a_tail_of_what_was_not_synced_and_nothing_else() {
-        let mut store = Memory::default();
-        for n in 0..3 {
-            store.append(entry(n)).expect("memory does not fail");
+        for kept in 0..=3 {
+            let mut store = Memory::default();
+            let append = |store: &mut Memory, n| store.append(entry(n)).expect("it does not fail");
+            (0..3).for_each(|n| append(&mut store, n));
+            assert_eq!(store.sync(), Ok(3));
+            (3..6).for_each(|n| append(&mut store, n));
+            assert_eq!(store.unsynced(), 3);
+            store.crash(kept);
+            let mut there = Vec::new();
+            store.replay(&mut |entry| there.push(entry.clone())).expect("it does not fail");
+            assert_eq!(there, (0..3 + kept as u64).map(entry).collect::<Vec<_>>());
+            assert_eq!(store.unsynced(), 0, "what survived is durable");
         }
-        assert_eq!(store.sync(), Ok(3));
-        for n in 3..6 {
-            store.append(entry(n)).expect("memory does not fail");
-        }
-        assert_eq!(store.unsynced(), 3);
-        store.crash(1);
-        let mut there = Vec::new();
-        store.replay(&mut |entry| there.push(entry.clone())).expect("memory does not fail");
-        assert_eq!(there, (0..4).map(entry).collect::<Vec<_>>());
     }
 }

@@ -8,8 +8,8 @@
 use super::settled::orders;
 use super::{Partition, SLOTS_EACH, Slots, cuts, slot_index};
 use crate::causal::{DigestSeed, Record};
-use crate::keyspace::PARTITIONS;
 use crate::keyspace::packed::digest;
+use crate::keyspace::partition_of;
 use crate::keyspace::table::{Entry, Located, prefetch};
 use crate::merkle::{KEY_BYTES_MAX, KeyName, KeyRef, LEAVES, Leaf, Leaves, Page};
 use crate::placement::slot::Slot;
@@ -182,8 +182,7 @@ impl Partition {
     /// # Panics
     /// When it is of another one.
     pub(super) fn slot_index(&self, slot: Slot) -> usize {
-        let partition = usize::from(slot.number()) % PARTITIONS;
-        assert!(partition == usize::from(self.number), "a slot has one partition");
+        assert!(partition_of(slot) == self.number, "a slot has one partition");
         cuts::index(slot)
     }
 

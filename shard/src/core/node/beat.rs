@@ -81,8 +81,7 @@ impl Node {
         let is_offered = now_us < group.offered_until_us;
         let waited_us = now_us.saturating_sub(group.claimed_us);
         let is_overdue = waited_us > CLAIMLESS_US + CLAIMLESS_RANK_US * group.rank as u64;
-        let first =
-            group.owners[..group.rank].iter().all(|owner| !self.is_able(*owner, id, moment));
+        let first = group.earlier().iter().all(|owner| !self.is_able(*owner, id, moment));
         // With too few owners up it would ask in vain, and be tired when they come back.
         let up = group.owners.iter().filter(|owner| self.is_up(**owner, moment)).count();
         let is_possible = up >= self.quorum.grants();
@@ -142,7 +141,6 @@ impl Node {
     fn outbid(&mut self, id: GroupId, number: u64) {
         self.end_tenure(id);
         let group = self.groups.get_mut(&id).expect("it is owned");
-        group.bid = None;
         // The next bid is above it.
         group.known_term = group.known_term.max(number);
     }
@@ -282,7 +280,7 @@ impl Node {
         self.leases.release(id, released_us);
         self.grants.release(id, self.own, released_us);
         let group = self.groups.get_mut(&id).expect("a node gives its own groups back");
-        (group.asking_since_us, group.bid) = (None, None);
+        group.asking_since_us = None;
         if next.is_some() {
             // The next one has its turn before this one asks again.
             group.backs_off_until_us = released_us + LEASE_US;

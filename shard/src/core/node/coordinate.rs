@@ -14,7 +14,7 @@ use bytes::{Buf, Bytes};
 use kinring_common::clock::Hlc;
 use kinring_common::command::plan::{Hints, reach};
 use kinring_common::command::table::{Place, Row, resolve};
-use kinring_common::command::{CommandError, Outcome, execute};
+use kinring_common::command::{CommandError, run_one};
 use kinring_common::id::NodeId;
 use kinring_common::keyspace::{Effect, Effects, PartitionSet, Txn};
 use kinring_common::membership::drift::DRIFT_MAX_MS;
@@ -28,42 +28,50 @@ use kinring_common::wire::request::{Consistency, Executed, Request, RequestId, R
 use kinring_common::wire::{Item, Name};
 use std::collections::BTreeSet;
 
-/// What commands ask for, as far as their words say it.
-#[derive(Debug)]
-pub struct Wanted {
+/// The commands of a request, looked up once.
+pub struct Wanted<'r> {
     /// Some of them may change something.
     pub is_write: bool,
     /// The keys that they name.
     pub names: Vec<Name>,
+    commands: Vec<Command<'r>>,
+}
+
+/// A command: its words, and its row or why it has none here.
+struct Command<'r> {
+    words: Vec<&'r [u8]>,
+    row: Result<&'static Row, CommandError>,
 }
 
 /// What executing some commands came to.
 pub struct Ran {
     /// The replies, one after the other.
     pub reply: Bytes,
-    /// The keys that were looked at.
-    pub observed: Vec<Name>,
     /// What changed.
     pub items: Vec<Item>,
 }
 
-impl Wanted {
-    /// By a request's words and the command table.
-    pub fn of(request: &Request) -> Wanted {
+impl<'r> Wanted<'r> {
+    /// By a request's words and the command table. A flush has no commands, and changes something.
+    pub fn of(request: &'r Request) -> Wanted<'r> {
         let Work::Commands(commands) = &request.work else {
-            return Wanted { is_write: true, names: Vec::new() };
+            return Wanted { is_write: true, names: Vec::new(), commands: Vec::new() };
         };
-        let (mut is_write, mut names) = (false, Vec::new());
-        for words in commands {
-            let Ok(row) = resolve(words) else { continue };
-            is_write |= row.is_write();
-            let slices: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
-            let keys = row.keys(&slices).into_iter().flatten();
-            names.extend(keys.map(|at| Name { db: request.db, key: words[at].clone() }));
+        let mut wanted = Wanted { is_write: false, names: Vec::new(), commands: Vec::new() };
+        for command in commands {
+            let words: Vec<&[u8]> = command.iter().map(|word| &word[..]).collect();
+            let row = known(&words);
+            if let Ok(row) = row {
+                wanted.is_write |= row.is_write();
+                let keys = row.keys(&words).into_iter().flatten();
+                let name = |at: usize| Name { db: request.db, key: command[at].clone() };
+                wanted.names.extend(keys.map(name));
+            }
+            wanted.commands.push(Command { words, row });
         }
-        names.sort_unstable();
-        names.dedup();
-        Wanted { is_write, names }
+        wanted.names.sort_unstable();
+        wanted.names.dedup();
+        wanted
     }
 }
 
@@ -71,10 +79,7 @@ impl Node {
     pub(super) fn asked(&mut self, asker: Asker, request: Request, moment: Moment) {
         let now_us = moment.now.mono_us;
         let request_id = request.id;
-        let id = match request.work {
-            Work::Flush(group) => group,
-            Work::Commands(_) => self.layout.group_of(request.slot),
-        };
+        let id = self.group_asked(&request);
         let is_meant = request.valid.0 == self.incarnation && request.epoch == self.layout.epoch();
         let is_late = now_us >= request.valid.1;
         let Some(group) = self.groups.get(&id).filter(|_| is_meant && !is_late) else {
@@ -101,19 +106,27 @@ impl Node {
         self.coordinate(id, asker, &request, moment);
     }
 
+    /// The group that a request is for.
+    fn group_asked(&self, request: &Request) -> GroupId {
+        match request.work {
+            Work::Flush(group) => group,
+            Work::Commands(_) => self.layout.group_of(request.slot),
+        }
+    }
+
     fn coordinate(&mut self, id: GroupId, asker: Asker, request: &Request, moment: Moment) {
         let wanted = Wanted::of(request);
-        if wanted.is_write && self.answer_again(asker, request, moment) {
+        if wanted.is_write && self.answer_again(id, asker, request, moment) {
             return;
         }
         let ran = match &request.work {
-            Work::Commands(commands) => self.run(commands, request, wanted.names, moment),
+            Work::Commands(_) => self.run(&wanted, request, moment),
             Work::Flush(_) => self.flush(id, request, moment),
         };
         let is_write = !ran.items.is_empty();
         let observed = match request.work {
             Work::Flush(_) => Touched::All,
-            Work::Commands(_) => Touched::Keys(ran.observed),
+            Work::Commands(_) => Touched::Keys(wanted.names),
         };
         let reply = short_reply(&ran.reply);
         let executed = Executed { id: request.id, actor: self.actors.0, reply };
@@ -129,54 +142,57 @@ impl Node {
         if shows_at_once {
             return self.release(id, pending, moment);
         }
+        self.release_when_safe(id, &observed, pending, moment);
+    }
+
+    /// Answers a write that was executed before. Returns whether it was, or may have been.
+    fn answer_again(
+        &mut self,
+        id: GroupId,
+        asker: Asker,
+        request: &Request,
+        moment: Moment,
+    ) -> bool {
+        match self.requests.find(request.id, request.is_retry, moment.now.mono_us) {
+            Found::New => return false,
+            Found::Unsure | Found::Executed(None) => {
+                self.respond_to(asker, request.id, Response::Unknown);
+            }
+            Found::Executed(Some(reply)) => {
+                // Its write may still be under way: this try gets the answer when that is not.
+                let pending = Pending { asker, id: request.id, reply, is_write: true };
+                self.release_when_safe(id, &Touched::All, pending, moment);
+            }
+        }
+        true
+    }
+
+    /// Lets a reply leave when all that it observed is on enough owners.
+    fn release_when_safe(
+        &mut self,
+        id: GroupId,
+        observed: &Touched,
+        pending: Pending,
+        moment: Moment,
+    ) {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let tenure = tenure.expect("a home coordinates");
-        if let Some(pending) = tenure.flight.reply(&observed, pending) {
+        if let Some(pending) = tenure.flight.reply(observed, pending) {
             self.release(id, pending, moment);
         }
     }
 
-    /// Answers a write that was executed before. Returns whether it was, or may have been.
-    fn answer_again(&mut self, asker: Asker, request: &Request, moment: Moment) -> bool {
-        let response = match self.requests.find(request.id, request.is_retry, moment.now.mono_us) {
-            Found::New => return false,
-            Found::Unsure | Found::Executed(None) => Response::Unknown,
-            Found::Executed(Some(reply)) => {
-                // Its write may still be under way: this try gets the answer when that is not.
-                let id = match request.work {
-                    Work::Flush(group) => group,
-                    Work::Commands(_) => self.layout.group_of(request.slot),
-                };
-                let pending = Pending { asker, id: request.id, reply, is_write: true };
-                let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
-                let tenure = tenure.expect("a home coordinates");
-                if let Some(pending) = tenure.flight.reply(&Touched::All, pending) {
-                    self.release(id, pending, moment);
-                }
-                return true;
-            }
-        };
-        self.respond_to(asker, request.id, response);
-        true
-    }
-
-    pub(super) fn run(
-        &mut self,
-        commands: &[Vec<Bytes>],
-        request: &Request,
-        observed: Vec<Name>,
-        moment: Moment,
-    ) -> Ran {
+    /// Executes the commands of a request, one after the other.
+    pub(super) fn run(&mut self, wanted: &Wanted<'_>, request: &Request, moment: Moment) -> Ran {
         let mut reply = ReplyBuf::new(request.protocol);
         let mut effects = self.effects();
         let random = self.random.word();
         let (mut set, mut hints) = (PartitionSet::default(), Hints::new());
-        for words in commands {
-            let slices: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
-            if let Ok(row) = known(&slices) {
+        for Command { words, row } in &wanted.commands {
+            if let Ok(row) = row {
                 // Words that tell no keys are refused when they are executed.
                 let _: Result<(), CommandError> =
-                    reach(&self.keyspace, row, &slices, request.db, true, (&mut set, &mut hints));
+                    reach(&self.keyspace, row, words, request.db, true, (&mut set, &mut hints));
             }
         }
         let mut locks = self.keyspace.lock(&set);
@@ -184,13 +200,13 @@ impl Node {
         if !is_leased {
             set.iter().for_each(|partition| locks.partition(partition).rename(self.actors.1));
         }
-        for words in commands {
-            let slices: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
+        for Command { words, row } in &wanted.commands {
             let mut txn = Txn::new(&mut locks, &mut effects, moment.now, request.db, random)
                 .with_hints(&hints);
             txn.expires = is_leased;
             let mark = reply.mark();
-            if let Err(error) = run_one(&mut txn, &slices, &mut reply) {
+            let done = row.clone().and_then(|row| run_one(row, &mut txn, words, &mut reply));
+            if let Err(error) = done {
                 reply.truncate(mark);
                 reply.error_line(&error.line());
             }
@@ -201,7 +217,7 @@ impl Node {
         locks.settle(&effects);
         drop(locks);
         let len = reply.len();
-        Ran { reply: reply.copy_to_bytes(len), observed, items: items(&mut effects) }
+        Ran { reply: reply.copy_to_bytes(len), items: items(&mut effects) }
     }
 
     /// FLUSHDB of a group: a cut above all that was written in it.
@@ -212,7 +228,7 @@ impl Node {
         let mut reply = ReplyBuf::new(request.protocol);
         reply.ok();
         let len = reply.len();
-        Ran { reply: reply.copy_to_bytes(len), observed: Vec::new(), items: vec![item] }
+        Ran { reply: reply.copy_to_bytes(len), items: vec![item] }
     }
 
     /// The highest clock of a group's partitions.
@@ -278,9 +294,7 @@ impl Node {
     /// owners.
     pub(super) fn note_changed(&mut self, id: GroupId, changed: Vec<Name>, moment: Moment) {
         let now_us = moment.now.mono_us;
-        let key =
-            |name: &Name| (Slot::of(&name.key), self.settings.seed.key_ref(name.db, &name.key));
-        let keys: Vec<_> = changed.iter().map(key).collect();
+        let keys = self.key_refs(&changed);
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let tenure = tenure.expect("a home changes");
         if tenure.flight.is_full() {
@@ -414,20 +428,6 @@ fn known(words: &[&[u8]]) -> Result<&'static Row, CommandError> {
         Place::Keyspace if row.has_keys() && row.arity_ok(words.len()) => Ok(row),
         _ => Err(CommandError::Syntax),
     }
-}
-
-fn run_one(txn: &mut Txn<'_, '_>, words: &[&[u8]], out: &mut ReplyBuf) -> Result<(), CommandError> {
-    let row = known(words)?;
-    match execute(row.run, txn, words, out)? {
-        Outcome::Reply => {}
-        Outcome::Slices(mut job) => {
-            while job.next().is_some() {
-                job.step(txn);
-            }
-            job.finish(out);
-        }
-    }
-    Ok(())
 }
 
 /// The keys of some changes, each once.

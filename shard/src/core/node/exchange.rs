@@ -13,6 +13,7 @@ use super::{Moment, Node};
 use crate::core::flight::Sequence;
 use crate::store::Take;
 use kinring_common::id::{Actor, NodeId};
+use kinring_common::keyspace::partition_of;
 use kinring_common::merkle::{KeyRef, Page};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
@@ -69,13 +70,11 @@ impl Node {
             group: id,
             peer,
             purpose,
-            step: 0,
             last: last.clone(),
             sent_us: moment.now.mono_us,
             tries: 1,
             next_at_open: group.tenure.as_ref().map_or(0, |tenure| tenure.next),
             floor_at_open: group.horizon.floor.clone(),
-            push,
             theirs: None,
             todo: VecDeque::new(),
             keys: VecDeque::new(),
@@ -127,7 +126,7 @@ impl Node {
 
     pub(super) fn answered(&mut self, from: NodeId, answer: Answer, moment: Moment) {
         let Some(session) = self.sessions.open.get_mut(&answer.session) else { return };
-        if session.peer != from || session.step != answer.step {
+        if session.peer != from || session.last.step != answer.step {
             return;
         }
         let begun = session.last.incarnation;
@@ -245,7 +244,7 @@ impl Node {
             _ if is_full => self.keys_step(number),
             None if !session.keys.is_empty() => self.keys_step(number),
             None => {
-                let (floor, gives) = (session.floor_at_open.clone(), session.push.is_some());
+                let (floor, gives) = (session.floor_at_open.clone(), session.last.push.is_some());
                 let executed = if gives { self.requests.of(id) } else { Vec::new() };
                 AskWhat::Close { floor, executed }
             }
@@ -257,8 +256,7 @@ impl Node {
             }
         };
         let session = self.sessions.open.get_mut(&number).expect("it is there");
-        session.step += 1;
-        (session.last.step, session.last.what) = (session.step, what);
+        (session.last.step, session.last.what) = (session.last.step + 1, what);
         (session.sent_us, session.tries) = (moment.now.mono_us, 1);
         let (peer, ask) = (session.peer, session.last.clone());
         self.send(peer, Message::Ask(ask));
@@ -276,7 +274,7 @@ impl Node {
 
     fn keys_step(&mut self, number: u64) -> AskWhat {
         let session = self.sessions.open.get_mut(&number).expect("it is there");
-        let (id, is_push) = (session.group, session.push.is_some());
+        let (id, is_push) = (session.group, session.last.push.is_some());
         let count = session.keys.len().min(KEYS_A_STEP);
         let keys: Vec<(Slot, KeyRef)> = session.keys.drain(..count).collect();
         let (mut names, mut wanted) = (Vec::new(), Vec::new());
@@ -385,9 +383,4 @@ impl Node {
             self.round_with(id, peer, clock, session.has_pulled, moment);
         }
     }
-}
-
-/// The partition of a slot.
-pub fn partition_of(slot: Slot) -> u8 {
-    (usize::from(slot.number()) % kinring_common::keyspace::PARTITIONS) as u8
 }

@@ -5,7 +5,7 @@ use super::tenure::Tenure;
 use super::unleased::Unleased;
 use kinring_common::causal::Floor;
 use kinring_common::id::{Actor, NodeId};
-use kinring_common::keyspace::{PARTITIONS, Slots};
+use kinring_common::keyspace::{Slots, partition_of};
 use kinring_common::placement::layout;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::GroupHorizon;
@@ -82,8 +82,7 @@ impl Group {
     pub fn new(group: &layout::Group<'_>, own: NodeId, is_whole: bool, now_us: u64) -> Group {
         let mut parts: BTreeMap<u8, Slots> = BTreeMap::new();
         for slot in group.slots {
-            let partition = (usize::from(slot.number()) % PARTITIONS) as u8;
-            parts.entry(partition).or_insert(Slots::NONE).insert(*slot);
+            parts.entry(partition_of(*slot)).or_insert(Slots::NONE).insert(*slot);
         }
         let rebuilding = Wholeness::Rebuilding(BTreeMap::new());
         let rank = group.owners.iter().position(|owner| *owner == own);

@@ -46,7 +46,6 @@ mod session;
 mod tenure;
 mod unleased;
 
-pub use coordinate::Wanted;
 pub use replay::{Past, Restart};
 
 use crate::core::flight;

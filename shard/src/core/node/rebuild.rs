@@ -5,7 +5,6 @@
 //! latest term's holder: the first one's copies in the place of its own, the others' beside them.
 
 use super::group::{Source, Wholeness};
-use super::repair::Found;
 use super::session::Purpose;
 use super::{Moment, Node};
 use crate::store::Take;
@@ -23,7 +22,7 @@ impl Node {
             sources.insert(peer, Source { is_whole, step, is_taken: false });
         } else if let Some(tenure) = &mut group.tenure {
             let owner = tenure.owners.get_mut(&peer).expect("it owns the group");
-            owner.found = Some(Found { step });
+            owner.found = Some(step);
         }
         self.look_after(id, moment);
     }

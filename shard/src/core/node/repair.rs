@@ -5,10 +5,11 @@
 //! the keys as they are then. They are bounded; past that, or after the owner started again, an
 //! exchange finds out what it misses.
 
-use super::exchange::partition_of;
+use super::session::RESEND_US;
 use super::{Moment, Node};
 use bytes::Bytes;
 use kinring_common::id::NodeId;
+use kinring_common::keyspace::partition_of;
 use kinring_common::merkle::{KeyName, KeyRef};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
@@ -22,9 +23,6 @@ use std::collections::BTreeMap;
 /// of a group costs.
 pub const MISSED_MAX: usize = 1024;
 
-/// An acknowledgement that has not come in this time may have been lost.
-const RESEND_US: u64 = 200_000;
-
 /// The longest between two tries.
 const RESEND_MAX_US: u64 = 1_600_000;
 
@@ -36,8 +34,8 @@ const WRITES_A_REPAIR: usize = 32;
 pub struct Owner {
     /// Its start that the last exchange was with.
     pub incarnation: Option<u64>,
-    /// What it said of itself since it granted this node the group.
-    pub found: Option<Found>,
+    /// With which term's holder it was in step last, as it said since it granted this node the group.
+    pub found: Option<Term>,
     /// All that it has was taken.
     pub is_taken: bool,
     /// It has got all that this node had then.
@@ -52,13 +50,6 @@ pub struct Owner {
     pub exchange_us: u64,
     /// Writes that it has not acknowledged.
     pub missed: BTreeMap<u64, Missed>,
-}
-
-/// What an owner said of itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Found {
-    /// With which term's holder it was in step last.
-    pub step: Term,
 }
 
 /// A write that an owner has not acknowledged.

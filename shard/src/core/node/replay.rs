@@ -144,9 +144,8 @@ impl Node {
         // What was replayed is in the log already.
         self.outputs.retain(|output| !matches!(output, Output::Log(_)));
         self.journal = Journal::new(self.settings.is_durable);
-        let names: Vec<_> = self.requests.all().collect();
         // A reply that was kept may be one that never left, of a write that did not last.
-        names.into_iter().for_each(|id| self.requests.doubt(id));
+        self.requests.doubt_all(None);
     }
 
     fn replay_write(&mut self, id: GroupId, items: &[kinring_common::wire::Item], moment: Moment) {

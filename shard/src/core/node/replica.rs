@@ -32,10 +32,12 @@ impl Node {
                 return self.send(from, ack(Vec::new(), vec![batch.number]));
             }
             Foreseen::Known => {}
-            Foreseen::New => self.take(batch, moment),
-        }
-        if batch.is_available {
-            self.home_changed(id, distinct(&batch.items), moment);
+            Foreseen::New => {
+                self.take(batch, moment);
+                if batch.is_available {
+                    self.home_changed(id, distinct(&batch.items), moment);
+                }
+            }
         }
         let group = self.groups.get_mut(&id).expect("it is owned");
         group.bonds.end(batch.number.tenure, batch.stable);

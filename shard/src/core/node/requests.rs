@@ -72,9 +72,10 @@ impl Requests {
         }
     }
 
-    /// What was replied to the requests of a group is no longer certain.
-    pub fn doubt_all(&mut self, group: GroupId) {
-        let known = self.known.values_mut().filter(|known| known.group == group);
+    /// What was replied to the requests of a group, or of all, is no longer certain.
+    pub fn doubt_all(&mut self, group: Option<GroupId>) {
+        let is_meant = |known: &&mut Known| group.is_none_or(|group| known.group == group);
+        let known = self.known.values_mut().filter(is_meant);
         known.for_each(|known| known.executed.reply = None);
     }
 
@@ -96,11 +97,6 @@ impl Requests {
     /// How many are known.
     pub fn len(&self) -> usize {
         self.known.len()
-    }
-
-    /// All names that are known.
-    pub fn all(&self) -> impl Iterator<Item = RequestId> {
-        self.queue.iter().map(|(_, id)| *id)
     }
 
     fn forget(&mut self, now_us: u64) {

@@ -1,10 +1,11 @@
 //! The answering side of an exchange: it keeps nothing of one, so it can be asked anything at any time.
 
-use super::exchange::{LOOKS_A_PAGE, partition_of};
+use super::exchange::LOOKS_A_PAGE;
 use super::{Moment, Node};
 use crate::store::{Entry, Take};
 use kinring_common::clock::Hlc;
 use kinring_common::id::{Actor, NodeId};
+use kinring_common::keyspace::partition_of;
 use kinring_common::merkle::{KeyRef, Leaves};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
@@ -163,7 +164,7 @@ impl Node {
         moment: Moment,
     ) {
         if is_adopted {
-            self.requests.doubt_all(id);
+            self.requests.doubt_all(Some(id));
         }
         if executed.is_empty() {
             return;

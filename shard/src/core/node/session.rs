@@ -8,7 +8,7 @@ use kinring_common::merkle::{KeyRef, Leaf};
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::Name;
-use kinring_common::wire::peer::{Ask, Push, Term};
+use kinring_common::wire::peer::{Ask, Term};
 use std::collections::{BTreeMap, VecDeque};
 
 /// An answer that has not come in this time may have been lost.
@@ -44,8 +44,6 @@ pub struct Session {
     pub peer: NodeId,
     /// Why.
     pub purpose: Purpose,
-    /// The step under way.
-    pub step: u32,
     /// What was asked last.
     pub last: Ask,
     /// When it was.
@@ -56,8 +54,6 @@ pub struct Session {
     pub next_at_open: u64,
     /// This node's floor then.
     pub floor_at_open: Floor,
-    /// How the owner takes what it gets.
-    pub push: Option<Push>,
     /// What the owner said at its beginning.
     pub theirs: Option<Opened>,
     /// What is to be compared.

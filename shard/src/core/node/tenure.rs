@@ -198,7 +198,7 @@ impl Node {
         let needed = self.quorum.grants() - 1;
         let group = &self.groups[&id];
         let tenure = group.tenure.as_ref().expect("it is held");
-        let known = |node: &NodeId| tenure.owners[node].found.map(|found| (*node, found));
+        let known = |node: &NodeId| tenure.owners[node].found.map(|step| (*node, step));
         let found: Vec<_> = grantors.iter().filter_map(known).collect();
         let unknown: Vec<NodeId> =
             grantors.iter().filter(|node| tenure.owners[node].found.is_none()).copied().collect();
@@ -207,12 +207,12 @@ impl Node {
                 .into_iter()
                 .for_each(|node| self.open_if_none(id, node, Purpose::Survey, moment));
         }
-        let latest = found.iter().map(|(_, found)| found.step.number).max().unwrap_or(0);
+        let latest = found.iter().map(|(_, step)| step.number).max().unwrap_or(0);
         let own = group.step.number;
         let latest = if Mutant::NoFence.is_on() { 0 } else { latest.max(own) };
         let sources = found
             .iter()
-            .filter(|(node, found)| found.step.number >= latest && !tenure.owners[node].is_taken);
+            .filter(|(node, step)| step.number >= latest && !tenure.owners[node].is_taken);
         let mut sources = sources.map(|(node, _)| *node);
         let next = sources.next();
         let how = if own < latest { Take::Adopt } else { Take::Join };
@@ -229,7 +229,7 @@ impl Node {
         let Some(tenure) = group.tenure.as_mut() else { return };
         let Some(owner) = tenure.owners.get_mut(&peer) else { return };
         owner.is_taken = true;
-        let step = owner.found.expect("it was found before").step;
+        let step = owner.found.expect("it was found before");
         if how == Take::Adopt {
             self.step(id, step);
         }

@@ -6,9 +6,11 @@
 //!
 //! A write that may have been executed by another owner is not executed again: nobody here could know.
 
-use super::coordinate::distinct;
+use super::coordinate::{Wanted, distinct};
 use super::journal::Waiting;
+use super::repair::MISSED_MAX;
 use super::requests::Found;
+use super::session::RESEND_US;
 use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
 use crate::store::{Entry, short_reply};
@@ -18,14 +20,8 @@ use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::Item;
 use kinring_common::wire::peer::{Batch, Message, Repair, WriteNumber};
-use kinring_common::wire::request::{Executed, Request, Response, Work};
+use kinring_common::wire::request::{Executed, Request, Response};
 use std::collections::BTreeMap;
-
-/// Writes that some owner has not acknowledged: past that the oldest are left to the home's exchange.
-const MISSED_MAX: usize = 1024;
-
-/// An acknowledgement that has not come in this time may have been lost.
-const RESEND_US: u64 = 200_000;
 
 /// Writes of one group that were coordinated here without a lease.
 #[derive(Debug, Default)]
@@ -62,8 +58,7 @@ impl Node {
         if !moment.is_sound || !self.groups[&id].is_whole() {
             return self.respond_to(asker, request.id, Response::Elsewhere(None));
         }
-        let Work::Commands(commands) = &request.work else { return };
-        let wanted = super::Wanted::of(request);
+        let wanted = Wanted::of(request);
         if wanted.is_write {
             let response = match self.requests.find(request.id, request.is_retry, now_us) {
                 Found::New if request.is_elsewhere => Some(Response::Unknown),
@@ -75,7 +70,7 @@ impl Node {
                 return self.respond_to(asker, request.id, response);
             }
         }
-        let ran = self.run(commands, request, wanted.names, moment);
+        let ran = self.run(&wanted, request, moment);
         let reply = short_reply(&ran.reply);
         let executed = Executed { id: request.id, actor: self.actors.1, reply };
         if ran.items.is_empty() {
