@@ -1,8 +1,11 @@
 //! Whether this node's wall clock can be believed: not if it is far ahead of its peers'.
 //!
 //! A clock ahead wins over later writes and ends keys before their time, so a node whose wall clock
-//! is ahead of the median of its peers' by more than [`DRIFT_MAX_MS`] mints nothing and gives its
-//! leases up. A clock behind does no such harm: minting exceeds every clock that was seen.
+//! is ahead of the median of its own and its peers' by more than [`DRIFT_MAX_MS`] mints nothing and gives
+//! its leases up. A clock behind would show keys that have expired elsewhere: its node goes by the median.
+//!
+//! One peer alone may be the one that is wrong. Where there are more, a node that knows only one mints
+//! only while the two agree.
 
 use crate::id::NodeId;
 use std::collections::BTreeMap;
@@ -13,47 +16,92 @@ pub const DRIFT_MAX_MS: u64 = 500;
 /// What a peer said counts for so long: clocks are set, and peers go.
 const FRESH_US: u64 = 3_000_000;
 
+/// When it is looked again which of them still count.
+const LOOK_US: u64 = FRESH_US / 10;
+
 /// What the peers' clocks said, measured against this node's monotonic clock: so a jump of its own
 /// wall clock shows at once.
 #[derive(Clone, Debug, Default)]
 pub struct Drift {
     /// How far each is ahead of our monotonic clock, in milliseconds, and when it said so.
     ahead_ms: BTreeMap<NodeId, (i64, u64)>,
+    /// Those that count, ascending.
+    sorted: Vec<i64>,
+    look_us: u64,
 }
 
 impl Drift {
     /// A peer's message says its wall clock. On its way it got older: peers look behind by that.
     pub fn heard(&mut self, peer: NodeId, theirs_ms: u64, now_us: u64) {
         let ahead_ms = theirs_ms.cast_signed().saturating_sub(mono_ms(now_us));
-        self.ahead_ms.insert(peer, (ahead_ms, now_us));
-    }
-
-    /// What the median of the peers' wall clocks shows now; `None` if none was ever heard of. When too few
-    /// were heard of lately, what the others said before counts too: monotonic clocks drift little.
-    pub fn median_ms(&self, now_us: u64) -> Option<u64> {
-        let of = |known: &mut dyn Iterator<Item = &(i64, u64)>| -> Vec<i64> {
-            known.map(|(ahead_ms, _)| *ahead_ms).collect()
-        };
-        let is_fresh = |known: &&(i64, u64)| now_us < known.1 + FRESH_US;
-        let mut ahead = of(&mut self.ahead_ms.values().filter(is_fresh));
-        if ahead.len() < 2 {
-            ahead = of(&mut self.ahead_ms.values());
+        match self.ahead_ms.insert(peer, (ahead_ms, now_us)) {
+            // With hundreds of peers it is not sorted anew each time.
+            Some((before, at_us)) if is_fresh(at_us, now_us) => {
+                if let Ok(at) = self.sorted.binary_search(&before) {
+                    self.sorted.remove(at);
+                }
+                let at = self.sorted.partition_point(|ahead| *ahead < ahead_ms);
+                self.sorted.insert(at, ahead_ms);
+            }
+            _ => self.look(now_us),
         }
-        ahead.sort_unstable();
-        // The lower of two in the middle is that by which we are ahead more.
-        let median = ahead.get(ahead.len().checked_sub(1)? / 2)?;
-        Some(mono_ms(now_us).saturating_add(*median).max(0).cast_unsigned())
     }
 
-    /// Of how many peers the clock is known: one alone may be the one that is wrong.
-    pub fn known(&self) -> usize {
-        self.ahead_ms.len()
+    /// Judges this node's own wall clock, which shows this, among the clocks of so many peers.
+    pub fn judge(&mut self, own_ms: u64, now_us: u64, peers: usize) -> Judgement {
+        if now_us >= self.look_us {
+            self.look(now_us);
+        }
+        let clocks = &self.sorted;
+        let (Some(&low), Some(&high)) = (clocks.first(), clocks.last()) else {
+            return Judgement { is_sound: true, believed_ms: own_ms, middle_ms: own_ms };
+        };
+        let own = own_ms.cast_signed().saturating_sub(mono_ms(now_us));
+        // The middle of all with our own among them. The lower of two: the same for all who know the
+        // same clocks, and the one by which nobody's keys end too early.
+        let at = clocks.len() / 2;
+        let next = clocks.get(at).copied().unwrap_or(i64::MAX);
+        let middle = at.checked_sub(1).map_or(own, |before| own.max(clocks[before])).min(next);
+        let bound = DRIFT_MAX_MS.cast_signed();
+        let are_enough = clocks.len() >= peers.min(2);
+        let is_sound = match are_enough {
+            true => own <= middle.saturating_add(bound),
+            false => high.max(own).saturating_sub(low.min(own)) <= bound,
+        };
+        let is_near = own.abs_diff(middle) <= DRIFT_MAX_MS;
+        let middle_ms = mono_ms(now_us).saturating_add(middle).max(0).cast_unsigned();
+        let believed_ms = if is_near { own_ms } else { middle_ms };
+        Judgement { is_sound, believed_ms, middle_ms }
     }
 
-    /// Whether this node, whose wall clock shows this, may mint.
-    pub fn is_sound(&self, wall_ms: u64, now_us: u64) -> bool {
-        self.median_ms(now_us).is_none_or(|median_ms| wall_ms <= median_ms + DRIFT_MAX_MS)
+    /// Which clocks count? When too few were heard of lately, what the others said before counts too:
+    /// monotonic clocks drift little.
+    fn look(&mut self, now_us: u64) {
+        let all = self.ahead_ms.values();
+        let fresh = all.clone().filter(|(_, at_us)| is_fresh(*at_us, now_us));
+        let ahead = |(ahead_ms, _): &(i64, u64)| *ahead_ms;
+        self.sorted = match fresh.clone().nth(1) {
+            Some(_) => fresh.map(ahead).collect(),
+            None => all.map(ahead).collect(),
+        };
+        self.sorted.sort_unstable();
+        self.look_us = now_us + LOOK_US;
     }
+}
+
+fn is_fresh(at_us: u64, now_us: u64) -> bool {
+    now_us < at_us + FRESH_US
+}
+
+/// What is to be thought of a wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Its node may mint.
+    pub is_sound: bool,
+    /// What time it is, as far as can be told: a clock that is far off shows what the others' show.
+    pub believed_ms: u64,
+    /// What the clock in the middle shows.
+    pub middle_ms: u64,
 }
 
 fn mono_ms(now_us: u64) -> i64 {
@@ -72,36 +120,56 @@ mod tests {
         drift
     }
 
+    /// Whether a clock is sound that shows this; two peers or more are there.
+    fn is_sound(drift: &Drift, own_ms: u64, now_us: u64) -> bool {
+        drift.clone().judge(own_ms, now_us, 2).is_sound
+    }
+
     #[test]
-    fn a_clock_ahead_of_its_peers_is_not_believed_and_one_behind_is() {
-        assert!(heard(&[1000, 1010, 990]).is_sound(1500, 1));
-        assert!(!heard(&[1000, 1010, 990]).is_sound(1501, 1));
-        assert!(heard(&[100_000, 100_010]).is_sound(5, 1));
+    fn a_clock_ahead_of_its_peers_is_not_believed_and_one_behind_goes_by_theirs() {
+        let mut drift = heard(&[1000, 1010, 990]);
+        assert!(is_sound(&drift, 1500, 1));
+        assert!(!is_sound(&drift, 1501, 1));
+        assert_eq!(drift.judge(1501, 1, 3).believed_ms, 1000);
+        let behind = heard(&[100_000, 100_010]).judge(5, 1, 2);
+        let believed = Judgement { is_sound: true, believed_ms: 100_000, middle_ms: 100_000 };
+        assert_eq!(behind, believed);
     }
 
     #[test]
     fn a_jump_of_its_own_clock_is_seen_before_anybody_says_a_word() {
         let drift = heard(&[1000, 1010, 990]);
-        assert!(drift.is_sound(2_000, 1_000_000));
-        assert!(!drift.is_sound(3_000, 1_000_000));
+        assert!(is_sound(&drift, 2_000, 1_000_000));
+        assert!(!is_sound(&drift, 3_000, 1_000_000));
     }
 
     #[test]
     fn one_wrong_peer_makes_nobody_else_wrong() {
-        assert!(heard(&[0, 10_000, 10_000]).is_sound(10_000, 1), "one is far behind");
-        assert!(heard(&[900_000, 10_000, 10_000]).is_sound(10_000, 1), "one is far ahead");
-        assert!(!heard(&[0]).is_sound(10_000, 1), "who of the two is wrong? The careful answer");
-        assert!(!heard(&[0, 10_000]).is_sound(10_000, 1), "and again");
+        assert!(is_sound(&heard(&[0, 10_000, 10_000]), 10_000, 1), "one is far behind");
+        assert!(is_sound(&heard(&[900_000, 10_000, 10_000]), 10_000, 1), "one is far ahead");
+        assert!(is_sound(&heard(&[0, 10_000]), 10_000, 1), "two of three agree");
+        assert!(!is_sound(&heard(&[0, 0]), 10_000, 1), "two of three agree");
+    }
+
+    #[test]
+    fn one_peer_of_several_is_no_reference_and_a_lone_one_is() {
+        for wrong_ms in [0, 20_000] {
+            assert!(!is_sound(&heard(&[wrong_ms]), 10_000, 1), "who of the two is wrong?");
+        }
+        assert!(is_sound(&heard(&[10_400]), 10_000, 1));
+        assert!(heard(&[20_000]).judge(10_000, 1, 1).is_sound, "of two the one behind goes on");
+        assert!(!heard(&[0]).judge(10_000, 1, 1).is_sound);
+        assert!(is_sound(&heard(&[]), 10_000, 1));
     }
 
     #[test]
     fn what_was_heard_long_ago_gives_way_to_news() {
         let mut drift = heard(&[0, 0, 0]);
-        assert!(!drift.is_sound(10_000, 1));
-        assert!(drift.is_sound(10_000, 10_000_000), "all clocks went on");
-        assert!(!drift.is_sound(20_000, 10_000_000));
+        assert!(!is_sound(&drift, 10_000, 1));
+        assert!(is_sound(&drift, 10_000, 10_000_000), "all clocks went on");
+        assert!(!is_sound(&drift, 20_000, 10_000_000));
         let now_us = FRESH_US + 1;
         (7..9).for_each(|peer| drift.heard(NodeId(peer), 100_000, now_us));
-        assert!(drift.is_sound(100_000, now_us + 1));
+        assert!(is_sound(&drift, 100_000, now_us + 1));
     }
 }

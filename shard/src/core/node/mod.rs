@@ -56,7 +56,7 @@ use journal::Journal;
 use kinring_common::clock::{Hlc, Now, SteadyWall};
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyspace::{Effects, HashSeed, Interest, Keyspace, Options};
-use kinring_common::membership::drift::{DRIFT_MAX_MS, Drift};
+use kinring_common::membership::drift::{DRIFT_MAX_MS, Drift, Judgement};
 use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
@@ -126,7 +126,9 @@ struct Moment {
     now: Now,
     /// What this node's own wall clock shows.
     raw_ms: u64,
-    /// Whether that is believed.
+    /// The latest that it may be.
+    likely_ms: u64,
+    /// Whether its own clock is believed.
     is_sound: bool,
 }
 
@@ -289,20 +291,19 @@ impl Node {
 
     fn moment(&mut self, now: Now) -> Moment {
         let (raw_ms, mono_us) = (now.wall_ms, now.mono_us);
-        let is_sound = self.drift.is_sound(raw_ms, mono_us) || Mutant::ClockAheadAccepted.is_on();
-        // A clock that is far off shows what the others' show; behind, if there are two who say so.
-        let median_ms = self.drift.median_ms(mono_us).unwrap_or(raw_ms);
-        let is_behind = raw_ms + DRIFT_MAX_MS < median_ms && self.drift.known() > 1;
-        let is_near = raw_ms <= median_ms + DRIFT_MAX_MS && !is_behind;
-        let is_own = is_near || Mutant::ClockAheadAccepted.is_on();
-        let believed_ms = if is_own { raw_ms } else { median_ms };
+        let mut judged = self.drift.judge(raw_ms, mono_us, self.peers.len());
+        if Mutant::ClockAheadAccepted.is_on() {
+            judged = Judgement { is_sound: true, believed_ms: raw_ms, ..judged };
+        }
+        let Judgement { is_sound, believed_ms, middle_ms } = judged;
+        let likely_ms = middle_ms.max(believed_ms);
         let mut wall_ms = self.wall.read(believed_ms, mono_us / 1_000);
-        if wall_ms > median_ms.max(believed_ms) + DRIFT_MAX_MS {
+        if wall_ms > likely_ms + DRIFT_MAX_MS {
             // It went ahead while nobody could say that it was wrong.
             self.wall = SteadyWall::default();
             wall_ms = self.wall.read(believed_ms, mono_us / 1_000);
         }
-        Moment { now: Now { wall_ms, mono_us }, raw_ms, is_sound }
+        Moment { now: Now { wall_ms, mono_us }, raw_ms, likely_ms: likely_ms.max(wall_ms), is_sound }
     }
 
     fn hear(&mut self, from: NodeId, message: Message, moment: Moment) {
@@ -366,8 +367,7 @@ impl Node {
         if clock == Hlc::CLOSED || Mutant::ClockAheadAccepted.is_on() {
             return true;
         }
-        let median_ms = self.drift.median_ms(moment.now.mono_us).unwrap_or(0);
-        clock.wall_ms() <= moment.now.wall_ms.max(median_ms) + 2 * DRIFT_MAX_MS
+        clock.wall_ms() <= moment.likely_ms + 2 * DRIFT_MAX_MS
     }
 
     /// Whether an owner is up, as far as this node knows.

@@ -91,7 +91,8 @@ impl Node {
             wake_us: now.mono_us,
             layout,
         };
-        let moment = Moment { now, raw_ms: now.wall_ms, is_sound: true };
+        let (raw_ms, likely_ms) = (now.wall_ms, now.wall_ms);
+        let moment = Moment { now, raw_ms, likely_ms, is_sound: true };
         node.replay(past, moment);
         node.log(Entry::Started { own: actors.0, available: actors.1 });
         node
