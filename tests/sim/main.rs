@@ -17,13 +17,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Seeds of an ordinary run: a minute on two cores.
-const SEEDS: u64 = 60;
+/// Seeds of an ordinary run: two minutes on two cores.
+const SEEDS: u64 = 200;
 
 /// From so many seeds on, every class of trouble must have bitten.
 const SEEDS_FOR_ALL: u64 = 60;
 
-/// Lines of a trace that are printed.
+/// Lines of a trace that are printed unless more are asked for.
 const LINES: usize = 200;
 
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -138,8 +138,9 @@ fn one(seed: u64, sum: &Mutex<Sum>) {
     let mut said = String::new();
     if !run_.is_clean() {
         said = explain(&plan, &run_);
-    } else if !watch.is_empty() {
-        said = lines(&run_);
+    }
+    if !watch.is_empty() {
+        said.push_str(&lines(&run_, usize::MAX));
     }
     // One in a hundred runs twice: a seed says everything.
     let differs = seed.is_multiple_of(100) && {
@@ -184,7 +185,7 @@ fn explain(plan: &Plan, found: &Run) -> String {
     if let Some(until_us) = violation {
         let traced = run(plan, window(until_us));
         said.push_str("what happened before it:\n");
-        said.push_str(&lines(&traced));
+        said.push_str(&lines(&traced, LINES));
     }
     said
 }
@@ -194,7 +195,7 @@ fn window(until_us: u64) -> Range<u64> {
     until_us.saturating_sub(1_000_000)..until_us + 1
 }
 
-fn lines(run: &Run) -> String {
-    let skip = run.trace.len().saturating_sub(LINES);
+fn lines(run: &Run, most: usize) -> String {
+    let skip = run.trace.len().saturating_sub(most);
     run.trace.iter().skip(skip).map(|line| format!("  {line}\n")).collect()
 }

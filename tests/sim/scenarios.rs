@@ -510,3 +510,58 @@ fn a_home_whose_disk_is_always_busy_stays_home() {
         a hurries n for 3s",
     );
 }
+
+#[test]
+fn a_flush_that_left_with_the_repair_of_another_key_is_not_repeated() {
+    check(
+        "owners 3
+        settle
+        a: SET k v1 -> OK
+        lose every Write from owner 1
+        b: SET j w
+        wait 100ms
+        a: FLUSHDB
+        # What b wrote has been sent again, and the flush was in it.
+        wait 120ms
+        isolate a
+        crash owner 1
+        b -> unknown | OK
+        b: GET k -> nil within 2s
+        b: SET k v2 -> OK
+        heal
+        a -> OK | unknown
+        b: GET k -> \"v2\"
+        start owner 1
+        rest
+        all hold k v2",
+    );
+}
+
+#[test]
+fn what_a_new_home_gave_replaces_nothing_when_it_comes_again() {
+    check(
+        "owners 3, durability always
+        settle
+        a: SET k v1 -> OK
+        isolate owner 3
+        crash owner 1
+        start owner 1
+        a: SET k v2 -> OK within 5s
+        until owner 1 is home
+        # Owner 3 was in step with an earlier home: what it has is replaced.
+        copy every Ask from owner 1 to owner 3
+        heal
+        until owner 3 holds k v2
+        wait 1s
+        a: SET k v3 -> OK
+        a: SET j w -> OK
+        until owner 3 holds k v3
+        crash owner 2
+        deliver
+        throughout 1s owner 3 holds k v3
+        owner 3 holds j w
+        start owner 2
+        rest
+        all hold k v3",
+    );
+}

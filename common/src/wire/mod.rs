@@ -11,6 +11,7 @@ pub mod v1;
 use crate::causal::{Delta, Floor, Horizon, Record};
 use crate::clock::Hlc;
 use bytes::Bytes;
+use request::Completion;
 
 /// A key of a database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +79,8 @@ pub struct Copies {
     pub copies: Vec<Copy>,
     /// Which keys of them belong together: see [`peer::Batch`].
     pub bonds: Vec<Vec<Name>>,
+    /// The requests that changed these keys lately, and the flushes.
+    pub completions: Vec<Completion>,
 }
 
 /// A part of a write.

@@ -1,6 +1,6 @@
 //! What shards say to each other about the groups of slots that they own together.
 
-use super::request::Executed;
+use super::request::{Completion, Executed};
 use super::{Copies, GroupCuts, Item, Name};
 use crate::causal::Floor;
 use crate::clock::Hlc;
@@ -144,8 +144,6 @@ pub struct Repair {
     pub copies: Copies,
     /// The writes that are in these copies, whole.
     pub writes: Vec<WriteNumber>,
-    /// For which requests.
-    pub executed: Vec<Executed>,
     /// Coordinated without a lease.
     pub is_available: bool,
 }
@@ -199,6 +197,8 @@ pub enum AskWhat {
         digest: u64,
         /// The flushes.
         cuts: GroupCuts,
+        /// For which requests these were lately.
+        flushes: Vec<Completion>,
         /// The floor, to compare.
         floor: Floor,
         /// For a floor round: which clock was reached?
@@ -232,7 +232,7 @@ pub enum AskWhat {
         /// The floor at the beginning.
         floor: Floor,
         /// Requests that were executed lately, as far as they count; nothing where nothing is given.
-        executed: Vec<Executed>,
+        completions: Vec<Completion>,
     },
 }
 
@@ -260,6 +260,8 @@ pub enum AnswerWhat {
         is_equal: bool,
         /// The last flushes.
         cuts: GroupCuts,
+        /// For which requests these were lately.
+        flushes: Vec<Completion>,
         /// The floor.
         floor: Floor,
         /// The answerer's data is complete.
@@ -293,7 +295,7 @@ pub enum AnswerWhat {
         /// By whom those who held the group minted, as far as that is not closed.
         open: Vec<Actor>,
         /// Requests that were executed lately.
-        executed: Vec<Executed>,
+        completions: Vec<Completion>,
         /// With which term's holder it is in step.
         step: Term,
     },

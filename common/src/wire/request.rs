@@ -5,6 +5,8 @@ use crate::placement::layout::{Epoch, GroupId};
 use crate::placement::slot::Slot;
 use crate::resp::Protocol;
 use bytes::Bytes;
+use smallvec::SmallVec;
+use std::collections::BTreeSet;
 
 /// The name of a request, kept over its retries: by it a shard knows a write that it has executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,4 +103,34 @@ pub struct Executed {
     pub actor: Actor,
     /// What was replied, if that was short.
     pub reply: Option<Bytes>,
+}
+
+/// An executed request and what it changed. It goes wherever its effects go, in the same message: so
+/// whoever has them knows whose they are, and does not execute it again. (Lee et al., "Implementing
+/// Linearizability at Large Scale and Low Latency", SOSP 2015, let such records move with the objects.)
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The request.
+    pub executed: Executed,
+    /// What it changed.
+    pub changed: Changed,
+}
+
+/// What a request changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// Keys, by their hash, which is the same on all owners; none if it had no effect.
+    Keys(SmallVec<[u64; 1]>),
+    /// All keys of the group: it was a flush.
+    All,
+}
+
+impl Changed {
+    /// Whether one of these keys is changed by it.
+    pub fn touches(&self, hashes: &BTreeSet<u64>) -> bool {
+        match self {
+            Changed::Keys(keys) => keys.iter().any(|key| hashes.contains(key)),
+            Changed::All => true,
+        }
+    }
 }

@@ -41,8 +41,6 @@ pub enum Entry {
         how: Take,
         /// The copies.
         copies: Copies,
-        /// For which requests they are.
-        executed: Vec<Executed>,
     },
     /// A floor was taken over. All that it covers is before it.
     Floor {

@@ -57,10 +57,11 @@ const REFUSED: u8 = 5;
 
 fn put_asked(what: &AskWhat, out: &mut Writer<'_>) {
     match what {
-        AskWhat::Open { digest, cuts, floor, wants_clock } => {
+        AskWhat::Open { digest, cuts, flushes, floor, wants_clock } => {
             out.byte(OPEN);
             out.word(*digest);
             put_cuts(cuts, out);
+            out.list(flushes);
             floor.put(out);
             wants_clock.put(out);
         }
@@ -80,10 +81,10 @@ fn put_asked(what: &AskWhat, out: &mut Writer<'_>) {
             copies.put(out);
             out.list(wanted);
         }
-        AskWhat::Close { floor, executed } => {
+        AskWhat::Close { floor, completions } => {
             out.byte(CLOSE);
             floor.put(out);
-            out.list(executed);
+            out.list(completions);
         }
     }
 }
@@ -93,6 +94,7 @@ fn take_asked(input: &mut Reader<'_>) -> Result<AskWhat, DecodeError> {
         OPEN => AskWhat::Open {
             digest: input.word()?,
             cuts: take_cuts(input)?,
+            flushes: input.list()?,
             floor: Floor::take(input)?,
             wants_clock: bool::take(input)?,
         },
@@ -103,7 +105,7 @@ fn take_asked(input: &mut Reader<'_>) -> Result<AskWhat, DecodeError> {
             from: input.word()?,
         },
         KEYS => AskWhat::Keys { copies: Copies::take(input)?, wanted: input.list()? },
-        CLOSE => AskWhat::Close { floor: Floor::take(input)?, executed: input.list()? },
+        CLOSE => AskWhat::Close { floor: Floor::take(input)?, completions: input.list()? },
         _ => return Err(DecodeError::Tag("question")),
     })
 }
@@ -131,10 +133,11 @@ impl Wire for Answer {
 
 fn put_answered(what: &AnswerWhat, out: &mut Writer<'_>) {
     match what {
-        AnswerWhat::Opened { is_equal, cuts, floor, is_whole, step, term, clock } => {
+        AnswerWhat::Opened { is_equal, cuts, flushes, floor, is_whole, step, term, clock } => {
             out.byte(OPEN);
             is_equal.put(out);
             put_cuts(cuts, out);
+            out.list(flushes);
             floor.put(out);
             is_whole.put(out);
             step.put(out);
@@ -160,10 +163,10 @@ fn put_answered(what: &AnswerWhat, out: &mut Writer<'_>) {
             copies.put(out);
             out.list(together);
         }
-        AnswerWhat::Closed { open, executed, step } => {
+        AnswerWhat::Closed { open, completions, step } => {
             out.byte(CLOSE);
             out.list(open);
-            out.list(executed);
+            out.list(completions);
             step.put(out);
         }
         AnswerWhat::Refused => out.byte(REFUSED),
@@ -178,7 +181,7 @@ fn take_answered(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
         KEYS => AnswerWhat::Keys { copies: Copies::take(input)?, together: input.list()? },
         CLOSE => AnswerWhat::Closed {
             open: input.list()?,
-            executed: input.list()?,
+            completions: input.list()?,
             step: Term::take(input)?,
         },
         REFUSED => AnswerWhat::Refused,
@@ -188,7 +191,7 @@ fn take_answered(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
 
 fn take_opened(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
     let is_equal = bool::take(input)?;
-    let (cuts, floor) = (take_cuts(input)?, Floor::take(input)?);
+    let (cuts, flushes, floor) = (take_cuts(input)?, input.list()?, Floor::take(input)?);
     let is_whole = bool::take(input)?;
     let (step, term) = (Term::take(input)?, Term::take(input)?);
     let clock = if bool::take(input)? {
@@ -196,7 +199,7 @@ fn take_opened(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
     } else {
         None
     };
-    Ok(AnswerWhat::Opened { is_equal, cuts, floor, is_whole, step, term, clock })
+    Ok(AnswerWhat::Opened { is_equal, cuts, flushes, floor, is_whole, step, term, clock })
 }
 
 fn take_page(input: &mut Reader<'_>) -> Result<Page, DecodeError> {

@@ -103,12 +103,11 @@ impl Wire for Term {
 
 impl Wire for Repair {
     fn put(&self, out: &mut Writer<'_>) {
-        let Repair { group, epoch, copies, writes, executed, is_available } = self;
+        let Repair { group, epoch, copies, writes, is_available } = self;
         group.put(out);
         epoch.put(out);
         copies.put(out);
         put_numbers(writes, out);
-        out.list(executed);
         is_available.put(out);
     }
 
@@ -118,7 +117,6 @@ impl Wire for Repair {
             epoch: Epoch::take(input)?,
             copies: Copies::take(input)?,
             writes: take_numbers(input)?,
-            executed: input.list()?,
             is_available: bool::take(input)?,
         })
     }

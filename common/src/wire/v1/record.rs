@@ -30,6 +30,7 @@ impl Wire for Copies {
         self.horizon.put(out);
         out.list(&self.copies);
         out.list(&self.bonds);
+        out.list(&self.completions);
     }
 
     fn take(input: &mut Reader<'_>) -> Result<Copies, DecodeError> {
@@ -37,6 +38,7 @@ impl Wire for Copies {
             horizon: GroupHorizon::take(input)?,
             copies: input.list()?,
             bonds: input.list()?,
+            completions: input.list()?,
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::id::NodeId;
 use crate::placement::layout::{Epoch, GroupId};
 use crate::placement::slot::Slot;
 use crate::resp::Protocol;
-use crate::wire::request::{Consistency, Executed, Ping, Pong, Request, RequestId, Response, Work};
+use crate::wire::request::{Changed, Completion, Consistency, Executed, Ping, Pong, Request, RequestId, Response, Work};
 use bytes::Bytes;
 
 impl Wire for RequestId {
@@ -204,5 +204,33 @@ impl Wire for Executed {
     fn take(input: &mut Reader<'_>) -> Result<Executed, DecodeError> {
         let form = input.byte()?;
         take_executed(form, input)
+    }
+}
+
+const KEYS: u8 = 0;
+const ALL: u8 = 1;
+
+impl Wire for Completion {
+    const BYTES_MIN: usize = Executed::BYTES_MIN + 1;
+
+    fn put(&self, out: &mut Writer<'_>) {
+        self.executed.put(out);
+        match &self.changed {
+            Changed::Keys(hashes) => {
+                out.byte(KEYS);
+                out.list(hashes);
+            }
+            Changed::All => out.byte(ALL),
+        }
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Completion, DecodeError> {
+        let executed = Executed::take(input)?;
+        let changed = match input.byte()? {
+            KEYS => Changed::Keys(input.list()?.into()),
+            ALL => Changed::All,
+            _ => return Err(DecodeError::Tag("changed")),
+        };
+        Ok(Completion { executed, changed })
     }
 }

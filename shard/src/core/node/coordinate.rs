@@ -134,7 +134,7 @@ impl Node {
             self.write(id, ran.items, Some(executed), moment);
         } else if wanted.is_write {
             // It had no effect. Tried again here, it must not have one later.
-            self.requests.note(id, executed, moment.now.mono_us);
+            self.completed(id, &executed, &[], moment);
         }
         let pending = Pending { asker, id: request.id, reply: ran.reply, is_write };
         let shows_at_once =
@@ -274,10 +274,10 @@ impl Node {
             .filter(|node| !self.suspicion.suspects(*node, now_us))
             .collect();
         for (node, owner) in &mut tenure.owners {
-            owner.note(sequence, (keys.clone(), executed.clone()), up.contains(node), now_us);
+            owner.note(sequence, keys.clone(), up.contains(node), now_us);
         }
         if let Some(executed) = &executed {
-            self.requests.note(id, executed.clone(), now_us);
+            self.completed(id, executed, &items, moment);
         }
         self.log(Entry::Write { group: id, items, executed });
         for to in up {
@@ -305,7 +305,7 @@ impl Node {
         tenure.next = sequence + 1;
         let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {
-            owner.note(sequence, (keys.clone(), None), false, now_us);
+            owner.note(sequence, keys.clone(), false, now_us);
         }
         if self.journal.gate_own(Waiting::Own(id, number, sequence)) {
             self.own_is_safe(id, number, sequence, moment);

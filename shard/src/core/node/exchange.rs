@@ -21,7 +21,7 @@ use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{
     Answer, AnswerWhat, Ask, AskWhat, Message, Push, Term, WriteNumber,
 };
-use kinring_common::wire::request::Executed;
+use kinring_common::wire::request::Completion;
 use kinring_common::wire::{Copies, Name};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -53,6 +53,7 @@ impl Node {
         let what = AskWhat::Open {
             digest: self.group_digest(id),
             cuts: group.horizon.cuts.clone(),
+            flushes: if push.is_some() { self.flushes(id) } else { Vec::new() },
             floor: group.horizon.floor.clone(),
             wants_clock: purpose == Purpose::Round,
         };
@@ -92,8 +93,9 @@ impl Node {
         }
         let tenure = self.groups[&id].tenure.as_ref()?;
         let owner = &tenure.owners[&peer];
-        // What was taken from it counts; nothing else that it has does.
-        let is_joined = owner.is_taken || owner.is_in_step || Mutant::NoFence.is_on();
+        // What was taken from it counts, and what it had of this term; nothing else that it has does.
+        let was_in_step = owner.found == Some(tenure.term) || owner.is_in_step;
+        let is_joined = owner.is_taken || was_in_step || Mutant::NoFence.is_on();
         Some(Push { term: tenure.term, is_adopted: !is_joined })
     }
 
@@ -139,7 +141,7 @@ impl Node {
         session.last.incarnation = Some(answer.incarnation);
         let number = answer.session;
         match answer.what {
-            AnswerWhat::Opened { is_equal, cuts, floor, is_whole, step, term, clock } => {
+            AnswerWhat::Opened { is_equal, cuts, flushes, floor, is_whole, step, term, clock } => {
                 let id = answer.group;
                 let group = self.groups.get_mut(&id).expect("it is owned");
                 group.known_term = group.known_term.max(term.number);
@@ -155,7 +157,10 @@ impl Node {
                     session.todo.push_back(Todo::Slots { from: 0 });
                 }
                 if let Purpose::Take(how) | Purpose::Rebuild(how) = session.purpose {
-                    self.take_cuts(id, &cuts, how, moment);
+                    if how == Take::Adopt {
+                        self.requests.doubt_all(Some(id));
+                    }
+                    self.take_cuts(id, &cuts, flushes, how, moment);
                 }
             }
             AnswerWhat::Leaves { slots, looked } => self.compare_leaves(number, &slots, looked),
@@ -165,8 +170,8 @@ impl Node {
                 session.todo.extend(together.into_iter().map(Todo::Together));
                 self.pulled(number, copies, moment);
             }
-            AnswerWhat::Closed { open, executed, step } => {
-                return self.close_session(number, (open, executed, step), moment);
+            AnswerWhat::Closed { open, completions, step } => {
+                return self.close_session(number, (open, completions, step), moment);
             }
             AnswerWhat::Refused => unreachable!("it was ended"),
         }
@@ -217,7 +222,7 @@ impl Node {
             Purpose::Take(how) | Purpose::Rebuild(how) => how,
             Purpose::Survey | Purpose::Give | Purpose::Round => Take::Keep,
         };
-        let changed = self.take_copies(id, copies, (how, None), Vec::new(), moment);
+        let changed = self.take_copies(id, copies, (how, None), moment);
         if !changed.is_empty() {
             self.sessions.open.get_mut(&number).expect("it is there").has_pulled = true;
             if how == Take::Keep {
@@ -245,8 +250,8 @@ impl Node {
             None if !session.keys.is_empty() => self.keys_step(number),
             None => {
                 let (floor, gives) = (session.floor_at_open.clone(), session.last.push.is_some());
-                let executed = if gives { self.requests.of(id) } else { Vec::new() };
-                AskWhat::Close { floor, executed }
+                let known = self.requests.of(id).filter(|_| gives).cloned();
+                AskWhat::Close { floor, completions: known.collect() }
             }
             Some(Todo::Slots { from }) => self.slots_step(id, from),
             Some(Todo::Leaf { slot, leaf, from }) => AskWhat::Leaf { slot, leaf, from },
@@ -298,15 +303,14 @@ impl Node {
     fn close_session(
         &mut self,
         number: u64,
-        (open, executed, step): (Vec<Actor>, Vec<Executed>, Term),
+        (open, completions, step): (Vec<Actor>, Vec<Completion>, Term),
         moment: Moment,
     ) {
         let session = self.sessions.open.remove(&number).expect("it is there");
         let (id, peer) = (session.group, session.peer);
         if matches!(session.purpose, Purpose::Take(_) | Purpose::Rebuild(_)) {
             // Only what an owner that counts has executed counts.
-            let now_us = moment.now.mono_us;
-            executed.into_iter().for_each(|executed| self.requests.note(id, executed, now_us));
+            self.take_completions(id, completions, moment);
         }
         let theirs = session.theirs.as_ref().expect("a session is opened before it is closed");
         let group = self.groups.get_mut(&id).expect("it is owned");

@@ -14,6 +14,7 @@
 //! | `floor` | rounds that settle history |
 //! | `unleased` | writing without a lease |
 //! | `requests` | at most once |
+//! | `completions` | names of requests travel with what these changed |
 //! | `bonds` | keys that were written together |
 //! | `journal` | nothing leaves before what it says is durable |
 //! | `replay` | starting again from the log |
@@ -31,6 +32,7 @@
 
 mod beat;
 mod bonds;
+mod completions;
 mod coordinate;
 mod exchange;
 mod floor;

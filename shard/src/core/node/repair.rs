@@ -15,7 +15,6 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Message, Repair, Term, WriteNumber};
-use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, Copy, Name};
 use std::collections::BTreeMap;
 
@@ -56,7 +55,6 @@ pub struct Owner {
 #[derive(Debug)]
 pub struct Missed {
     keys: Vec<(Slot, KeyRef)>,
-    executed: Option<Executed>,
     due_us: u64,
     wait_us: u64,
 }
@@ -82,7 +80,7 @@ impl Owner {
     pub fn note(
         &mut self,
         sequence: u64,
-        (keys, executed): (Vec<(Slot, KeyRef)>, Option<Executed>),
+        keys: Vec<(Slot, KeyRef)>,
         is_sent: bool,
         now_us: u64,
     ) {
@@ -91,7 +89,7 @@ impl Owner {
             return;
         }
         let due_us = if is_sent { now_us + RESEND_US } else { now_us };
-        self.missed.insert(sequence, Missed { keys, executed, due_us, wait_us: RESEND_US });
+        self.missed.insert(sequence, Missed { keys, due_us, wait_us: RESEND_US });
     }
 }
 
@@ -123,11 +121,10 @@ impl Node {
         let tenure = group.tenure.as_mut().expect("it is held");
         let number = tenure.term.tenure;
         let owner = tenure.owners.get_mut(&to).expect("it owns the group");
-        let (mut keys, mut executed) = (Vec::new(), Vec::new());
+        let mut keys = Vec::new();
         for sequence in writes {
             let Some(missed) = owner.missed.get_mut(sequence) else { continue };
             keys.extend(missed.keys.iter().cloned());
-            executed.extend(missed.executed.clone());
             missed.wait_us = (missed.wait_us * 2).min(RESEND_MAX_US);
             missed.due_us = now_us + missed.wait_us;
         }
@@ -143,7 +140,6 @@ impl Node {
             epoch: self.layout.epoch(),
             copies,
             writes: writes.iter().map(write).collect(),
-            executed,
             is_available: false,
         };
         self.send(to, Message::Repair(repair));
@@ -172,7 +168,8 @@ impl Node {
             let record = locks.partition(at.partition).record(&at, name.db, &name.key);
             Copy { name, record: record.unwrap_or_default() }
         };
+        let completions = self.completions(id, &all);
         let copies = all.into_iter().map(copy).collect();
-        Copies { horizon: group.horizon.clone(), copies, bonds }
+        Copies { horizon: group.horizon.clone(), copies, bonds, completions }
     }
 }

@@ -104,20 +104,16 @@ impl Node {
                 Entry::Started { .. } => {}
                 Entry::Write { group, items, executed } => {
                     self.replay_write(*group, items, moment);
-                    if let Some(executed) = executed.clone() {
-                        self.requests.note(*group, executed, moment.now.mono_us);
+                    if let Some(executed) = executed {
+                        self.completed(*group, executed, items, moment);
                     }
                 }
-                Entry::Copies { group, how, copies, executed }
-                    if self.groups.contains_key(group) =>
-                {
+                Entry::Copies { group, how, copies } if self.groups.contains_key(group) => {
                     self.merge_cuts(*group, &copies.horizon.cuts, *how, moment);
                     self.merge(copies, *how, moment);
                     let known = self.groups.get_mut(group).expect("it was asked");
                     copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond.clone()));
-                    for executed in executed {
-                        self.requests.note(*group, executed.clone(), moment.now.mono_us);
-                    }
+                    self.note_all(*group, copies.completions.clone(), moment);
                 }
                 // What covers data that is not there would make it dead for good.
                 Entry::Floor { group, floor }

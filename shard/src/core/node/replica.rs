@@ -14,7 +14,7 @@ use kinring_common::keyspace::{Effects, Pass};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber};
-use kinring_common::wire::request::Executed;
+use kinring_common::wire::request::{Changed, Completion};
 use kinring_common::wire::{Copies, GroupCuts, GroupHorizon, Item, Name};
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ impl Node {
             group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), touched);
         }
         if let Some(executed) = &batch.executed {
-            self.requests.note(id, executed.clone(), moment.now.mono_us);
+            self.completed(id, executed, &batch.items, moment);
         }
         self.log(Entry::Write { group: id, items, executed: batch.executed.clone() });
     }
@@ -141,8 +141,19 @@ impl Node {
         }
     }
 
-    /// Takes flushes over, and logs them if they are new.
-    pub(super) fn take_cuts(&mut self, id: GroupId, cuts: &GroupCuts, how: Take, moment: Moment) {
+    /// Takes flushes over, with the names of those who asked for them, and logs what is new.
+    pub(super) fn take_cuts(
+        &mut self,
+        id: GroupId,
+        cuts: &GroupCuts,
+        flushes: Vec<Completion>,
+        how: Take,
+        moment: Moment,
+    ) {
+        if how == Take::Keep || Mutant::CutForgotten.is_on() {
+            return;
+        }
+        let completions = self.note_all(id, flushes, moment);
         let known = &self.groups[&id].horizon;
         let is_new = |(db, cut): &&(u8, Hlc)| *cut > known.of(*db).cut;
         let same = match how {
@@ -150,14 +161,13 @@ impl Node {
             Take::Adopt => *cuts == known.cuts,
             Take::Keep => true,
         };
-        if same || Mutant::CutForgotten.is_on() {
+        if same && completions.is_empty() {
             return;
         }
-        let (horizon, copies) =
-            (GroupHorizon { cuts: cuts.clone(), ..GroupHorizon::default() }, Vec::new());
         self.merge_cuts(id, cuts, how, moment);
-        let copies = Copies { horizon, copies, bonds: Vec::new() };
-        self.log(Entry::Copies { group: id, how, copies, executed: Vec::new() });
+        let horizon = GroupHorizon { cuts: cuts.clone(), ..GroupHorizon::default() };
+        let copies = Copies { horizon, completions, ..Copies::default() };
+        self.log(Entry::Copies { group: id, how, copies });
     }
 
     /// The same in memory alone.
@@ -186,16 +196,13 @@ impl Node {
     }
 
     pub(super) fn repaired(&mut self, from: NodeId, repair: Repair, moment: Moment) {
-        let Repair { group: id, epoch, copies, writes, executed, is_available } = repair;
+        let Repair { group: id, epoch, copies, writes, is_available } = repair;
         let tenure = writes.first().filter(|_| !is_available).map(|write| write.tenure);
         if epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
-        for executed in &executed {
-            self.requests.note(id, executed.clone(), moment.now.mono_us);
-        }
         let bound = writes.first().map(|write| (write.tenure, write.sequence));
-        let changed = self.take_copies(id, copies, (Take::Join, bound), executed, moment);
+        let changed = self.take_copies(id, copies, (Take::Join, bound), moment);
         if is_available && !changed.is_empty() {
             self.home_changed(id, changed, moment);
         }
@@ -206,21 +213,39 @@ impl Node {
     pub(super) fn take_copies(
         &mut self,
         id: GroupId,
-        copies: Copies,
+        mut copies: Copies,
         (how, bound): (Take, Bound),
-        executed: Vec<Executed>,
         moment: Moment,
     ) -> Vec<Name> {
-        self.take_cuts(id, &copies.horizon.cuts, how, moment);
+        let is_flush = |completion: &Completion| completion.changed == Changed::All;
+        let (flushes, mut completions) =
+            std::mem::take(&mut copies.completions).into_iter().partition(is_flush);
+        self.take_cuts(id, &copies.horizon.cuts, flushes, how, moment);
         let changed = self.merge(&copies, how, moment);
         let group = self.groups.get_mut(&id).expect("it is owned");
         for bond in &copies.bonds {
             group.bonds.add(bound, bond.clone());
         }
-        if !copies.copies.is_empty() || !executed.is_empty() {
-            self.log(Entry::Copies { group: id, how, copies, executed });
+        self.whose_are_taken(&mut completions, how, &changed);
+        copies.completions = self.note_all(id, completions, moment);
+        if !copies.copies.is_empty() || !copies.completions.is_empty() {
+            self.log(Entry::Copies { group: id, how, copies });
         }
         changed
+    }
+
+    /// Takes the names of requests whose effects are here.
+    pub(super) fn take_completions(
+        &mut self,
+        id: GroupId,
+        completions: Vec<Completion>,
+        moment: Moment,
+    ) {
+        let completions = self.note_all(id, completions, moment);
+        if !completions.is_empty() {
+            let copies = Copies { completions, ..Copies::default() };
+            self.log(Entry::Copies { group: id, how: Take::Keep, copies });
+        }
     }
 
     /// The same in memory alone.

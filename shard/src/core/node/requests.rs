@@ -2,13 +2,14 @@
 //!
 //! A proxy tries a write again under the same name for [`RETRY_US`] at most, and every try says when it
 //! ends. So a name is kept for a little longer than that, here and with all owners that took the
-//! write: whoever is home then knows it.
+//! write: whoever is home then knows it. Wherever effects of a write are sent, in whatever way, its name
+//! goes with them.
 //!
 //! Bounded: past [`REQUESTS_MAX`] the oldest go, and for as long as they might come again, a retry
 //! that is not found may have been executed.
 
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::request::{Executed, RequestId};
+use kinring_common::wire::request::{Completion, RequestId};
 use std::collections::{HashMap, VecDeque};
 
 /// How long a proxy goes on trying.
@@ -24,17 +25,11 @@ pub const REQUESTS_MAX: usize = 131_072;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Requests {
-    known: HashMap<RequestId, Known>,
+    known: HashMap<RequestId, Completion>,
     /// By the time at which they are forgotten.
-    queue: VecDeque<(u64, RequestId)>,
+    queue: VecDeque<(u64, GroupId, RequestId)>,
     /// Names that went too early might come again until then.
     unsure_until_us: u64,
-}
-
-#[derive(Debug)]
-struct Known {
-    group: GroupId,
-    executed: Executed,
 }
 
 /// What is known of a retry.
@@ -49,20 +44,27 @@ pub enum Found {
 }
 
 impl Requests {
-    /// A request was executed, here or where it was heard from.
-    pub fn note(&mut self, group: GroupId, executed: Executed, now_us: u64) {
+    /// A request was executed, here or where it was heard from. Returns whether that is new. A reply that
+    /// is known stays known.
+    pub fn note(&mut self, group: GroupId, completion: Completion, now_us: u64) -> bool {
         self.forget(now_us);
-        let until_us = now_us + KEEP_US;
-        let id = executed.id;
-        if self.known.insert(id, Known { group, executed }).is_none() {
-            self.queue.push_back((until_us, id));
+        let id = completion.executed.id;
+        if let Some(known) = self.known.get_mut(&id) {
+            let is_new = known.executed.reply.is_none() && completion.executed.reply.is_some();
+            if is_new {
+                *known = completion;
+            }
+            return is_new;
         }
+        self.known.insert(id, completion);
+        self.queue.push_back((now_us + KEEP_US, group, id));
         if self.queue.len() > REQUESTS_MAX
-            && let Some((end_us, id)) = self.queue.pop_front()
+            && let Some((end_us, _, id)) = self.queue.pop_front()
         {
             self.known.remove(&id);
             self.unsure_until_us = self.unsure_until_us.max(end_us);
         }
+        true
     }
 
     /// What was replied is no longer certain.
@@ -74,9 +76,13 @@ impl Requests {
 
     /// What was replied to the requests of a group, or of all, is no longer certain.
     pub fn doubt_all(&mut self, group: Option<GroupId>) {
-        let is_meant = |known: &&mut Known| group.is_none_or(|group| known.group == group);
-        let known = self.known.values_mut().filter(is_meant);
-        known.for_each(|known| known.executed.reply = None);
+        let is_meant = |of: &GroupId| group.is_none_or(|group| group == *of);
+        let meant = self.queue.iter().filter(|(_, of, _)| is_meant(of));
+        for (_, _, id) in meant {
+            if let Some(known) = self.known.get_mut(id) {
+                known.executed.reply = None;
+            }
+        }
     }
 
     /// What is known of a request.
@@ -89,9 +95,9 @@ impl Requests {
     }
 
     /// What is known of the requests of a group, oldest first.
-    pub fn of(&self, group: GroupId) -> Vec<Executed> {
-        let known = self.queue.iter().filter_map(|(_, id)| self.known.get(id));
-        known.filter(|known| known.group == group).map(|known| known.executed.clone()).collect()
+    pub fn of(&self, group: GroupId) -> impl Iterator<Item = &Completion> {
+        let ids = self.queue.iter().filter(move |(_, of, _)| *of == group);
+        ids.filter_map(|(_, _, id)| self.known.get(id))
     }
 
     /// How many are known.
@@ -100,7 +106,7 @@ impl Requests {
     }
 
     fn forget(&mut self, now_us: u64) {
-        while let Some((_, id)) = self.queue.front().filter(|(end_us, _)| *end_us <= now_us) {
+        while let Some((_, _, id)) = self.queue.front().filter(|(end_us, ..)| *end_us <= now_us) {
             self.known.remove(id);
             self.queue.pop_front();
         }
@@ -110,34 +116,56 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use kinring_common::id::Actor;
+    use kinring_common::wire::request::{Changed, Executed};
 
-    fn executed(number: u64) -> Executed {
-        let id = RequestId { session: 1, number };
-        Executed { id, actor: Actor(1), reply: None }
+    fn completion(number: u64) -> Completion {
+        let executed = Executed { id: id(number), actor: Actor(1), reply: None };
+        Completion { executed, changed: Changed::Keys([number].into()) }
+    }
+
+    fn id(number: u64) -> RequestId {
+        RequestId { session: 1, number }
     }
 
     #[test]
     fn a_name_is_kept_for_as_long_as_it_may_come_again() {
         let mut requests = Requests::default();
-        requests.note(GroupId(1), executed(1), 0);
-        requests.note(GroupId(2), executed(2), RETRY_US);
-        assert_eq!(requests.of(GroupId(1)), [executed(1)]);
-        assert_eq!(requests.find(executed(1).id, true, RETRY_US), Found::Executed(None));
-        assert_eq!(requests.find(executed(3).id, true, RETRY_US), Found::New);
-        requests.note(GroupId(1), executed(3), KEEP_US);
-        assert_eq!(requests.find(executed(1).id, true, KEEP_US), Found::New);
+        requests.note(GroupId(1), completion(1), 0);
+        requests.note(GroupId(2), completion(2), RETRY_US);
+        assert_eq!(requests.of(GroupId(1)).collect::<Vec<_>>(), [&completion(1)]);
+        assert_eq!(requests.find(id(1), true, RETRY_US), Found::Executed(None));
+        assert_eq!(requests.find(id(3), true, RETRY_US), Found::New);
+        requests.note(GroupId(1), completion(3), KEEP_US);
+        assert_eq!(requests.find(id(1), true, KEEP_US), Found::New);
+    }
+
+    #[test]
+    fn a_reply_that_is_known_is_not_forgotten_for_one_that_is_not() {
+        let reply = Some(Bytes::from_static(b":1"));
+        let mut replied = completion(1);
+        replied.executed.reply.clone_from(&reply);
+        let mut requests = Requests::default();
+        assert!(requests.note(GroupId(1), completion(1), 0));
+        assert!(requests.note(GroupId(1), replied, 1), "it is told now");
+        assert!(!requests.note(GroupId(1), completion(1), 2));
+        assert_eq!(requests.find(id(1), true, 3), Found::Executed(reply));
+        requests.doubt_all(Some(GroupId(2)));
+        assert!(matches!(requests.find(id(1), true, 3), Found::Executed(Some(_))));
+        requests.doubt_all(Some(GroupId(1)));
+        assert_eq!(requests.find(id(1), true, 3), Found::Executed(None));
     }
 
     #[test]
     fn past_the_bound_a_retry_may_have_been_executed_and_a_first_try_not() {
         let mut requests = Requests::default();
         for number in 0..=REQUESTS_MAX as u64 {
-            requests.note(GroupId(1), executed(number), 0);
+            requests.note(GroupId(1), completion(number), 0);
         }
         assert_eq!(requests.known.len(), REQUESTS_MAX);
-        assert_eq!(requests.find(executed(0).id, true, 1), Found::Unsure);
-        assert_eq!(requests.find(executed(0).id, false, 1), Found::New);
-        assert_eq!(requests.find(executed(0).id, true, KEEP_US), Found::New);
+        assert_eq!(requests.find(id(0), true, 1), Found::Unsure);
+        assert_eq!(requests.find(id(0), false, 1), Found::New);
+        assert_eq!(requests.find(id(0), true, KEEP_US), Found::New);
     }
 }

@@ -11,7 +11,6 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message, Push};
-use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, Name};
 use std::collections::BTreeSet;
 
@@ -28,7 +27,9 @@ impl Node {
             return;
         }
         let is_same = ask.incarnation.is_none_or(|begun| begun == self.incarnation);
-        let is_holder = ask.push.is_none_or(|push| push.term == group.term);
+        // What an owner in step has counts: a late message must not replace it.
+        let is_late = |push: Push| push.is_adopted && push.term == group.step;
+        let is_holder = ask.push.is_none_or(|push| push.term == group.term && !is_late(push));
         let what = if is_same && is_holder {
             self.answer(id, ask.push, ask.what, moment)
         } else {
@@ -47,10 +48,14 @@ impl Node {
         moment: Moment,
     ) -> AnswerWhat {
         match what {
-            AskWhat::Open { digest, cuts, floor, wants_clock } => {
+            AskWhat::Open { digest, cuts, flushes, floor, wants_clock } => {
                 if let Some(push) = push {
                     let how = if push.is_adopted { Take::Adopt } else { Take::Join };
-                    self.take_cuts(id, &cuts, how, moment);
+                    if push.is_adopted {
+                        // What was executed by whom does not count is in doubt.
+                        self.requests.doubt_all(Some(id));
+                    }
+                    self.take_cuts(id, &cuts, flushes, how, moment);
                 }
                 if push.is_some() && Mutant::FloorBeforeData.is_on() {
                     self.log(Entry::Floor { group: id, floor: floor.clone() });
@@ -63,6 +68,7 @@ impl Node {
                 AnswerWhat::Opened {
                     is_equal,
                     cuts: group.horizon.cuts.clone(),
+                    flushes: self.flushes(id),
                     floor: group.horizon.floor.clone(),
                     is_whole: group.is_whole(),
                     step: group.step,
@@ -81,15 +87,15 @@ impl Node {
             AskWhat::Keys { copies, wanted } => {
                 self.give_and_take(id, push, copies, &wanted, moment)
             }
-            AskWhat::Close { floor, executed } => {
-                if let Some(push) = push {
-                    self.take_executed(id, executed, push.is_adopted, moment);
+            AskWhat::Close { floor, completions } => {
+                if push.is_some() {
+                    self.take_completions(id, completions, moment);
                     self.raise_floor(id, &floor);
                 }
                 let group = &self.groups[&id];
                 AnswerWhat::Closed {
                     open: group.open.clone(),
-                    executed: self.requests.of(id),
+                    completions: self.requests.of(id).cloned().collect(),
                     step: group.step,
                 }
             }
@@ -133,7 +139,7 @@ impl Node {
             if push.is_adopted {
                 together = self.hold_back(id, &mut copies);
             }
-            self.take_copies(id, copies, (how, None), Vec::new(), moment);
+            self.take_copies(id, copies, (how, None), moment);
         }
         names.extend(wanted.iter().filter_map(|(slot, key)| self.name_of(*slot, key)));
         AnswerWhat::Keys { copies: self.copies(id, &names), together }
@@ -153,27 +159,6 @@ impl Node {
         }
         copies.copies.retain(|copy| !together.iter().flatten().any(|name| *name == copy.name));
         together
-    }
-
-    /// What was executed by whom does not count is in doubt; what the holder knows was executed.
-    fn take_executed(
-        &mut self,
-        id: GroupId,
-        executed: Vec<Executed>,
-        is_adopted: bool,
-        moment: Moment,
-    ) {
-        if is_adopted {
-            self.requests.doubt_all(Some(id));
-        }
-        if executed.is_empty() {
-            return;
-        }
-        for executed in &executed {
-            self.requests.note(id, executed.clone(), moment.now.mono_us);
-        }
-        let (how, copies) = (Take::Keep, Copies::default());
-        self.log(Entry::Copies { group: id, how, copies, executed });
     }
 
     /// A floor round asks which clock was reached here: nothing is minted at or below it any more.

@@ -35,7 +35,6 @@ struct Write {
     keys: Vec<(Slot, KeyRef)>,
     held: Vec<NodeId>,
     pending: Option<Pending>,
-    executed: Executed,
     due_us: u64,
 }
 
@@ -75,7 +74,7 @@ impl Node {
         let executed = Executed { id: request.id, actor: self.actors.1, reply };
         if ran.items.is_empty() {
             if wanted.is_write {
-                self.requests.note(id, executed, now_us);
+                self.completed(id, &executed, &[], moment);
             }
             return self.respond_to(asker, request.id, Response::Done(ran.reply));
         }
@@ -109,7 +108,6 @@ impl Node {
             keys,
             held: Vec::new(),
             pending: Some(pending),
-            executed: executed.clone(),
             due_us: now_us + RESEND_US,
         };
         group.unleased.writes.insert(number.sequence, write);
@@ -123,7 +121,7 @@ impl Node {
             items: items.clone(),
             executed: Some(executed.clone()),
         };
-        self.requests.note(id, executed.clone(), now_us);
+        self.completed(id, &executed, &items, moment);
         self.log(Entry::Write { group: id, items, executed: Some(executed) });
         for to in others {
             self.outputs.push_back(Output::Peer(to, Message::Write(batch.clone())));
@@ -195,10 +193,10 @@ impl Node {
             let due: Vec<_> = due
                 .map(|(sequence, write)| {
                     write.due_us = now_us + 2 * RESEND_US;
-                    (*sequence, write.keys.clone(), write.held.clone(), write.executed.clone())
+                    (*sequence, write.keys.clone(), write.held.clone())
                 })
                 .collect();
-            for (sequence, keys, held, executed) in due {
+            for (sequence, keys, held) in due {
                 let names: Vec<_> =
                     keys.iter().filter_map(|(slot, key)| self.name_of(*slot, key)).collect();
                 let missing = others.iter().filter(|node| !held.contains(node));
@@ -210,7 +208,6 @@ impl Node {
                         epoch: self.layout.epoch(),
                         copies: self.copies(id, &names),
                         writes: vec![WriteNumber { tenure: self.incarnation, sequence }],
-                        executed: vec![executed.clone()],
                         is_available: true,
                     };
                     self.send(to, Message::Repair(repair));

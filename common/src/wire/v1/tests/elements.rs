@@ -202,6 +202,7 @@ impl Draw<'_> {
             horizon: self.horizon(),
             copies: self.some(|draw| Copy { name: draw.name(), record: draw.record() }),
             bonds: self.some(|draw| draw.some(Draw::name)),
+            completions: self.some(Draw::completion),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::wire::peer::{
     Ack, Answer, AnswerWhat, Ask, AskWhat, Batch, Beat, Granted, Heartbeat, Message, Push, Repair,
     Settle, Term, WriteNumber,
 };
-use crate::wire::request::{Consistency, Executed, Ping, Pong, Request, RequestId, Response, Work};
+use crate::wire::request::{Consistency, Changed, Completion, Executed, Ping, Pong, Request, RequestId, Response, Work};
 use crate::wire::{GroupCuts, GroupHorizon, Item, Name};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -92,7 +92,6 @@ impl<'c> Draw<'c> {
                 epoch: self.epoch(),
                 copies: self.copies(),
                 writes: self.numbers(),
-                executed: self.some(Draw::executed),
                 is_available: self.chance(50),
             }),
             7 => {
@@ -174,6 +173,14 @@ impl<'c> Draw<'c> {
             _ => Some(self.bytes()),
         };
         Executed { id: self.request_id(), actor: self.actor(), reply }
+    }
+
+    pub fn completion(&mut self) -> Completion {
+        let changed = match self.chance(80) {
+            true => Changed::Keys(self.some(|draw| draw.word()).into()),
+            false => Changed::All,
+        };
+        Completion { executed: self.executed(), changed }
     }
 
     pub fn actor(&mut self) -> Actor {
@@ -262,6 +269,7 @@ impl<'c> Draw<'c> {
             0 => AskWhat::Open {
                 digest: self.word(),
                 cuts: self.cuts(),
+                flushes: self.some(Draw::completion),
                 floor: self.floor(),
                 wants_clock: self.chance(50),
             },
@@ -269,7 +277,7 @@ impl<'c> Draw<'c> {
                 AskWhat::Slots { from: self.small() as u32, digests: self.some(|draw| draw.word()) }
             }
             2 => AskWhat::Leaf { slot: self.slot(), leaf: self.leaf(), from: self.word() },
-            3 => AskWhat::Close { floor: self.floor(), executed: self.some(Draw::executed) },
+            3 => AskWhat::Close { floor: self.floor(), completions: self.some(Draw::completion) },
             _ => AskWhat::Keys {
                 copies: self.copies(),
                 wanted: self.some(|draw| (draw.slot(), draw.key_ref())),
@@ -291,6 +299,7 @@ impl<'c> Draw<'c> {
             0 => AnswerWhat::Opened {
                 is_equal: self.chance(50),
                 cuts: self.cuts(),
+                flushes: self.some(Draw::completion),
                 floor: self.floor(),
                 is_whole: self.chance(50),
                 step: self.term(),
@@ -308,7 +317,7 @@ impl<'c> Draw<'c> {
             }
             3 => AnswerWhat::Closed {
                 open: self.some(Draw::actor),
-                executed: self.some(Draw::executed),
+                completions: self.some(Draw::completion),
                 step: self.term(),
             },
             4 => AnswerWhat::Refused,
