@@ -17,6 +17,9 @@ use std::sync::Arc;
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Context(SmallVec<[(Actor, Hlc); 1]>);
 
+/// From so many actors on, walking through both is quicker than looking each up.
+const WALKED_MIN: usize = 8;
+
 impl Context {
     /// Nothing seen.
     pub fn new() -> Context {
@@ -56,7 +59,14 @@ impl Context {
 
     /// Whether everything that `other` saw was seen here too.
     pub fn includes(&self, other: &Context) -> bool {
-        other.iter().all(|dot| self.covers(dot))
+        if other.len() < WALKED_MIN {
+            return other.iter().all(|dot| self.covers(dot));
+        }
+        let mut own = self.0.iter().peekable();
+        other.0.iter().all(|(actor, hlc)| {
+            while own.next_if(|(known, _)| known < actor).is_some() {}
+            own.peek().is_some_and(|(known, seen)| known == actor && hlc <= seen)
+        })
     }
 
     /// The maximum of both.
@@ -150,12 +160,18 @@ impl Floor {
 
     /// Whether all that is settled in `other` is settled here.
     pub fn includes(&self, other: &Floor) -> bool {
-        self.same(other) || other.iter().all(|dot| self.covers(dot))
+        let includes = |other: &Arc<Context>| self.0.as_ref().is_some_and(|own| own.includes(other));
+        self.is_shared_with(other) || other.0.as_ref().is_none_or(includes)
     }
 
     /// The maximum of both.
     pub fn merge(&mut self, other: &Floor) {
         if self.includes(other) {
+            return;
+        }
+        if other.includes(self) {
+            // The slots of a group share one value.
+            self.clone_from(other);
             return;
         }
         let mut context = self.to_context();
@@ -183,10 +199,11 @@ impl Floor {
         self.0.as_ref().map_or_else(Context::new, |context| Context::clone(context))
     }
 
-    fn same(&self, other: &Floor) -> bool {
+    /// Whether both are one value in memory, so equal.
+    pub fn is_shared_with(&self, other: &Floor) -> bool {
         match (&self.0, &other.0) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (_, other) => other.is_none(),
+            (own, other) => own.is_none() && other.is_none(),
         }
     }
 }

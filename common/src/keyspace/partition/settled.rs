@@ -129,17 +129,18 @@ impl Partition {
     pub fn raise_floor(&mut self, slots: Slots, floor: &Floor) {
         // What we mint in these slots must not be settled already.
         self.clock = self.clock.max(floor.highest());
+        // Slots of one group share a floor: what becomes of it is found out once.
+        let mut last: Option<(Floor, Floor)> = None;
         for index in slots.indices() {
             let known = &mut self.floors[index];
-            if known.includes(floor) {
-                continue;
+            let before = known.clone();
+            match &last {
+                Some((same, after)) if same.is_shared_with(&before) => known.clone_from(after),
+                _ => known.merge(floor),
             }
-            if floor.includes(known) {
-                *known = floor.clone();
-            } else {
-                known.merge(floor);
-            }
-            if !self.table.is_empty() {
+            let is_raised = !known.is_shared_with(&before);
+            last = Some((before, known.clone()));
+            if is_raised && !self.table.is_empty() {
                 self.forget_settled(index);
             }
         }
