@@ -132,10 +132,14 @@ impl Node {
             return;
         }
         let begun = session.last.incarnation;
-        if begun.is_some_and(|begun| begun != answer.incarnation)
-            || answer.what == AnswerWhat::Refused
-        {
+        let is_same = begun.is_none_or(|begun| begun == answer.incarnation);
+        if !is_same || answer.what == AnswerWhat::Refused {
+            let (id, was_adopted) = (session.group, session.last.push.is_some_and(|p| p.is_adopted));
             self.sessions.open.remove(&answer.session);
+            if was_adopted {
+                // It may be in step by now, and have said so in vain.
+                self.ask_anew(id, from);
+            }
             return;
         }
         session.last.incarnation = Some(answer.incarnation);
