@@ -4,8 +4,8 @@
 //! is ahead of the median of its own and its peers' by more than [`DRIFT_MAX_MS`] mints nothing and gives
 //! its leases up. A clock behind would show keys that have expired elsewhere: its node goes by the median.
 //!
-//! One peer alone may be the one that is wrong. Where there are more, a node that knows only one mints
-//! only while the two agree.
+//! One peer alone may be the one that is wrong: who knows no other mints only while the two agree. Of
+//! two owners both are needed anyway, and one whose clock is wrong is as good as lost.
 
 use crate::id::NodeId;
 use std::collections::BTreeMap;
@@ -47,8 +47,8 @@ impl Drift {
         }
     }
 
-    /// Judges this node's own wall clock, which shows this, among the clocks of so many peers.
-    pub fn judge(&mut self, own_ms: u64, now_us: u64, peers: usize) -> Judgement {
+    /// Judges this node's own wall clock, which shows this, among those of its peers.
+    pub fn judge(&mut self, own_ms: u64, now_us: u64) -> Judgement {
         if now_us >= self.look_us {
             self.look(now_us);
         }
@@ -63,10 +63,9 @@ impl Drift {
         let next = clocks.get(at).copied().unwrap_or(i64::MAX);
         let middle = at.checked_sub(1).map_or(own, |before| own.max(clocks[before])).min(next);
         let bound = DRIFT_MAX_MS.cast_signed();
-        let are_enough = clocks.len() >= peers.min(2);
-        let is_sound = match are_enough {
-            true => own <= middle.saturating_add(bound),
-            false => high.max(own).saturating_sub(low.min(own)) <= bound,
+        let is_sound = match clocks.len() {
+            1 => own.max(high).saturating_sub(own.min(low)) <= bound,
+            _ => own <= middle.saturating_add(bound),
         };
         let is_near = own.abs_diff(middle) <= DRIFT_MAX_MS;
         let middle_ms = mono_ms(now_us).saturating_add(middle).max(0).cast_unsigned();
@@ -120,9 +119,9 @@ mod tests {
         drift
     }
 
-    /// Whether a clock is sound that shows this; two peers or more are there.
+    /// Whether a clock is sound that shows this.
     fn is_sound(drift: &Drift, own_ms: u64, now_us: u64) -> bool {
-        drift.clone().judge(own_ms, now_us, 2).is_sound
+        drift.clone().judge(own_ms, now_us).is_sound
     }
 
     #[test]
@@ -130,8 +129,8 @@ mod tests {
         let mut drift = heard(&[1000, 1010, 990]);
         assert!(is_sound(&drift, 1500, 1));
         assert!(!is_sound(&drift, 1501, 1));
-        assert_eq!(drift.judge(1501, 1, 3).believed_ms, 1000);
-        let behind = heard(&[100_000, 100_010]).judge(5, 1, 2);
+        assert_eq!(drift.judge(1501, 1).believed_ms, 1000);
+        let behind = heard(&[100_000, 100_010]).judge(5, 1);
         let believed = Judgement { is_sound: true, believed_ms: 100_000, middle_ms: 100_000 };
         assert_eq!(behind, believed);
     }
@@ -152,13 +151,11 @@ mod tests {
     }
 
     #[test]
-    fn one_peer_of_several_is_no_reference_and_a_lone_one_is() {
-        for wrong_ms in [0, 20_000] {
+    fn with_one_peer_a_clock_is_believed_while_both_agree() {
+        for wrong_ms in [0, 9_499, 10_501, 20_000] {
             assert!(!is_sound(&heard(&[wrong_ms]), 10_000, 1), "who of the two is wrong?");
         }
-        assert!(is_sound(&heard(&[10_400]), 10_000, 1));
-        assert!(heard(&[20_000]).judge(10_000, 1, 1).is_sound, "of two the one behind goes on");
-        assert!(!heard(&[0]).judge(10_000, 1, 1).is_sound);
+        assert!(is_sound(&heard(&[9_500]), 10_000, 1) && is_sound(&heard(&[10_500]), 10_000, 1));
         assert!(is_sound(&heard(&[]), 10_000, 1));
     }
 

@@ -293,7 +293,7 @@ impl Node {
 
     fn moment(&mut self, now: Now) -> Moment {
         let (raw_ms, mono_us) = (now.wall_ms, now.mono_us);
-        let mut judged = self.drift.judge(raw_ms, mono_us, self.peers.len());
+        let mut judged = self.drift.judge(raw_ms, mono_us);
         if Mutant::ClockAheadAccepted.is_on() {
             judged = Judgement { is_sound: true, believed_ms: raw_ms, ..judged };
         }
