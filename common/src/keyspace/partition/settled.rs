@@ -133,13 +133,22 @@ impl Partition {
         let mut last: Option<(Floor, Floor)> = None;
         for index in slots.indices() {
             let known = &mut self.floors[index];
-            let before = known.clone();
-            match &last {
-                Some((same, after)) if same.is_shared_with(&before) => known.clone_from(after),
-                _ => known.merge(floor),
-            }
-            let is_raised = !known.is_shared_with(&before);
-            last = Some((before, known.clone()));
+            let is_raised = match &last {
+                Some((before, after)) if known.is_shared_with(before) => {
+                    let is_raised = !after.is_shared_with(before);
+                    if is_raised {
+                        known.clone_from(after);
+                    }
+                    is_raised
+                }
+                _ => {
+                    let before = known.clone();
+                    known.merge(floor);
+                    let is_raised = !known.is_shared_with(&before);
+                    last = Some((before, known.clone()));
+                    is_raised
+                }
+            };
             if is_raised && !self.table.is_empty() {
                 self.forget_settled(index);
             }
