@@ -79,7 +79,6 @@ impl Node {
             theirs: None,
             todo: VecDeque::new(),
             keys: VecDeque::new(),
-            has_pulled: false,
         };
         self.sessions.open.insert(last.session, session);
         self.send(peer, Message::Ask(last));
@@ -134,7 +133,8 @@ impl Node {
         let begun = session.last.incarnation;
         let is_same = begun.is_none_or(|begun| begun == answer.incarnation);
         if !is_same || answer.what == AnswerWhat::Refused {
-            let (id, was_adopted) = (session.group, session.last.push.is_some_and(|p| p.is_adopted));
+            let (id, was_adopted) =
+                (session.group, session.last.push.is_some_and(|p| p.is_adopted));
             self.sessions.open.remove(&answer.session);
             if was_adopted {
                 // It may be in step by now, and have said so in vain.
@@ -227,21 +227,20 @@ impl Node {
             Purpose::Survey | Purpose::Give | Purpose::Round => Take::Keep,
         };
         let changed = self.take_copies(id, copies, (how, None), moment);
-        if !changed.is_empty() {
-            self.sessions.open.get_mut(&number).expect("it is there").has_pulled = true;
-            if how == Take::Keep {
-                self.home_changed(id, changed, moment);
-            }
+        if how == Take::Keep && !changed.is_empty() {
+            self.home_changed(id, changed, moment);
         }
     }
 
-    /// What shows at a settled home has changed from elsewhere: it is a write like any other.
+    /// What shows at a settled home has changed from elsewhere: it is a write like any other. A round
+    /// under way has to give it to all.
     pub(super) fn home_changed(&mut self, id: GroupId, changed: Vec<Name>, moment: Moment) {
-        let settled =
-            self.groups[&id].tenure.as_ref().is_some_and(super::tenure::Tenure::is_settled);
-        if settled {
-            self.note_changed(id, changed, moment);
+        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        let Some(tenure) = tenure.filter(|tenure| tenure.is_settled()) else { return };
+        if let Some(round) = &mut tenure.round {
+            round.has_changed();
         }
+        self.note_changed(id, changed, moment);
     }
 
     /// Says the next step of a session.
@@ -388,7 +387,7 @@ impl Node {
         }
         if session.purpose == Purpose::Round {
             let clock = session.theirs.as_ref().and_then(|theirs| theirs.clock);
-            self.round_with(id, peer, clock, session.has_pulled, moment);
+            self.round_with(id, peer, clock, moment);
         }
     }
 }

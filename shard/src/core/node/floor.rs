@@ -1,9 +1,10 @@
 //! Floor rounds: settling history, so that tombstones and old contexts can go.
 //!
 //! A settled home notes the clock that it has reached, and takes care to mint above it; so does every
-//! other owner for what it mints without a lease. Then it exchanges with all of them; if anything was
-//! new to it, with all of them once more. Now every owner has every event up to those clocks: what is
-//! absent is dead. That is the floor. It is logged after the data, everywhere.
+//! other owner for what it mints without a lease. Then it exchanges with all of them; if anything came
+//! to it meanwhile, in an exchange or in another way, with all of them once more. Now every owner has every
+//! event up to those clocks: what is absent is dead. That is the floor. It is logged after the data,
+//! everywhere.
 //!
 //! All owners must be there. While one is away nothing is settled, and nothing that was deleted can come
 //! back with it.
@@ -28,10 +29,17 @@ pub struct Round {
     clocks: Vec<(Actor, Hlc)>,
     /// With whom this node is still to exchange.
     waits_for: BTreeSet<NodeId>,
-    /// Something was new here in this pass.
-    has_pulled: bool,
+    /// Something came here since it began.
+    has_changed: bool,
     is_second_pass: bool,
     until_us: u64,
+}
+
+impl Round {
+    /// Something came to the home from elsewhere: those with whom it has exchanged may lack it.
+    pub fn has_changed(&mut self) {
+        self.has_changed = true;
+    }
 }
 
 impl Node {
@@ -84,7 +92,7 @@ impl Node {
         tenure.round = Some(Round {
             clocks,
             waits_for: others,
-            has_pulled: false,
+            has_changed: false,
             is_second_pass: false,
             until_us: now_us + ROUND_MAX_US,
         });
@@ -98,7 +106,6 @@ impl Node {
         id: GroupId,
         peer: NodeId,
         clock: Option<([Actor; 2], Hlc)>,
-        has_pulled: bool,
         moment: Moment,
     ) {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
@@ -106,7 +113,6 @@ impl Node {
         if !round.waits_for.remove(&peer) {
             return;
         }
-        round.has_pulled |= has_pulled;
         if !round.is_second_pass {
             round
                 .clocks
@@ -121,7 +127,7 @@ impl Node {
         let Some(round) = tenure.round.as_mut().filter(|round| round.waits_for.is_empty()) else {
             return;
         };
-        if round.has_pulled && !round.is_second_pass {
+        if round.has_changed && !round.is_second_pass {
             round.waits_for = tenure.owners.keys().copied().collect();
             round.is_second_pass = true;
             return self.tend_round(id, moment);

@@ -305,7 +305,12 @@ impl Node {
             self.wall = SteadyWall::default();
             wall_ms = self.wall.read(believed_ms, mono_us / 1_000);
         }
-        Moment { now: Now { wall_ms, mono_us }, raw_ms, likely_ms: likely_ms.max(wall_ms), is_sound }
+        Moment {
+            now: Now { wall_ms, mono_us },
+            raw_ms,
+            likely_ms: likely_ms.max(wall_ms),
+            is_sound,
+        }
     }
 
     fn hear(&mut self, from: NodeId, message: Message, moment: Moment) {

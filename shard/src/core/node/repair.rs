@@ -77,13 +77,7 @@ impl Owner {
     }
 
     /// Notes a write that was sent to it, or will have to be.
-    pub fn note(
-        &mut self,
-        sequence: u64,
-        keys: Vec<(Slot, KeyRef)>,
-        is_sent: bool,
-        now_us: u64,
-    ) {
+    pub fn note(&mut self, sequence: u64, keys: Vec<(Slot, KeyRef)>, is_sent: bool, now_us: u64) {
         if self.missed.len() >= MISSED_MAX {
             self.is_behind = true;
             return;

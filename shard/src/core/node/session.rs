@@ -60,8 +60,6 @@ pub struct Session {
     pub todo: VecDeque<Todo>,
     /// Keys that differ.
     pub keys: VecDeque<(Slot, KeyRef)>,
-    /// Something was new here.
-    pub has_pulled: bool,
 }
 
 /// What an owner said when an exchange with it began.
