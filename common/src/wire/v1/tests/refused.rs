@@ -134,7 +134,7 @@ fn many_small_parts_are_not_reserved_ahead() {
         out.byte(0); // group
         out.word(1); // incarnation
         out.byte(3); // keys
-        out.raw(&[0; 5]); // copies
+        out.raw(&[0; 6]); // copies
         out.varint(100_000);
         out.raw(&[0; 100_000]);
     });
