@@ -160,7 +160,8 @@ impl Floor {
 
     /// Whether all that is settled in `other` is settled here.
     pub fn includes(&self, other: &Floor) -> bool {
-        let includes = |other: &Arc<Context>| self.0.as_ref().is_some_and(|own| own.includes(other));
+        let includes =
+            |other: &Arc<Context>| self.0.as_ref().is_some_and(|own| own.includes(other));
         self.is_shared_with(other) || other.0.as_ref().is_none_or(includes)
     }
 

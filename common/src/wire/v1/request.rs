@@ -7,7 +7,9 @@ use crate::id::NodeId;
 use crate::placement::layout::{Epoch, GroupId};
 use crate::placement::slot::Slot;
 use crate::resp::Protocol;
-use crate::wire::request::{Changed, Completion, Consistency, Executed, Ping, Pong, Request, RequestId, Response, Work};
+use crate::wire::request::{
+    Changed, Completion, Consistency, Executed, Ping, Pong, Request, RequestId, Response, Work,
+};
 use bytes::Bytes;
 
 impl Wire for RequestId {

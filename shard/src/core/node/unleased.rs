@@ -104,12 +104,8 @@ impl Node {
             self.abandon(&pending);
         }
         let group = self.groups.get_mut(&id).expect("it is owned");
-        let write = Write {
-            keys,
-            held: Vec::new(),
-            pending: Some(pending),
-            due_us: now_us + RESEND_US,
-        };
+        let write =
+            Write { keys, held: Vec::new(), pending: Some(pending), due_us: now_us + RESEND_US };
         group.unleased.writes.insert(number.sequence, write);
         let others: Vec<NodeId> = group.others().collect();
         let batch = Batch {

@@ -13,7 +13,9 @@ use crate::wire::peer::{
     Ack, Answer, AnswerWhat, Ask, AskWhat, Batch, Beat, Granted, Heartbeat, Message, Push, Repair,
     Settle, Term, WriteNumber,
 };
-use crate::wire::request::{Consistency, Changed, Completion, Executed, Ping, Pong, Request, RequestId, Response, Work};
+use crate::wire::request::{
+    Changed, Completion, Consistency, Executed, Ping, Pong, Request, RequestId, Response, Work,
+};
 use crate::wire::{GroupCuts, GroupHorizon, Item, Name};
 use bytes::Bytes;
 use std::collections::BTreeMap;
