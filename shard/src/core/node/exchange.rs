@@ -269,6 +269,7 @@ impl Node {
         let settled =
             self.groups[&id].tenure.as_ref().is_some_and(super::tenure::Tenure::is_settled);
         if settled {
+            self.new_in_round(id);
             self.note_changed(id, changed, moment);
         }
     }

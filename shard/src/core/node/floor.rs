@@ -115,6 +115,15 @@ impl Node {
         self.round_if_done(id, moment);
     }
 
+    /// Something new came to the home in whatever way: it may be below the clocks of a round, and behind
+    /// what was compared with others in it.
+    pub(super) fn new_in_round(&mut self, id: GroupId) {
+        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        if let Some(round) = tenure.and_then(|tenure| tenure.round.as_mut()) {
+            round.has_pulled = true;
+        }
+    }
+
     fn round_if_done(&mut self, id: GroupId, moment: Moment) {
         let group = self.groups.get_mut(&id).expect("it is held");
         let Some(tenure) = group.tenure.as_mut() else { return };
