@@ -359,6 +359,7 @@ impl Node {
         self.resend_asks(moment);
         self.tend_tenures(moment);
         self.tend_unleased(moment);
+        self.pulls.trim(now_us);
         let sessions_us = self.sessions.wake_us();
         self.wake_us = self.beat_us.min(sessions_us).max(now_us + 1);
         if self.groups.values().any(Group::is_busy) {

@@ -186,7 +186,7 @@ impl Pulls {
 
     /// Drops what nobody goes on with, and what there is no room for: the oldest one always comes to
     /// its end.
-    fn trim(&mut self, now_us: u64) {
+    pub fn trim(&mut self, now_us: u64) {
         self.models.retain(|_, model| now_us < model.used_us + KEEP_US);
         while self.models.len() > MODELS_MAX {
             let idle = self.models.iter().min_by_key(|(_, model)| model.used_us);
