@@ -11,7 +11,9 @@ use kinring_common::placement::plan;
 use kinring_common::placement::slot::Slot;
 use kinring_common::resp::Protocol;
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
-use kinring_shard::core::node::{Input, Node, Output, Past, Restart, Settings};
+use kinring_shard::core::node::{
+    Input, LARGE_CELLS, Node, Output, Past, RANGES_BYTES, Restart, Settings,
+};
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -41,6 +43,8 @@ impl Three {
             exchange_us: u64::MAX / 4,
             round_us: u64::MAX / 4,
             sweep_us: u64::MAX / 4,
+            large_cells: LARGE_CELLS,
+            ranges_bytes: RANGES_BYTES,
         };
         let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
         let start = |n: u64| {

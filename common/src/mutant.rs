@@ -76,6 +76,10 @@ mutants! {
     WriteBeforeStep,
     /// An owner takes the floor of an exchange at its start.
     FloorBeforeExchange,
+    /// An owner says that it has a large record before it has pulled it.
+    PullNotAwaited,
+    /// A large record is taken without the keys that it was written together with.
+    PulledAlone,
 }
 
 impl Mutant {

@@ -68,7 +68,7 @@ impl Sum {
 }
 
 /// Every class of trouble that a run may meet.
-const CLASSES: [&str; 22] = [
+const CLASSES: [&str; 30] = [
     "bad network",
     "clog",
     "crash",
@@ -89,6 +89,14 @@ const CLASSES: [&str; 22] = [
     "messages repeated",
     "pause",
     "proxy",
+    "pulled as pushed, to adopt",
+    "pulled as pushed, to join",
+    "pulled for a repair",
+    "pulled to adopt",
+    "pulled to join",
+    "pulled to keep",
+    "pulled with others",
+    "pulled without a lease",
     "rate",
     "wipe",
 ];

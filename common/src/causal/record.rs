@@ -99,6 +99,14 @@ impl Record {
         horizon.covers(dot) || self.context.covers(dot)
     }
 
+    /// Whether this copy has seen all that another one has, given its context and its slot's horizon.
+    pub fn has_seen(&self, horizon: &Horizon, (context, theirs): (&Context, &Horizon)) -> bool {
+        theirs.cut <= horizon.cut
+            && context.iter().all(|dot| self.knows(dot, horizon))
+            && (horizon.floor.includes(&theirs.floor)
+                || theirs.floor.iter().all(|dot| self.knows(dot, horizon)))
+    }
+
     /// Every element, in canonical order.
     pub fn elements(&self) -> impl Iterator<Item = Element> + '_ {
         self.cells.iter().flat_map(|(path, register)| {

@@ -159,6 +159,12 @@ impl Repair {
         Progress::Complete(Counterpart { seed, standing, known, latest, staged })
     }
 
+    /// The other's copy is not the one that is wanted any more: goes on from what is known of it.
+    pub fn resume(&mut self, counterpart: Counterpart) {
+        self.staged = counterpart.staged;
+        self.begin();
+    }
+
     /// What it holds in memory: what was staged, and the ranges that wait. For the caller to bound;
     /// no more than what differs, or differed during the repair.
     pub fn bytes(&self) -> usize {
@@ -309,6 +315,38 @@ fn listed(range: Range, places: &[(u64, u64)]) -> Option<Vec<(Range, u64)>> {
 }
 
 impl Counterpart {
+    /// What the other had seen, and the digest of what it held.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// What it holds in memory of its own.
+    pub fn bytes(&self) -> usize {
+        self.staged.bytes()
+    }
+
+    /// The other's copy as a record, with which a join is the same as with the copy itself. It is that
+    /// copy, too, if its cells have the digest of the [`standing`](Counterpart::standing): of what both
+    /// held, only something that has gone here meanwhile can be missing.
+    ///
+    /// `None` as [`Counterpart::join`] has it.
+    pub fn record(&self, mine: &Record, horizon: &Horizon) -> Option<Record> {
+        if !self.latest.is_known_to(mine, horizon) {
+            return None;
+        }
+        let own = mine.cells.iter();
+        let own = own.filter(|(path, _)| !self.staged.holds(self.seed.name(path).place));
+        let known = own.filter_map(|(path, register)| {
+            let mut register = register.clone();
+            register.retain(|dot| self.known.covers(dot));
+            (!register.siblings.is_empty()).then(|| (path.clone(), register))
+        });
+        let staged = self.staged.cells();
+        let staged = staged.map(|(_, path, register)| (path.clone(), register.clone()));
+        let cells = known.chain(staged).collect();
+        Some(Record { context: self.standing.context.clone(), cells })
+    }
+
     /// Joins the other's copy into this one, as [`Record::join`] does with a whole one, and says the
     /// other's horizon: the caller raises its cut to that one's.
     ///
@@ -344,10 +382,6 @@ impl Known {
     }
 
     fn is_known_to(&self, record: &Record, horizon: &Horizon) -> bool {
-        let Known { context, horizon: then } = self;
-        then.cut <= horizon.cut
-            && context.iter().all(|dot| record.knows(dot, horizon))
-            && (horizon.floor.includes(&then.floor)
-                || then.floor.iter().all(|dot| record.knows(dot, horizon)))
+        record.has_seen(horizon, (&self.context, &self.horizon))
     }
 }

@@ -8,7 +8,7 @@ pub mod peer;
 pub mod request;
 pub mod v1;
 
-use crate::causal::{Delta, Floor, Horizon, Record};
+use crate::causal::{Answer, Context, Delta, Finding, Floor, Horizon, Record, Standing};
 use crate::clock::Hlc;
 use bytes::Bytes;
 use request::Completion;
@@ -32,6 +32,14 @@ pub struct GroupHorizon {
     pub floor: Floor,
     /// What is dead.
     pub cuts: GroupCuts,
+}
+
+impl Copies {
+    /// The keys that are told of.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        let copies = self.copies.iter().map(|copy| &copy.name);
+        copies.chain(self.large.iter().map(|large| &large.name))
+    }
 }
 
 impl GroupHorizon {
@@ -69,6 +77,28 @@ pub struct Copy {
     pub record: Record,
 }
 
+/// What an owner says of a record that is too large for a message: see [`crate::causal::ranges`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Large {
+    /// The key.
+    pub name: Name,
+    /// What its record has seen, beside the horizon that this is to be read by.
+    pub context: Context,
+    /// The digest of all its cells.
+    pub digest: u64,
+    /// What is in the ranges that were asked for.
+    pub findings: Vec<Finding>,
+}
+
+impl Large {
+    /// As whoever repairs a copy takes it.
+    pub fn into_answer(self, horizon: &GroupHorizon) -> Answer {
+        let Large { name, context, digest, findings } = self;
+        let standing = Standing { context, horizon: horizon.of(name.db), digest };
+        Answer { standing, findings }
+    }
+}
+
 /// Copies of one owner at one time, with what it has seen of all keys. Those of keys that were
 /// written together stand together.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,6 +107,8 @@ pub struct Copies {
     pub horizon: GroupHorizon,
     /// The copies.
     pub copies: Vec<Copy>,
+    /// In the place of the copies of large records: what is said of them.
+    pub large: Vec<Large>,
     /// Which keys of them belong together: see [`peer::Batch`].
     pub bonds: Vec<Vec<Name>>,
     /// The requests that changed these keys lately, and the flushes.

@@ -2,7 +2,7 @@
 
 use super::request::{Completion, Executed};
 use super::{Copies, GroupCuts, Item, Name};
-use crate::causal::Floor;
+use crate::causal::{Floor, ranges};
 use crate::clock::Hlc;
 use crate::id::{Actor, NodeId};
 use crate::merkle::{KeyRef, Leaf, Leaves, Page};
@@ -227,6 +227,14 @@ pub enum AskWhat {
         /// Keys of which it shows nothing.
         wanted: Vec<(Slot, KeyRef)>,
     },
+    /// What is in ranges of these records? All of these keys are told of at one moment, with those that
+    /// must travel with them; of one that is not large the ranges say nothing.
+    Cells {
+        /// The asker wants what the holder of this tenure has, and nobody else's.
+        tenure: Option<u64>,
+        /// The keys, and what is asked of each.
+        asks: Vec<(Name, ranges::Ask)>,
+    },
     /// All is compared: take over this floor, and say what else is known.
     Close {
         /// The floor at the beginning.
@@ -283,12 +291,19 @@ pub enum AnswerWhat {
     },
     /// To `Leaf`.
     Page(Page),
-    /// To `Keys`.
+    /// To `Keys` and to `Cells`.
     Keys {
         /// What is there.
         copies: Copies,
         /// Keys that can only be taken together: not taken.
         together: Vec<Vec<Name>>,
+    },
+    /// To `Keys` of which some are large: they are being taken by ranges. To be asked again.
+    Pulling {
+        /// Answers by ranges that were taken there so far: whether it goes on.
+        answers: u64,
+        /// That has come to its end since.
+        is_done: bool,
     },
     /// To `Close`.
     Closed {

@@ -498,7 +498,16 @@ impl<'p> Cluster<'p> {
         }
     }
 
+    /// What a node has taken by ranges counts as something that bit.
+    fn count_pulls(&mut self, n: usize) {
+        let pulls = self.hosts[n].node.iter().flat_map(Node::pulls);
+        for (class, count) in pulls {
+            *self.troubles.entry(class).or_default() += count;
+        }
+    }
+
     pub(super) fn crash(&mut self, n: usize, loss: Loss) {
+        self.count_pulls(n);
         let lost = self.hosts[n].crash(loss, &mut self.random);
         if lost > 0 {
             *self.troubles.entry("entries lost").or_default() += lost as u64;
@@ -563,6 +572,7 @@ impl<'p> Cluster<'p> {
     }
 
     fn end(mut self, rested: Option<u64>) -> Run {
+        (0..self.hosts.len()).for_each(|n| self.count_pulls(n));
         for client in &mut self.clients {
             self.operations.extend(client.ends(Outcome::Unknown { at: Some(self.now_us) }));
         }

@@ -8,7 +8,7 @@ use kinring_common::placement::layout::{Epoch, Layout, ReplicationFactor};
 use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::slot::SLOTS;
 use kinring_common::random::Random;
-use kinring_shard::core::node::Settings;
+use kinring_shard::core::node::{LARGE_CELLS, RANGES_BYTES, Settings};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -82,6 +82,7 @@ impl Plan {
             3..=5 => Durability::EverySecond,
             _ => Durability::Always,
         };
+        let (large_cells, ranges_bytes) = large(seed);
         let settings = Settings {
             databases: 1,
             seed: HashSeed(random.word()),
@@ -90,6 +91,8 @@ impl Plan {
             exchange_us: 4_000_000 + random.below(10_000_000) as u64,
             round_us: 6_000_000 + random.below(20_000_000) as u64,
             sweep_us: 1_000_000 + random.below(3_000_000) as u64,
+            large_cells,
+            ranges_bytes,
         };
         let quality = if random.chance(50) {
             Quality::GOOD
@@ -158,6 +161,16 @@ impl Plan {
     pub fn keys(&self) -> impl Iterator<Item = Key> {
         (0..(TAGS * KEYS_A_TAG) as u32).map(Key)
     }
+}
+
+/// From how many cells on a record goes by ranges, and in how many bytes: in half of the runs all of
+/// them do, or nearly all, in tiny messages.
+fn large(seed: u64) -> (usize, usize) {
+    let mut random = Random::new(seed ^ 0x1a56e);
+    if random.chance(50) {
+        return (LARGE_CELLS, RANGES_BYTES);
+    }
+    (*random.pick(&[0, 0, 1, 2, 3]), *random.pick(&[1, 300, 1_000, RANGES_BYTES]))
 }
 
 /// A layout of few groups, so that a long run costs little.

@@ -75,10 +75,17 @@ impl Talk {
 /// Asserts that joining a counterpart is joining the copy that it was made of.
 fn assert_joins(mine: &Copy, counterpart: Counterpart, other: &Copy) -> Copy {
     let (mut repaired, mut joined) = (mine.clone(), mine.clone());
+    let record = counterpart.record(&mine.record, &mine.horizon).expect("it knows more");
+    if record.cells.digest(seed()) == counterpart.standing().digest {
+        assert_eq!(record, other.record);
+    }
+    let mut by_record = mine.clone();
+    by_record.record.join(&mine.horizon, &record, &other.horizon);
     let theirs = counterpart.join(&mut repaired.record, &repaired.horizon).expect("it knows more");
     assert_eq!(theirs, other.horizon);
     joined.record.join(&joined.horizon, &other.record, &other.horizon);
     assert_eq!(repaired.record, joined.record);
+    assert_eq!(by_record.record, joined.record);
     let mut joined = mine.clone();
     joined.join(other);
     repaired.raise_cut(theirs.cut);
@@ -121,6 +128,10 @@ fn repairs_in(rng: &mut Case, menu: Menu) {
         while changes > 0 && rng.chance(busy) {
             world.step(rng);
             changes -= 1;
+        }
+        if rng.chance(20) {
+            talk.repair.resume(counterpart);
+            continue;
         }
         let mut joined = assert_joins(&world.nodes[to].copy, counterpart, &other);
         world.check(&joined);

@@ -267,6 +267,22 @@ impl Partition {
         Some(self.unpack(self.table.get(spot), &self.horizon(at, db)))
     }
 
+    /// What somebody finds out about the record of a key, which is not copied if it is large.
+    pub fn with_record<T>(
+        &self,
+        at: &Located,
+        db: u8,
+        key: &[u8],
+        find: impl FnOnce(&Record) -> T,
+    ) -> T {
+        let entry = self.table.find(at, db, key).map(|spot| self.table.get(spot));
+        match entry.map(|entry| (entry, entry.payload())) {
+            None => find(&Record::default()),
+            Some((_, Payload::Record(record))) => find(record),
+            Some((entry, _)) => find(&self.unpack(entry, &self.horizon(at, db))),
+        }
+    }
+
     /// The context of a key: what its record and nothing else has seen.
     pub fn context(&self, at: &Located, db: u8, key: &[u8]) -> Context {
         let spot = self.table.find(at, db, key);

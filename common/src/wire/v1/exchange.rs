@@ -54,6 +54,8 @@ const LEAF: u8 = 2;
 const KEYS: u8 = 3;
 const CLOSE: u8 = 4;
 const REFUSED: u8 = 5;
+const CELLS: u8 = 6;
+const PULLING: u8 = 7;
 
 fn put_asked(what: &AskWhat, out: &mut Writer<'_>) {
     match what {
@@ -81,6 +83,11 @@ fn put_asked(what: &AskWhat, out: &mut Writer<'_>) {
             copies.put(out);
             out.list(wanted);
         }
+        AskWhat::Cells { tenure, asks } => {
+            out.byte(CELLS);
+            tenure.put(out);
+            out.list(asks);
+        }
         AskWhat::Close { floor, completions } => {
             out.byte(CLOSE);
             floor.put(out);
@@ -105,6 +112,7 @@ fn take_asked(input: &mut Reader<'_>) -> Result<AskWhat, DecodeError> {
             from: input.word()?,
         },
         KEYS => AskWhat::Keys { copies: Copies::take(input)?, wanted: input.list()? },
+        CELLS => AskWhat::Cells { tenure: Wire::take(input)?, asks: input.list()? },
         CLOSE => AskWhat::Close { floor: Floor::take(input)?, completions: input.list()? },
         _ => return Err(DecodeError::Tag("question")),
     })
@@ -163,6 +171,11 @@ fn put_answered(what: &AnswerWhat, out: &mut Writer<'_>) {
             copies.put(out);
             out.list(together);
         }
+        AnswerWhat::Pulling { answers, is_done } => {
+            out.byte(PULLING);
+            out.varint(*answers);
+            is_done.put(out);
+        }
         AnswerWhat::Closed { open, completions, step } => {
             out.byte(CLOSE);
             out.list(open);
@@ -179,6 +192,7 @@ fn take_answered(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
         SLOTS => AnswerWhat::Leaves { slots: input.list()?, looked: input.varint_u32("count")? },
         LEAF => AnswerWhat::Page(take_page(input)?),
         KEYS => AnswerWhat::Keys { copies: Copies::take(input)?, together: input.list()? },
+        PULLING => AnswerWhat::Pulling { answers: input.varint()?, is_done: bool::take(input)? },
         CLOSE => AnswerWhat::Closed {
             open: input.list()?,
             completions: input.list()?,

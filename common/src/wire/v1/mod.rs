@@ -20,6 +20,7 @@
 //! | `writer`, `reader` | the parts of all messages, with the two memories that shorten them |
 //! | `parts` | ids, options, lists |
 //! | `record` | records and copies |
+//! | `ranges` | large records by ranges |
 //! | `write`, `effect` | writes, in a whole and in a short form |
 //! | `lease`, `exchange`, `request` | the other messages |
 
@@ -27,6 +28,7 @@ mod effect;
 mod exchange;
 mod lease;
 mod parts;
+mod ranges;
 mod reader;
 mod record;
 mod request;

@@ -29,6 +29,7 @@ impl Wire for Copies {
     fn put(&self, out: &mut Writer<'_>) {
         self.horizon.put(out);
         out.list(&self.copies);
+        out.list(&self.large);
         out.list(&self.bonds);
         out.list(&self.completions);
     }
@@ -37,6 +38,7 @@ impl Wire for Copies {
         Ok(Copies {
             horizon: GroupHorizon::take(input)?,
             copies: input.list()?,
+            large: input.list()?,
             bonds: input.list()?,
             completions: input.list()?,
         })
@@ -202,7 +204,7 @@ const DEADLINES: u8 = 1 << 3;
 /// Another sibling follows.
 const MORE: u8 = 1 << 4;
 
-fn put_register(register: &Register, out: &mut Writer<'_>) {
+pub(super) fn put_register(register: &Register, out: &mut Writer<'_>) {
     assert!(!register.siblings.is_empty(), "no register of a record is empty");
     for (at, sibling) in register.siblings.iter().enumerate() {
         put_sibling(sibling, at + 1 < register.siblings.len(), out);
@@ -262,7 +264,7 @@ pub(super) fn take_since(last: Hlc, input: &mut Reader<'_>) -> Result<Hlc, Decod
     }
 }
 
-fn take_register(input: &mut Reader<'_>) -> Result<Register, DecodeError> {
+pub(super) fn take_register(input: &mut Reader<'_>) -> Result<Register, DecodeError> {
     let mut siblings: Vec<Sibling> = input.reserve(1);
     loop {
         let flags = input.flags(BASE | INCREMENTS | DEADLINES | MORE, "sibling")?;

@@ -56,25 +56,38 @@ impl Bonds {
         self.sets.clear();
     }
 
+    /// Keys that were written together, each with its kin.
+    pub fn sets(&self) -> impl Iterator<Item = &Vec<Name>> + Clone {
+        self.sets.iter().map(|(_, set)| set)
+    }
+
     /// These keys and all that must travel with them, and what binds them.
     pub fn closure(&self, names: &[Name]) -> (BTreeSet<Name>, Vec<Vec<Name>>) {
-        let mut all: BTreeSet<Name> = names.iter().cloned().collect();
-        let mut used = vec![false; self.sets.len()];
-        loop {
-            let before = all.len();
-            for (at, (_, set)) in self.sets.iter().enumerate() {
-                if !used[at] && set.iter().any(|name| all.contains(name)) {
-                    used[at] = true;
-                    all.extend(set.iter().cloned());
-                }
-            }
-            if all.len() == before {
-                break;
+        closure(self.sets(), names)
+    }
+}
+
+/// These keys and all that such sets bind to them, and the sets that do.
+pub fn closure<'s>(
+    sets: impl Iterator<Item = &'s Vec<Name>> + Clone,
+    names: &[Name],
+) -> (BTreeSet<Name>, Vec<Vec<Name>>) {
+    let mut all: BTreeSet<Name> = names.iter().cloned().collect();
+    let mut used = vec![false; sets.clone().count()];
+    loop {
+        let before = all.len();
+        for (set, used) in sets.clone().zip(&mut used) {
+            if !*used && set.iter().any(|name| all.contains(name)) {
+                *used = true;
+                all.extend(set.iter().cloned());
             }
         }
-        let sets = self.sets.iter().zip(used).filter(|(_, used)| *used);
-        (all, sets.map(|((_, set), _)| set.clone()).collect())
+        if all.len() == before {
+            break;
+        }
     }
+    let sets = sets.zip(used).filter(|(_, used)| *used);
+    (all, sets.map(|(set, _)| set.clone()).collect())
 }
 
 #[cfg(test)]

@@ -71,7 +71,8 @@ impl Node {
         }
     }
 
-    fn hash_of(&self, name: &Name) -> u64 {
+    /// By which requests name it.
+    pub(super) fn hash_of(&self, name: &Name) -> u64 {
         self.keyspace.locate(name.db, &name.key).hash
     }
 }

@@ -8,7 +8,7 @@
 //! Whose copies count is said by the terms that both were in step with: see `tenure`.
 
 use super::group::Wholeness;
-use super::session::{Opened, Purpose, RESEND_US, SESSIONS_MAX, Session, TRIES_MAX, Todo};
+use super::session::{Opened, Purpose, RESEND_US, SESSIONS_MAX, Session, TRIES_MAX, Todo, Waits};
 use super::{Moment, Node};
 use crate::core::flight::Sequence;
 use crate::store::Take;
@@ -23,7 +23,7 @@ use kinring_common::wire::peer::{
 };
 use kinring_common::wire::request::Completion;
 use kinring_common::wire::{Copies, Name};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 /// Digests in a message.
 const SLOTS_A_STEP: usize = 4096;
@@ -46,8 +46,6 @@ impl Node {
         if self.sessions.open.len() >= SESSIONS_MAX {
             return;
         }
-        let number = self.sessions.next;
-        self.sessions.next += 1;
         let group = &self.groups[&id];
         let push = self.push_for(id, peer, purpose);
         let what = AskWhat::Open {
@@ -57,32 +55,24 @@ impl Node {
             floor: group.horizon.floor.clone(),
             wants_clock: purpose == Purpose::Round,
         };
-        let last = Ask {
-            // Unique over this node's starts, too.
-            session: self.incarnation.rotate_left(32) ^ number,
-            step: 0,
-            group: id,
-            epoch: self.layout.epoch(),
-            incarnation: None,
-            push,
-            what,
-        };
-        let session = Session {
-            group: id,
-            peer,
-            purpose,
-            last: last.clone(),
-            sent_us: moment.now.mono_us,
-            tries: 1,
-            next_at_open: group.tenure.as_ref().map_or(0, |tenure| tenure.next),
-            floor_at_open: group.horizon.floor.clone(),
-            theirs: None,
-            todo: VecDeque::new(),
-            keys: VecDeque::new(),
-        };
-        self.sessions.open.insert(last.session, session);
-        self.send(peer, Message::Ask(last));
+        let next_at_open = group.tenure.as_ref().map_or(0, |tenure| tenure.next);
+        let floor_at_open = group.horizon.floor.clone();
+        let ask = self.first_ask(id, push, what);
+        let session = Session::new(peer, purpose, ask.clone(), moment.now.mono_us);
+        let session = Session { next_at_open, floor_at_open, ..session };
+        self.sessions.open.insert(ask.session, session);
+        self.send(peer, Message::Ask(ask));
         self.wake_at(moment.now.mono_us + RESEND_US);
+    }
+
+    /// The first step of a session.
+    pub(super) fn first_ask(&mut self, id: GroupId, push: Option<Push>, what: AskWhat) -> Ask {
+        let number = self.sessions.next;
+        self.sessions.next += 1;
+        // Unique over this node's starts, too.
+        let session = self.incarnation.rotate_left(32) ^ number;
+        let epoch = self.layout.epoch();
+        Ask { session, step: 0, group: id, epoch, incarnation: None, push, what }
     }
 
     /// How an owner is to take what this node gives it.
@@ -109,9 +99,13 @@ impl Node {
     /// Says steps again whose answers did not come.
     pub(super) fn resend_asks(&mut self, moment: Moment) {
         let now_us = moment.now.mono_us;
-        let mut again = Vec::new();
-        self.sessions.open.retain(|_, session| {
+        let (mut again, mut rested) = (Vec::new(), Vec::new());
+        self.sessions.open.retain(|number, session| {
             if now_us < session.sent_us + RESEND_US {
+                return true;
+            }
+            if session.is_resting() {
+                rested.push(*number);
                 return true;
             }
             (session.sent_us, session.tries) = (now_us, session.tries + 1);
@@ -122,6 +116,29 @@ impl Node {
         });
         for (peer, ask) in again {
             self.send(peer, Message::Ask(ask));
+        }
+        rested.into_iter().for_each(|number| self.next_step(number, moment));
+    }
+
+    /// The owner pulls large records that are pushed to it, and is asked again when it has them; or a
+    /// little later, as long as it says that it gets on.
+    fn rest(&mut self, number: u64, answers: u64, is_done: bool, moment: Moment) {
+        let session = self.sessions.open.get_mut(&number).expect("it is there");
+        let AskWhat::Keys { copies, wanted } = &session.last.what else { return };
+        if !session.is_resting() {
+            let again = Todo::Again(copies.names().cloned().collect(), wanted.clone());
+            session.todo.push_front(again);
+            session.sent_us = moment.now.mono_us;
+            let before = session.waits.filter(|waits| waits.answers == answers);
+            let tries = 1 + before.map_or(0, |waits| waits.tries);
+            if tries > TRIES_MAX {
+                self.sessions.open.remove(&number);
+                return;
+            }
+            session.waits = Some(Waits { answers, tries, is_resting: true });
+        }
+        if is_done {
+            self.next_step(number, moment);
         }
     }
 
@@ -169,17 +186,31 @@ impl Node {
             }
             AnswerWhat::Leaves { slots, looked } => self.compare_leaves(number, &slots, looked),
             AnswerWhat::Page(page) => self.compare_page(number, &page),
+            AnswerWhat::Keys { copies, .. } if session.is_pulling() => {
+                if !self.collected(number, copies, moment) {
+                    return;
+                }
+            }
             AnswerWhat::Keys { copies, together } => {
-                let session = self.sessions.open.get_mut(&number).expect("it is there");
+                if session.is_resting() {
+                    // It has them by now.
+                    (session.waits, _) = (None, session.todo.pop_front());
+                }
                 session.todo.extend(together.into_iter().map(Todo::Together));
                 self.pulled(number, copies, moment);
+            }
+            AnswerWhat::Pulling { answers, is_done } => {
+                return self.rest(number, answers, is_done, moment);
             }
             AnswerWhat::Closed { open, completions, step } => {
                 return self.close_session(number, (open, completions, step), moment);
             }
             AnswerWhat::Refused => unreachable!("it was ended"),
         }
-        self.next_step(number, moment);
+        // What came may have ended the tenure, and this with it.
+        if self.sessions.open.contains_key(&number) {
+            self.next_step(number, moment);
+        }
     }
 
     /// Which parts of these slots are not equal?
@@ -219,13 +250,12 @@ impl Node {
     }
 
     /// Copies of the other side came.
-    fn pulled(&mut self, number: u64, copies: Copies, moment: Moment) {
+    pub(super) fn pulled(&mut self, number: u64, mut copies: Copies, moment: Moment) {
         let session = &self.sessions.open[&number];
-        let (id, purpose) = (session.group, session.purpose);
-        let how = match purpose {
-            Purpose::Take(how) | Purpose::Rebuild(how) => how,
-            Purpose::Survey | Purpose::Give | Purpose::Round => Take::Keep,
-        };
+        let (id, how) = (session.group, session.purpose.takes());
+        let units = self.part_large(id, &mut copies, how, moment);
+        let session = self.sessions.open.get_mut(&number).expect("it is there");
+        units.into_iter().for_each(|unit| session.todo.push_front(Todo::Pull(unit)));
         let changed = self.take_copies(id, copies, (how, None), moment);
         if how == Take::Keep && !changed.is_empty() {
             self.home_changed(id, changed, moment);
@@ -244,7 +274,7 @@ impl Node {
     }
 
     /// Says the next step of a session.
-    fn next_step(&mut self, number: u64, moment: Moment) {
+    pub(super) fn next_step(&mut self, number: u64, moment: Moment) {
         let session = self.sessions.open.get_mut(&number).expect("it is there");
         let id = session.group;
         let is_full = session.keys.len() >= KEYS_A_STEP;
@@ -262,10 +292,18 @@ impl Node {
                 session.todo.pop_front();
                 AskWhat::Keys { copies: self.copies(id, &names), wanted: Vec::new() }
             }
+            Some(Todo::Again(names, wanted)) => {
+                session.todo.pop_front();
+                AskWhat::Keys { copies: self.copies(id, &names), wanted }
+            }
+            Some(Todo::Pull(unit)) => self.cells_step(number, &unit, moment),
         };
         let session = self.sessions.open.get_mut(&number).expect("it is there");
         (session.last.step, session.last.what) = (session.last.step + 1, what);
         (session.sent_us, session.tries) = (moment.now.mono_us, 1);
+        if let Some(waits) = &mut session.waits {
+            waits.is_resting = false;
+        }
         let (peer, ask) = (session.peer, session.last.clone());
         self.send(peer, Message::Ask(ask));
         self.wake_at(moment.now.mono_us + RESEND_US);
@@ -318,7 +356,7 @@ impl Node {
         let theirs = session.theirs.as_ref().expect("a session is opened before it is closed");
         let group = self.groups.get_mut(&id).expect("it is owned");
         match session.purpose {
-            Purpose::Survey => unreachable!("a survey ends when it is answered"),
+            Purpose::Survey | Purpose::Pull(_) => unreachable!("these are not closed"),
             // It is in step with somebody else by now: asked anew.
             Purpose::Take(_) | Purpose::Rebuild(_) if step != theirs.step => {
                 if let Wholeness::Rebuilding(sources) = &mut group.wholeness {

@@ -10,6 +10,7 @@
 //! | `repair` | what owners miss, and sending it to them |
 //! | `exchange` | finding out what two owners hold differently; `respond` is the other side |
 //! | `session` | the exchanges under way |
+//! | `pull` | taking large records by ranges |
 //! | `rebuild` | getting lost data back |
 //! | `floor` | rounds that settle history |
 //! | `unleased` | writing without a lease |
@@ -38,6 +39,7 @@ mod exchange;
 mod floor;
 mod group;
 mod journal;
+mod pull;
 mod rebuild;
 mod repair;
 mod replay;
@@ -48,6 +50,10 @@ mod session;
 mod tenure;
 mod unleased;
 
+#[cfg(test)]
+mod tests;
+
+pub use pull::{LARGE_CELLS, RANGES_BYTES};
 pub use replay::{Past, Restart};
 
 use crate::core::flight;
@@ -66,6 +72,7 @@ use kinring_common::quorum::Quorum;
 use kinring_common::random::Random;
 use kinring_common::wire::peer::Message;
 use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
+use pull::Pulls;
 use requests::Requests;
 use session::Sessions;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -88,6 +95,10 @@ pub struct Settings {
     pub round_us: u64,
     /// How often it looks for expired keys.
     pub sweep_us: u64,
+    /// Records of more cells go by ranges: [`LARGE_CELLS`].
+    pub large_cells: usize,
+    /// What a message says of such cells, in bytes: [`RANGES_BYTES`].
+    pub ranges_bytes: usize,
 }
 
 /// Somebody who asks: a proxy's connection to this node.
@@ -163,6 +174,7 @@ pub struct Node {
     leases: Leases,
     groups: BTreeMap<GroupId, Group>,
     sessions: Sessions,
+    pulls: Pulls,
     requests: Requests,
     journal: Journal,
     outputs: VecDeque<Output>,
@@ -234,10 +246,17 @@ impl Node {
             ),
             ("bonds", most(&mut { bonds }), bonds::BONDS_MAX),
             ("exchanges", self.sessions.len(), session::SESSIONS_MAX),
+            ("pulls", self.sessions.pulls(), pull::PULLS_MAX),
+            ("records known in part", self.pulls.len(), pull::MODELS_MAX),
             ("requests known", self.requests.len(), requests::REQUESTS_MAX),
             // What this node itself holds is counted by the writes under way.
             ("waiting for the disk", self.journal.len(), journal::WAITING_MAX + flight::WRITES_MAX),
         ]
+    }
+
+    /// How often it has taken large records by ranges, and why.
+    pub fn pulls(&self) -> &BTreeMap<&'static str, u64> {
+        self.pulls.counts()
     }
 
     /// How its groups are, in words for people.
@@ -340,6 +359,7 @@ impl Node {
         self.resend_asks(moment);
         self.tend_tenures(moment);
         self.tend_unleased(moment);
+        self.pulls.trim(now_us);
         let sessions_us = self.sessions.wake_us();
         self.wake_us = self.beat_us.min(sessions_us).max(now_us + 1);
         if self.groups.values().any(Group::is_busy) {

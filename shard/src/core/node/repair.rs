@@ -15,7 +15,7 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Message, Repair, Term, WriteNumber};
-use kinring_common::wire::{Copies, Copy, Name};
+use kinring_common::wire::{Copies, Copy, Large, Name};
 use std::collections::BTreeMap;
 
 /// Writes that an owner may miss before it is easier to compare everything: about what an exchange
@@ -152,18 +152,28 @@ impl Node {
         Some(Name { db: key.db, key: bytes })
     }
 
-    /// Copies of these keys and of all that must travel with them, at this moment.
+    /// Copies of these keys and of all that must travel with them, at this moment; of large ones, what
+    /// they have seen.
     pub(super) fn copies(&self, id: GroupId, names: &[Name]) -> Copies {
         let group = &self.groups[&id];
         let (all, bonds) = group.bonds.closure(names);
-        let copy = |name: Name| {
+        let (horizon, completions) = (group.horizon.clone(), self.completions(id, &all));
+        let mut copies = Copies { horizon, bonds, completions, ..Copies::default() };
+        let seed = self.settings.seed.digests();
+        for name in all {
             let at = self.keyspace.locate(name.db, &name.key);
             let mut locks = self.keyspace.lock_one(at.partition);
-            let record = locks.partition(at.partition).record(&at, name.db, &name.key);
-            Copy { name, record: record.unwrap_or_default() }
-        };
-        let completions = self.completions(id, &all);
-        let copies = all.into_iter().map(copy).collect();
-        Copies { horizon: group.horizon.clone(), copies, bonds, completions }
+            let partition = locks.partition(at.partition);
+            partition.with_record(&at, name.db, &name.key, |record| {
+                let name = name.clone();
+                if record.cells.len() > self.settings.large_cells {
+                    let (context, digest) = (record.context.clone(), record.cells.digest(seed));
+                    copies.large.push(Large { name, context, digest, findings: Vec::new() });
+                } else {
+                    copies.copies.push(Copy { name, record: record.clone() });
+                }
+            });
+        }
+        copies
     }
 }

@@ -3,6 +3,7 @@
 use super::coordinate::distinct;
 use super::group::Group;
 use super::journal::Journal;
+use super::pull::Pulls;
 use super::requests::Requests;
 use super::{Moment, Node, Output, Peer, Settings, keyspace, quorum, session};
 use crate::core::lease::{Grants, Leases};
@@ -84,6 +85,7 @@ impl Node {
             leases: Leases::new(own, quorum),
             groups,
             sessions: session::Sessions::default(),
+            pulls: Pulls::default(),
             requests: Requests::default(),
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),

@@ -5,9 +5,10 @@
 
 use super::bonds::Bound;
 use super::coordinate::distinct;
+use super::pull::{Cause, Pull};
 use super::{Moment, Node};
 use crate::store::{Entry, Take};
-use kinring_common::causal::{Applied, Delta, Horizon, Record};
+use kinring_common::causal::{Applied, Context, Delta, Horizon};
 use kinring_common::clock::Hlc;
 use kinring_common::id::NodeId;
 use kinring_common::keyspace::{Effects, Pass};
@@ -21,6 +22,7 @@ use std::collections::BTreeSet;
 impl Node {
     pub(super) fn written(&mut self, from: NodeId, batch: &Batch, moment: Moment) {
         let id = batch.group;
+        self.follow(batch);
         let tenure = (!batch.is_available).then_some(batch.number.tenure);
         if batch.epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
@@ -45,7 +47,7 @@ impl Node {
     }
 
     /// Whether a coordinator's writes count for a group: those of a tenure, or without one.
-    fn takes_from(&self, id: GroupId, from: NodeId, tenure: Option<u64>) -> bool {
+    pub(super) fn takes_from(&self, id: GroupId, from: NodeId, tenure: Option<u64>) -> bool {
         let Some(group) = self.groups.get(&id) else { return false };
         let counts = |tenure| {
             let is_granted = group.term.tenure == tenure || Mutant::FencedWriteAcked.is_on();
@@ -196,10 +198,16 @@ impl Node {
     }
 
     pub(super) fn repaired(&mut self, from: NodeId, repair: Repair, moment: Moment) {
-        let Repair { group: id, epoch, copies, writes, is_available } = repair;
+        let Repair { group: id, epoch, mut copies, writes, is_available } = repair;
         let tenure = writes.first().filter(|_| !is_available).map(|write| write.tenure);
         if epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
+        }
+        let units = self.part_large(id, &mut copies, Take::Join, moment);
+        if !units.is_empty() && !Mutant::PullNotAwaited.is_on() {
+            // It comes again, and finds all of that here.
+            let pull = Pull { tenure, cause: Cause::Missed(writes) };
+            return self.pull((id, from), (Take::Join, pull), units, moment);
         }
         let bound = writes.first().map(|write| (write.tenure, write.sequence));
         let changed = self.take_copies(id, copies, (Take::Join, bound), moment);
@@ -264,9 +272,12 @@ impl Node {
             let joins = match how {
                 Take::Join => true,
                 // What was written without a lease counts wherever it is.
-                Take::Adopt => has_unleased(&before, (&copy.record, &theirs)),
-                Take::Keep => has_unleased(&copy.record, (&before, &mine)),
+                Take::Adopt => has_unleased(&before.context, (&copy.record.context, &theirs)),
+                Take::Keep => has_unleased(&copy.record.context, (&before.context, &mine)),
             };
+            if !joins && how == Take::Adopt {
+                self.pulls.forget(name);
+            }
             match how {
                 _ if joins => partition.join(&at, &name.key, &copy.record, &theirs, &mut pass),
                 Take::Adopt => partition.adopt(&at, &name.key, &copy.record, &theirs, &mut pass),
@@ -311,10 +322,10 @@ enum Foreseen {
     Refused,
 }
 
-/// Whether a record knows of something written without a lease that another one does not.
-fn has_unleased(one: &Record, (other, horizon): (&Record, &Horizon)) -> bool {
-    let mut unleased = one.context.iter().filter(|dot| dot.actor.is_unleased());
-    unleased.any(|dot| !other.knows(dot, horizon))
+/// Whether something written without a lease was seen by one and not by the other.
+pub(super) fn has_unleased(one: &Context, (other, horizon): (&Context, &Horizon)) -> bool {
+    let mut unleased = one.iter().filter(|dot| dot.actor.is_unleased());
+    unleased.any(|dot| !horizon.covers(dot) && !other.covers(dot))
 }
 
 pub(super) fn pass<'e>(db: u8, moment: Moment, effects: &'e mut Effects) -> Pass<'e> {

@@ -1,6 +1,7 @@
 //! The answering side of an exchange: it keeps nothing of one, so it can be asked anything at any time.
 
 use super::exchange::LOOKS_A_PAGE;
+use super::pull::{Cause, Pull};
 use super::{Moment, Node};
 use crate::store::{Entry, Take};
 use kinring_common::clock::Hlc;
@@ -30,23 +31,15 @@ impl Node {
         // What an owner in step has counts: a late message must not replace it.
         let is_late = |push: Push| push.is_adopted && push.term == group.step;
         let is_holder = ask.push.is_none_or(|push| push.term == group.term && !is_late(push));
-        let what = if is_same && is_holder {
-            self.answer(id, ask.push, ask.what, moment)
-        } else {
-            AnswerWhat::Refused
-        };
         let (session, step, incarnation) = (ask.session, ask.step, self.incarnation);
+        let what =
+            if is_same && is_holder { self.answer(from, ask, moment) } else { AnswerWhat::Refused };
         let answer = Answer { session, step, group: id, incarnation, what };
         self.send(from, Message::Answer(answer));
     }
 
-    fn answer(
-        &mut self,
-        id: GroupId,
-        push: Option<Push>,
-        what: AskWhat,
-        moment: Moment,
-    ) -> AnswerWhat {
+    fn answer(&mut self, from: NodeId, ask: Ask, moment: Moment) -> AnswerWhat {
+        let Ask { group: id, session, step, push, what, .. } = ask;
         match what {
             AskWhat::Open { digest, cuts, flushes, floor, wants_clock } => {
                 if let Some(push) = push {
@@ -85,8 +78,19 @@ impl Node {
             }
             AskWhat::Leaf { .. } => AnswerWhat::Refused,
             AskWhat::Keys { copies, wanted } => {
-                self.give_and_take(id, push, copies, &wanted, moment)
+                let names: Vec<Name> = copies.names().cloned().collect();
+                let taken = match push {
+                    Some(push) => {
+                        self.take_pushed((id, from), push, copies, (session, step), moment)
+                    }
+                    None => Ok(Vec::new()),
+                };
+                match taken {
+                    Ok(together) => self.give(id, (names, &wanted), together),
+                    Err(pulling) => pulling,
+                }
             }
+            AskWhat::Cells { tenure, asks } => self.cells(id, tenure, asks),
             AskWhat::Close { floor, completions } => {
                 if push.is_some() {
                     self.take_completions(id, completions, moment);
@@ -102,7 +106,7 @@ impl Node {
         }
     }
 
-    fn owns(&self, id: GroupId, slot: Slot) -> bool {
+    pub(super) fn owns(&self, id: GroupId, slot: Slot) -> bool {
         self.groups[&id].slots.binary_search(&slot).is_ok()
     }
 
@@ -124,23 +128,36 @@ impl Node {
         AnswerWhat::Leaves { slots: differing, looked }
     }
 
-    fn give_and_take(
+    /// Takes what a holder gives. Returns what can only be taken together with more; or what to answer
+    /// as long as large records are pulled.
+    fn take_pushed(
         &mut self,
-        id: GroupId,
-        push: Option<Push>,
+        (id, from): (GroupId, NodeId),
+        push: Push,
         mut copies: Copies,
-        wanted: &[(Slot, KeyRef)],
+        (session, step): (u64, u32),
         moment: Moment,
-    ) -> AnswerWhat {
-        let mut names: Vec<Name> = copies.copies.iter().map(|copy| copy.name.clone()).collect();
-        let mut together = Vec::new();
-        if let Some(push) = push {
-            let how = if push.is_adopted { Take::Adopt } else { Take::Join };
-            if push.is_adopted {
-                together = self.hold_back(id, &mut copies);
-            }
-            self.take_copies(id, copies, (how, None), moment);
+    ) -> Result<Vec<Vec<Name>>, AnswerWhat> {
+        let how = if push.is_adopted { Take::Adopt } else { Take::Join };
+        let together = if push.is_adopted { self.hold_back(id, &mut copies) } else { Vec::new() };
+        let units = self.part_large(id, &mut copies, how, moment);
+        let left = self.pulls.left(units, (session, step), moment.now.mono_us);
+        if !left.is_empty() && !Mutant::PullNotAwaited.is_on() {
+            let (tenure, cause) = (Some(push.term.tenure), Cause::Pushed { session, step });
+            self.pull((id, from), (how, Pull { tenure, cause }), left, moment);
+            return Err(self.pulls.pushing());
         }
+        self.take_copies(id, copies, (how, None), moment);
+        Ok(together)
+    }
+
+    /// What is here of these keys.
+    fn give(
+        &self,
+        id: GroupId,
+        (mut names, wanted): (Vec<Name>, &[(Slot, KeyRef)]),
+        together: Vec<Vec<Name>>,
+    ) -> AnswerWhat {
         names.extend(wanted.iter().filter_map(|(slot, key)| self.name_of(*slot, key)));
         AnswerWhat::Keys { copies: self.copies(id, &names), together }
     }
@@ -148,7 +165,7 @@ impl Node {
     /// Keys that were written here together are replaced together, or one would be left with half of
     /// that write. Takes those out of which some are missing, and says all of them.
     fn hold_back(&self, id: GroupId, copies: &mut Copies) -> Vec<Vec<Name>> {
-        let there: BTreeSet<Name> = copies.copies.iter().map(|copy| copy.name.clone()).collect();
+        let there: BTreeSet<Name> = copies.names().cloned().collect();
         let mut together: Vec<Vec<Name>> = Vec::new();
         for name in &there {
             let (all, _) = self.groups[&id].bonds.closure(std::slice::from_ref(name));
@@ -157,7 +174,9 @@ impl Node {
                 together.push(all);
             }
         }
-        copies.copies.retain(|copy| !together.iter().flatten().any(|name| *name == copy.name));
+        let is_held = |known: &Name| together.iter().flatten().any(|name| name == known);
+        copies.copies.retain(|copy| !is_held(&copy.name));
+        copies.large.retain(|large| !is_held(&large.name));
         together
     }
 

@@ -1,5 +1,6 @@
 //! Exchanges that this node drives: why, with whom, and how far they are.
 
+use super::pull::{PULLS_MAX, Pull, Unit};
 use crate::store::Take;
 use kinring_common::causal::Floor;
 use kinring_common::clock::Hlc;
@@ -8,7 +9,7 @@ use kinring_common::merkle::{KeyRef, Leaf};
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::Name;
-use kinring_common::wire::peer::{Ask, Term};
+use kinring_common::wire::peer::{Ask, AskWhat, Term};
 use std::collections::{BTreeMap, VecDeque};
 
 /// An answer that has not come in this time may have been lost.
@@ -33,6 +34,18 @@ pub enum Purpose {
     Round,
     /// An owner that lost data gets it back.
     Rebuild(Take),
+    /// An owner gets large records that another one wants it to have.
+    Pull(Take),
+}
+
+impl Purpose {
+    /// How copies that come in such an exchange are taken.
+    pub fn takes(self) -> Take {
+        match self {
+            Purpose::Take(how) | Purpose::Rebuild(how) | Purpose::Pull(how) => how,
+            Purpose::Survey | Purpose::Give | Purpose::Round => Take::Keep,
+        }
+    }
 }
 
 /// An exchange that this node drives.
@@ -60,6 +73,52 @@ pub struct Session {
     pub todo: VecDeque<Todo>,
     /// Keys that differ.
     pub keys: VecDeque<(Slot, KeyRef)>,
+    /// The owner pulls large records before it answers: how far it was, and how often it said the same.
+    pub waits: Option<Waits>,
+    /// For whom it pulls.
+    pub pull: Option<Pull>,
+}
+
+/// See [`Session::waits`].
+#[derive(Clone, Copy, Debug)]
+pub struct Waits {
+    /// Answers that the owner had taken.
+    pub answers: u64,
+    /// How often it was asked since.
+    pub tries: u32,
+    /// It is to be asked again.
+    pub is_resting: bool,
+}
+
+impl Session {
+    /// One that begins with this.
+    pub fn new(peer: NodeId, purpose: Purpose, first: Ask, now_us: u64) -> Session {
+        Session {
+            group: first.group,
+            peer,
+            purpose,
+            last: first,
+            sent_us: now_us,
+            tries: 1,
+            next_at_open: 0,
+            floor_at_open: Floor::new(),
+            theirs: None,
+            todo: VecDeque::new(),
+            keys: VecDeque::new(),
+            waits: None,
+            pull: None,
+        }
+    }
+
+    /// Whether it was asked last for large records, by ranges.
+    pub fn is_pulling(&self) -> bool {
+        matches!(self.last.what, AskWhat::Cells { .. })
+    }
+
+    /// Whether it waits for an owner that pulls.
+    pub fn is_resting(&self) -> bool {
+        self.waits.is_some_and(|waits| waits.is_resting)
+    }
 }
 
 /// What an owner said when an exchange with it began.
@@ -92,6 +151,11 @@ pub enum Todo {
     },
     /// Keys that the owner takes only together.
     Together(Vec<Name>),
+    /// Keys that the owner takes when it has pulled the large ones among them, and those of which this
+    /// side shows nothing.
+    Again(Vec<Name>, Vec<(Slot, KeyRef)>),
+    /// Large records, by ranges, and what must be taken with them.
+    Pull(Unit),
 }
 
 /// All exchanges that a node drives.
@@ -109,9 +173,20 @@ impl Sessions {
         self.open.len()
     }
 
-    /// Whether there is one with an owner of a group.
+    /// Whether there is one with an owner of a group. Those of owners that pull are beside them.
     pub fn is_open(&self, id: GroupId, peer: NodeId) -> bool {
-        self.open.values().any(|session| session.group == id && session.peer == peer)
+        let is_it = |session: &Session| session.group == id && session.peer == peer;
+        self.open.values().any(|session| is_it(session) && session.pull.is_none())
+    }
+
+    /// How many others wait for.
+    pub fn pulls(&self) -> usize {
+        self.open.values().filter(|session| session.pull.is_some()).count()
+    }
+
+    /// Whether there may be one more of these.
+    pub fn has_room_to_pull(&self) -> bool {
+        self.pulls() < PULLS_MAX && self.open.len() < SESSIONS_MAX
     }
 
     /// Ends those with any owner of a group.

@@ -300,3 +300,21 @@ fn a_copy_that_has_forgotten_is_not_joined() {
     assert_eq!(counterpart.join(&mut forgot.record, &forgot.horizon), None);
     assert_eq!(forgot.record, Record::default());
 }
+
+#[test]
+fn while_nothing_goes_here_what_it_comes_to_is_the_copy_itself() {
+    let mut pair = Pair::equal(2_000);
+    pair.write(0..50, 100..150);
+    // Of what counts no more where this copy is replaced.
+    pair.write_here(200..250, 300..350);
+    let (counterpart, _) = pair.talk().finish(&pair.mine, &pair.other, 9);
+    let record = |pair: &Pair| counterpart.record(&pair.mine.record, &pair.mine.horizon);
+    assert_eq!(record(&pair).as_ref(), Some(&pair.other.record));
+    let digest = |record: Option<Record>| record.expect("it knows more").cells.digest(seed());
+    pair.write_here(5_000..5_010, 0..0);
+    assert_eq!(digest(record(&pair)), counterpart.standing().digest, "what is new is left out");
+    pair.write_here(0..0, 400..401);
+    assert_ne!(digest(record(&pair)), counterpart.standing().digest, "what has gone is missing");
+    pair.mine = Copy::default();
+    assert_eq!(record(&pair), None, "it has forgotten");
+}

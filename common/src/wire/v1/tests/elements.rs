@@ -1,16 +1,18 @@
 //! Random records, changes of them, and writes.
 
 use super::random::{Draw, NOW_MS};
+use crate::causal::ranges::{self, PARTS, Range};
 use crate::causal::{
-    Added, Base, BaseId, Context, Deadline, Delta, Element, Horizon, Increment, NEVER, Part, Path,
-    Position, Record, Register, Removed, Sibling,
+    Added, Base, BaseId, Context, Deadline, Delta, Element, Finding, Horizon, Increment, NEVER,
+    Part, Path, Position, Record, Register, Removed, Sibling,
 };
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
 use crate::wire::peer::Batch;
-use crate::wire::{Copies, Copy, Item};
+use crate::wire::{Copies, Copy, Item, Large};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 impl Draw<'_> {
     pub fn batch(&mut self) -> Batch {
@@ -201,8 +203,45 @@ impl Draw<'_> {
         Copies {
             horizon: self.horizon(),
             copies: self.some(|draw| Copy { name: draw.name(), record: draw.record() }),
+            large: if self.chance(60) { Vec::new() } else { self.some(Draw::large) },
             bonds: self.some(|draw| draw.some(Draw::name)),
             completions: self.some(Draw::completion),
         }
+    }
+
+    fn large(&mut self) -> Large {
+        let (name, context, digest) = (self.name(), self.context(), self.word());
+        Large { name, context, digest, findings: self.some(Draw::finding) }
+    }
+
+    fn finding(&mut self) -> Finding {
+        let range = self.range();
+        match self.below(3) {
+            0 => {
+                let width = (range.last() - range.first()) / (1 + self.below(PARTS - 1) as u64);
+                let width = NonZeroU64::MIN.saturating_add(width);
+                let digests = range.parts(width).map(|_| self.word()).collect();
+                Finding::Split { range, width, digests }
+            }
+            1 => {
+                let places = self.some(|draw| (draw.word(), draw.word()));
+                let places: BTreeMap<u64, u64> =
+                    places.into_iter().filter(|(place, _)| range.holds(*place)).collect();
+                Finding::Listed { range, places: places.into_iter().collect() }
+            }
+            _ => Finding::Cells { range, cells: self.some(|draw| (draw.path(), draw.register())) },
+        }
+    }
+
+    fn range(&mut self) -> Range {
+        let (one, other) = match self.chance(30) {
+            true => (0, u64::MAX),
+            false => (self.small(), self.word()),
+        };
+        Range::new(one.min(other), one.max(other)).expect("ascending")
+    }
+
+    pub fn ranges(&mut self) -> ranges::Ask {
+        ranges::Ask { compare: self.some(Draw::range), fetch: self.some(Draw::range) }
     }
 }

@@ -267,7 +267,7 @@ impl<'c> Draw<'c> {
     }
 
     fn ask(&mut self) -> Ask {
-        let what = match self.below(6) {
+        let what = match self.below(7) {
             0 => AskWhat::Open {
                 digest: self.word(),
                 cuts: self.cuts(),
@@ -280,6 +280,10 @@ impl<'c> Draw<'c> {
             }
             2 => AskWhat::Leaf { slot: self.slot(), leaf: self.leaf(), from: self.word() },
             3 => AskWhat::Close { floor: self.floor(), completions: self.some(Draw::completion) },
+            4 => AskWhat::Cells {
+                tenure: self.chance(50).then(|| self.word()),
+                asks: self.some(|draw| (draw.name(), draw.ranges())),
+            },
             _ => AskWhat::Keys {
                 copies: self.copies(),
                 wanted: self.some(|draw| (draw.slot(), draw.key_ref())),
@@ -297,7 +301,7 @@ impl<'c> Draw<'c> {
     }
 
     fn answer(&mut self) -> Answer {
-        let what = match self.below(7) {
+        let what = match self.below(8) {
             0 => AnswerWhat::Opened {
                 is_equal: self.chance(50),
                 cuts: self.cuts(),
@@ -323,6 +327,7 @@ impl<'c> Draw<'c> {
                 step: self.term(),
             },
             4 => AnswerWhat::Refused,
+            5 => AnswerWhat::Pulling { answers: self.small(), is_done: self.chance(50) },
             _ => AnswerWhat::Keys {
                 copies: self.copies(),
                 together: self.some(|draw| draw.some(Draw::name)),

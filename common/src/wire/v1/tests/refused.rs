@@ -134,7 +134,7 @@ fn many_small_parts_are_not_reserved_ahead() {
         out.byte(0); // group
         out.word(1); // incarnation
         out.byte(3); // keys
-        out.raw(&[0; 5]); // copies
+        out.raw(&[0; 6]); // copies
         out.varint(100_000);
         out.raw(&[0; 100_000]);
     });
@@ -177,4 +177,51 @@ fn a_head_that_says_too_much_is_refused_before_the_rest_comes() {
     assert_eq!(of(&head(PING | BULK, over)), Err(DecodeError::TooLong(over)));
     assert_eq!(of(&[]), Ok(None));
     assert_eq!(of(&head(PING, 7)[..3]), Ok(None));
+}
+
+#[test]
+fn a_range_holds_what_is_said_of_it() {
+    let finding = |put: &dyn Fn(&mut Writer<'_>)| {
+        let keys = body(|out| {
+            out.word(1); // session
+            out.byte(0); // step
+            out.byte(0); // group
+            out.word(1); // incarnation
+            out.byte(3); // keys
+            out.raw(&[0; 3]); // horizon, copies
+            out.byte(1); // large
+            out.raw(&[0; 3]); // name, context
+            out.word(7); // digest
+            out.byte(1); // findings
+            put(out);
+            out.raw(&[0; 3]); // bonds, completions, together
+        });
+        decode(frame_with(ANSWER, &keys)).map(|_| ())
+    };
+    let words = |out: &mut Writer<'_>, words: &[u64]| words.iter().for_each(|word| out.word(*word));
+    let split = |width: u64, digests: u8| {
+        finding(&|out| {
+            out.byte(0);
+            words(out, &[10, 19, width]);
+            out.byte(digests);
+            (0..digests).for_each(|_| out.word(1));
+        })
+    };
+    assert_eq!((split(5, 2), split(4, 3)), (Ok(()), Ok(())));
+    assert_eq!(split(5, 3), Err(DecodeError::Range("parts")));
+    assert_eq!(split(4, 2), Err(DecodeError::Range("parts")));
+    assert_eq!(split(0, 2), Err(DecodeError::Range("width")));
+    let listed = |range: [u64; 2], places: &[u64]| {
+        finding(&|out| {
+            out.byte(1);
+            words(out, &range);
+            out.byte(places.len() as u8);
+            places.iter().for_each(|place| words(out, &[*place, 1]));
+        })
+    };
+    assert_eq!(listed([10, 19], &[10, 15, 19]), Ok(()));
+    for wrong in [listed([10, 19], &[9]), listed([10, 19], &[15, 12]), listed([19, 10], &[])] {
+        assert_eq!(wrong, Err(DecodeError::Order("places")));
+    }
+    assert_eq!(finding(&|out| out.raw(&[9; 18])), Err(DecodeError::Tag("finding")));
 }

@@ -1,0 +1,291 @@
+//! Owners of one group, their messages as bytes: what a large record costs that one of them lacks
+//! something of.
+
+use super::*;
+use bytes::{Bytes, BytesMut};
+use kinring_common::causal::Record;
+use kinring_common::placement::layout::{Epoch, ReplicationFactor};
+use kinring_common::placement::members::{Member, Members};
+use kinring_common::placement::slot::{SLOTS, Slot};
+use kinring_common::resp::Protocol;
+use kinring_common::wire::peer::{AnswerWhat, AskWhat};
+use kinring_common::wire::request::{Consistency, Work};
+use kinring_common::wire::v1::{Frame, decode, encode};
+
+const OWNERS: usize = 3;
+const KEY: &[u8] = b"large";
+
+/// Messages take no time.
+struct Three {
+    nodes: Vec<Option<Node>>,
+    logs: Vec<Vec<Entry>>,
+    layout: Arc<Layout>,
+    now: Now,
+    next: u64,
+    done: u64,
+    /// Whom nobody reaches.
+    away: Option<usize>,
+    /// All messages that count, and the longest.
+    bytes: usize,
+    longest: usize,
+    /// Answers by ranges; from so many on they are lost, and `away` is who asked.
+    answers: usize,
+    answers_max: usize,
+}
+
+impl Three {
+    fn new() -> Three {
+        let ids: Vec<NodeId> = (0..OWNERS as u64).map(NodeId).collect();
+        let member = |id: &NodeId| Member { id: *id, weight: 1, zone: String::new() };
+        let members = Members::new(ids.iter().map(member).collect()).expect("they are different");
+        let factor = ReplicationFactor::new(OWNERS as u8).expect("it is in range");
+        let epoch = Epoch::new(1).expect("one");
+        let layout = Layout::new(epoch, members, factor, &ids.repeat(usize::from(SLOTS)));
+        let mut three = Three {
+            nodes: (0..OWNERS).map(|_| None).collect(),
+            logs: vec![Vec::new(); OWNERS],
+            layout: Arc::new(layout.expect("it is sound")),
+            now: Now { wall_ms: 1_700_000_000_000, mono_us: 0 },
+            next: 0,
+            done: 0,
+            away: None,
+            bytes: 0,
+            longest: 0,
+            answers: 0,
+            answers_max: usize::MAX,
+        };
+        (0..OWNERS).for_each(|n| three.start(n, false));
+        three.pass(4_000);
+        assert!(three.nodes.iter().flatten().all(Node::is_at_rest), "there is a home");
+        three
+    }
+
+    /// A node starts, with the log that it has.
+    fn start(&mut self, n: usize, is_whole: bool) {
+        let settings = Settings {
+            databases: 1,
+            seed: HashSeed(7),
+            writes: None,
+            is_durable: false,
+            exchange_us: u64::MAX / 4,
+            round_us: u64::MAX / 4,
+            sweep_us: u64::MAX / 4,
+            large_cells: LARGE_CELLS,
+            ranges_bytes: RANGES_BYTES,
+        };
+        let past = Past { log: &self.logs[n], is_whole, is_damaged: false };
+        let restart = Restart { now: self.now, seed: self.now.mono_us + n as u64, past };
+        let node = Node::start(NodeId(n as u64), self.layout.clone(), settings, restart);
+        self.nodes[n] = Some(node);
+    }
+
+    /// Milliseconds pass.
+    fn pass(&mut self, ms: u64) {
+        for _ in 0..ms / 10 {
+            self.now.mono_us += 10_000;
+            self.now.wall_ms += 10;
+            for node in self.nodes.iter_mut().flatten() {
+                node.handle(self.now, Input::Tick);
+            }
+            self.deliver();
+        }
+    }
+
+    fn deliver(&mut self) {
+        loop {
+            let mut said = Vec::new();
+            for (from, node) in self.nodes.iter_mut().enumerate() {
+                let node = node.iter_mut();
+                said.extend(
+                    node.flat_map(|node| std::iter::from_fn(|| node.poll_output()))
+                        .map(|o| (from, o)),
+                );
+            }
+            if said.is_empty() {
+                return;
+            }
+            for (from, output) in said {
+                match output {
+                    Output::Peer(to, message) => self.carry(from, to.0 as usize, &message),
+                    Output::Response(_, _, Response::Done(_)) => self.done += 1,
+                    Output::Response(_, id, other) => panic!("{id:?}: {other:?}"),
+                    Output::Log(entry) => self.logs[from].push(entry),
+                    Output::Pong(..) => {}
+                }
+            }
+        }
+    }
+
+    /// A message goes as bytes, unless it is lost.
+    fn carry(&mut self, from: usize, to: usize, message: &Message) {
+        if is_by_ranges(message) {
+            self.answers += 1;
+            if self.answers > self.answers_max {
+                self.away = Some(to);
+            }
+        }
+        if self.away == Some(from) || self.away == Some(to) {
+            return;
+        }
+        let mut bytes = BytesMut::new();
+        encode(message, &mut bytes).expect("it is short enough");
+        if !is_left_out(message) {
+            self.bytes += bytes.len();
+            self.longest = self.longest.max(bytes.len());
+        }
+        let Ok(Frame::Peer(message)) = decode(bytes.freeze()) else { panic!("it is a message") };
+        if let Some(node) = &mut self.nodes[to] {
+            node.handle(self.now, Input::Peer(NodeId(from as u64), message));
+        }
+    }
+
+    /// Fields of the large hash get new values.
+    fn put(&mut self, fields: std::ops::Range<usize>) {
+        let mut words = vec![Bytes::from_static(b"HSET"), Bytes::from_static(KEY)];
+        for field in fields {
+            words.push(Bytes::from(format!("field-{field:08}")));
+            words.push(Bytes::from(format!("the value of the field, {:08}", self.next)));
+        }
+        self.next += 1;
+        let node = self.nodes[0].as_mut().expect("it is up");
+        let request = Request {
+            id: RequestId { session: 1, number: self.next },
+            epoch: self.layout.epoch(),
+            slot: Slot::of(KEY),
+            db: 0,
+            protocol: Protocol::Resp2,
+            consistency: Consistency::Strong,
+            valid: (node.incarnation(), u64::MAX),
+            is_retry: false,
+            is_elsewhere: false,
+            work: Work::Commands(vec![words]),
+        };
+        node.handle(self.now, Input::Request(0, request));
+        self.deliver();
+        assert_eq!(self.done, self.next, "it is acknowledged");
+    }
+
+    fn fill(&mut self, fields: usize) {
+        (0..fields / 1_000).for_each(|at| self.put(at * 1_000..(at + 1) * 1_000));
+        self.pass(500);
+    }
+
+    fn record(&self, n: usize) -> Record {
+        let space = self.nodes[n].as_ref().expect("it is up").keyspace();
+        let at = space.locate(0, KEY);
+        let record = space.lock_one(at.partition).partition(at.partition).record(&at, 0, KEY);
+        record.unwrap_or_default()
+    }
+
+    fn pulls(&self, n: usize, class: &str) -> u64 {
+        let pulls = self.nodes[n].as_ref().expect("it is up").pulls();
+        pulls.get(class).copied().unwrap_or(0)
+    }
+
+    /// Counts what is sent until all hold the same.
+    #[track_caller]
+    fn bytes_until_equal(&mut self) -> usize {
+        (self.bytes, self.longest) = (0, 0);
+        for _ in 0..200 {
+            self.pass(100);
+            if (1..OWNERS).all(|n| self.record(n) == self.record(0)) {
+                return self.bytes;
+            }
+        }
+        panic!("they differ still");
+    }
+}
+
+/// Not counted: what is said whether there is such a record or not. The digests of all slots are.
+fn is_left_out(message: &Message) -> bool {
+    match message {
+        Message::Heartbeat(_) | Message::Beat(_) => true,
+        Message::Ask(ask) => matches!(ask.what, AskWhat::Slots { .. }),
+        _ => false,
+    }
+}
+
+fn is_by_ranges(message: &Message) -> bool {
+    let Message::Answer(answer) = message else { return false };
+    let AnswerWhat::Keys { copies, .. } = &answer.what else { return false };
+    copies.large.iter().any(|large| !large.findings.is_empty())
+}
+
+#[test]
+fn of_a_hundred_thousand_fields_an_owner_gets_the_ten_that_it_missed() {
+    let mut three = Three::new();
+    three.fill(100_000);
+    three.away = Some(2);
+    (0..10).for_each(|at| three.put(at * 7_777..at * 7_777 + 1));
+    three.away = None;
+    let sent = three.bytes_until_equal();
+    println!("{sent} bytes");
+    assert!(sent < 100_000, "{sent}");
+    assert_eq!(three.pulls(2, "pulled for a repair"), 1);
+}
+
+#[test]
+fn of_a_hundred_thousand_fields_an_owner_that_was_down_gets_the_ten_that_differ() {
+    let mut three = Three::new();
+    three.fill(100_000);
+    three.nodes[2] = None;
+    (0..10).for_each(|at| three.put(at * 7_777..at * 7_777 + 1));
+    three.start(2, true);
+    let sent = three.bytes_until_equal();
+    println!("{sent} bytes");
+    assert!(sent < 100_000, "{sent}");
+    assert_eq!(three.pulls(2, "pulled as pushed, to adopt"), 1);
+    // What it logged brings it to the same.
+    three.pass(1_000);
+    three.nodes[2] = None;
+    three.start(2, true);
+    assert_eq!(three.record(2), three.record(0));
+}
+
+#[test]
+fn what_was_fetched_before_an_owner_was_lost_is_not_fetched_again() {
+    let mut three = Three::new();
+    three.fill(50_000);
+    three.nodes[2] = None;
+    three.logs[2].clear();
+    three.start(2, false);
+    (three.bytes, three.longest) = (0, 0);
+    three.answers_max = three.answers + 8;
+    three.pass(4_000);
+    assert_eq!(three.away, Some(2), "it was lost half way");
+    assert_eq!(three.record(2), Record::default(), "nothing of it shows");
+    let before = three.bytes;
+    (three.away, three.answers_max) = (None, usize::MAX);
+    let after = three.bytes_until_equal();
+    println!("{before} bytes before, {after} after, {} at most in one", three.longest);
+    assert!(three.longest < RANGES_BYTES + 1_000);
+    // Numbers of fixed width, by which answers are bounded, are twice as long as they are sent.
+    assert!(before > 6 * RANGES_BYTES / 2, "{before}");
+}
+
+#[test]
+fn asks_by_ranges_are_of_a_tenure() {
+    let mut three = Three::new();
+    three.fill(2_000);
+    let node = three.nodes[0].as_mut().expect("it is up");
+    let what = |tenure| AskWhat::Cells { tenure, asks: Vec::new() };
+    let id = GroupId(0);
+    let ask = |what| kinring_common::wire::peer::Ask {
+        session: 1,
+        step: 1,
+        group: id,
+        epoch: Epoch::new(1).expect("one"),
+        incarnation: None,
+        push: None,
+        what,
+    };
+    let held = node.groups[&id].term.tenure;
+    for (tenure, is_refused) in [(None, false), (Some(held), false), (Some(held ^ 1), true)] {
+        node.handle(three.now, Input::Peer(NodeId(1), Message::Ask(ask(what(tenure)))));
+        let answers = std::iter::from_fn(|| node.poll_output());
+        let refused = answers.into_iter().any(|output| {
+            matches!(output, Output::Peer(_, Message::Answer(answer)) if answer.what == AnswerWhat::Refused)
+        });
+        assert_eq!(refused, is_refused);
+    }
+}
