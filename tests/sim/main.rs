@@ -5,6 +5,7 @@
 
 #[cfg(feature = "mutants")]
 mod mutants;
+mod rev1;
 mod scenarios;
 
 use kinring_tests::checker::Verdict;

@@ -585,6 +585,68 @@ fn a_round_settles_nothing_that_came_while_it_went_on_and_that_one_owner_lacks()
         free
         deliver
         until owner 3 holds k v2 within 5s
+// Review rev1: what follows fails.
+
+#[test]
+fn rev1_a_wiped_owner_grants_no_term_older_than_what_it_got_back() {
+    check(
+        "owners 3
+        settle
+        a: SET k v1 -> OK
+        # Owner 1 is away for some terms, and hears of none of them.
+        isolate owner 1
+        b: SET k v2 -> OK within 5s
+        crash owner 2
+        start owner 2
+        b: SET k v3 -> OK within 5s
+        crash owner 2
+        start owner 2
+        b: SET k v4 -> OK within 5s
+        crash owner 2
+        start owner 2
+        b: SET k v5 -> OK within 5s
+        wait 1s
+        # The link between 1 and 2 stays down; owner 3 has a new disk and reaches both.
+        lose every Heartbeat from owner 1 to owner 2
+        lose every Heartbeat from owner 2 to owner 1
+        wipe owner 3
+        heal
+        wait 300ms
+        owner 3 holds k v5
+        isolate owner 2
+        b: GET k -> \"v5\" within 5s
+        b: SET k v6 -> OK
+        owner 1 holds k v6
+        owner 3 holds k v6
+        isolate owner 1
+        b: GET k -> \"v6\" within 5s
+        rest
+        all hold k v6",
+    );
+}
+
+#[test]
+fn rev1_a_grantor_that_has_lost_its_data_is_not_asked_with_whom_it_was_in_step() {
+    check(
+        "owners 3, durability everysec
+        settle
+        a: SET k v1 -> OK
+        wait 2s
+        isolate owner 1
+        b: SET k v2 -> OK within 5s
+        owner 2 holds k v2
+        owner 3 holds k v2
+        # Owner 1 is granted by owner 3, and has not heard yet how that one is.
+        lose every Answer from owner 3 to owner 1
+        isolate owner 2
+        wait 1100ms
+        crash owner 3
+        free
+        start owner 3
+        wait 20ms
+        heal
+        # Owner 2 never lost anything.
+        b: GET k -> \"v2\" within 5s
         rest
         all hold k v2",
     );

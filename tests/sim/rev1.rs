@@ -1,0 +1,212 @@
+//! Review rev1: nodes driven directly, without a network between them. What follows fails.
+
+use bytes::Bytes;
+use kinring_common::clock::Now;
+use kinring_common::id::NodeId;
+use kinring_common::keyspace::HashSeed;
+use kinring_common::placement::layout::{GroupId, Layout, ReplicationFactor};
+use kinring_common::placement::members::{Member, Members};
+use kinring_common::placement::plan;
+use kinring_common::placement::slot::Slot;
+use kinring_common::resp::Protocol;
+use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, Message, Term};
+use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
+use kinring_shard::core::node::{Input, Node, Output, Past, Restart, Settings};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+struct Three {
+    nodes: Vec<Node>,
+    layout: Arc<Layout>,
+    now: Now,
+    away: BTreeSet<usize>,
+    loses_acks: bool,
+    responses: Vec<(u64, Response)>,
+}
+
+fn start(n: u64) -> (Node, Arc<Layout>, Now) {
+    let member = |n: u64| Member { id: NodeId(n), weight: 1, zone: String::new() };
+    let members = Members::new((0..3).map(member).collect()).expect("they are different");
+    let factor = ReplicationFactor::new(3).expect("it is in range");
+    let layout = Arc::new(plan::first(&members, factor));
+    let settings = Settings {
+        databases: 16,
+        seed: HashSeed(7),
+        writes: None,
+        is_durable: false,
+        exchange_us: u64::MAX / 4,
+        round_us: u64::MAX / 4,
+        sweep_us: u64::MAX / 4,
+    };
+    let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
+    let restart = Restart { now, seed: n + 1, past: Past::NOTHING };
+    (Node::start(NodeId(n), layout.clone(), settings, restart), layout, now)
+}
+
+impl Three {
+    fn new() -> Three {
+        let nodes = (0..3).map(|n| start(n).0).collect();
+        let (_, layout, now) = start(0);
+        let away = BTreeSet::new();
+        let responses = Vec::new();
+        let mut three = Three { nodes, layout, now, away, loses_acks: false, responses };
+        three.pass(4_000_000);
+        three
+    }
+
+    fn pass(&mut self, time_us: u64) {
+        for _ in 0..time_us / 10_000 {
+            self.now.mono_us += 10_000;
+            self.now.wall_ms += 10;
+            (0..3).for_each(|n| self.nodes[n].handle(self.now, Input::Tick));
+            self.deliver();
+        }
+    }
+
+    fn deliver(&mut self) {
+        let mut said = VecDeque::new();
+        loop {
+            for (from, node) in self.nodes.iter_mut().enumerate() {
+                while let Some(output) = node.poll_output() {
+                    said.push_back((from, output));
+                }
+            }
+            if said.is_empty() {
+                return;
+            }
+            for (from, output) in said.drain(..) {
+                match output {
+                    Output::Peer(to, message) => {
+                        let to = to.0 as usize;
+                        let is_lost = self.away.contains(&from)
+                            || self.away.contains(&to)
+                            || self.loses_acks && matches!(message, Message::Ack(_));
+                        if !is_lost {
+                            let input = Input::Peer(NodeId(from as u64), message);
+                            self.nodes[to].handle(self.now, input);
+                        }
+                    }
+                    Output::Response(_, id, response) => {
+                        self.responses.push((id.number, response));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, n: usize, number: u64, is_retry: bool, words: &[&str]) {
+        let slot = Slot::of(words[1].as_bytes());
+        let words = words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
+        let request = Request {
+            id: RequestId { session: 1, number },
+            epoch: self.layout.epoch(),
+            slot,
+            db: 0,
+            protocol: Protocol::Resp2,
+            consistency: Consistency::Strong,
+            valid: (self.nodes[n].incarnation(), u64::MAX),
+            is_retry,
+            is_elsewhere: false,
+            work: Work::Commands(vec![words]),
+        };
+        self.nodes[n].handle(self.now, Input::Request(0, request));
+        self.deliver();
+    }
+
+    fn owners(&self, key: &str) -> Vec<usize> {
+        let owners = self.layout.owners(Slot::of(key.as_bytes()));
+        owners.iter().map(|node| node.0 as usize).collect()
+    }
+
+    fn said(&self, number: u64) -> Option<&Response> {
+        self.responses.iter().rev().find(|(of, _)| *of == number).map(|(_, response)| response)
+    }
+}
+
+#[test]
+fn rev1_a_name_that_one_owner_had_to_forget_is_in_doubt_at_the_next_home_too() {
+    let mut three = Three::new();
+    let owners = three.owners("n");
+    let (first, second) = (owners[0], owners[1]);
+    three.away = [second].into();
+    three.pass(100_000);
+    // Executed, and the answer is lost on its way.
+    three.ask(first, 0, false, &["INCR", "n"]);
+    assert!(matches!(three.said(0), Some(Response::Done(_))), "{:?}", three.said(0));
+    // Seventy thousand writes a second for two seconds.
+    for number in 1..=140_000 {
+        three.ask(first, number, false, &["SET", "{n}x", "v"]);
+        if number % 10_000 == 0 {
+            three.pass(140_000);
+        }
+    }
+    three.away = [first].into();
+    three.pass(2_500_000);
+    assert!(three.now.mono_us < 4_000_000 + 5_000_000, "the name may come again");
+    three.ask(second, 0, true, &["INCR", "n"]);
+    let reply = three.said(0).cloned();
+    assert!(
+        matches!(&reply, Some(Response::Unknown)) || reply == Some(Response::Done(":1\r\n".into())),
+        "it was executed twice: {reply:?}"
+    );
+}
+
+#[test]
+fn rev1_replies_that_wait_for_other_owners_are_bounded() {
+    let mut three = Three::new();
+    let home = three.owners("k")[0];
+    three.loses_acks = true;
+    three.ask(home, 0, false, &["SET", "k", "v"]);
+    let asked = 300_000;
+    for number in 1..=asked {
+        three.ask(home, number, false, &["GET", "k"]);
+    }
+    assert!(!three.responses.is_empty(), "{asked} replies wait, and none was refused");
+}
+
+/// A node that has just started asks another how it is: what it asks.
+fn survey() -> (Node, Now, NodeId, Ask) {
+    let (mut node, _, mut now) = start(0);
+    now.mono_us += 1_000;
+    node.handle(now, Input::Tick);
+    let mut asked = None;
+    while let Some(output) = node.poll_output() {
+        if let Output::Peer(to, Message::Ask(ask)) = output {
+            asked = Some((to, ask));
+        }
+    }
+    let (to, ask) = asked.expect("it has lost its data");
+    (node, now, to, ask)
+}
+
+fn opened() -> AnswerWhat {
+    AnswerWhat::Opened {
+        is_equal: true,
+        cuts: Vec::new(),
+        flushes: Vec::new(),
+        floor: kinring_common::causal::Floor::default(),
+        is_whole: true,
+        step: Term::default(),
+        term: Term::default(),
+        clock: None,
+    }
+}
+
+#[test]
+fn rev1_an_answer_for_a_group_that_nobody_owns_is_no_reason_to_die() {
+    let (mut node, now, from, ask) = survey();
+    let group = GroupId(60_000);
+    let what = opened();
+    let answer = Answer { session: ask.session, step: ask.step, group, incarnation: 7, what };
+    node.handle(now, Input::Peer(from, Message::Answer(answer)));
+}
+
+#[test]
+fn rev1_an_answer_to_another_question_is_no_reason_to_die() {
+    let (mut node, now, from, ask) = survey();
+    let what = AnswerWhat::Closed { open: vec![], completions: vec![], step: Term::default() };
+    let Ask { session, step, group, .. } = ask;
+    let answer = Answer { session, step, group, incarnation: 7, what };
+    node.handle(now, Input::Peer(from, Message::Answer(answer)));
+}
