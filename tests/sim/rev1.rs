@@ -210,3 +210,28 @@ fn rev1_an_answer_to_another_question_is_no_reason_to_die() {
     let answer = Answer { session, step, group, incarnation: 7, what };
     node.handle(now, Input::Peer(from, Message::Answer(answer)));
 }
+
+#[test]
+fn rev1_a_release_of_an_earlier_process_gives_no_lease_away() {
+    let mut three = Three::new();
+    let owners = three.owners("k");
+    let (home, second, third) = (owners[0], owners[1], owners[2]);
+    let group = three.layout.group_of(Slot::of(b"k"));
+    let two_homes = |three: &Three| {
+        let is_home = |n: &&usize| three.nodes[**n].is_settled_home(group, three.now.mono_us);
+        owners.iter().filter(is_home).count() > 1
+    };
+    // The home's process before this one had run for a day when it gave the group back; its clock began
+    // anew with this one. What it said then comes only now.
+    let released_us = 86_400_000_000;
+    for to in [second, third] {
+        let next = Some(NodeId(second as u64));
+        let release = Message::Release { group, released_us, next };
+        three.nodes[to].handle(three.now, Input::Peer(NodeId(home as u64), release));
+    }
+    three.away = [home].into();
+    for _ in 0..100 {
+        three.pass(10_000);
+        assert!(!two_homes(&three), "two homes answer at a time");
+    }
+}

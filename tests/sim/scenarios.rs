@@ -651,3 +651,227 @@ fn rev1_a_grantor_that_has_lost_its_data_is_not_asked_with_whom_it_was_in_step()
         all hold k v2",
     );
 }
+
+#[test]
+fn rev1_what_is_taken_is_of_the_start_that_was_asked() {
+    check(
+        "owners 3
+        settle
+        a: SET k v1 -> OK
+        isolate owner 1
+        b: SET k v2 -> OK within 5s
+        # Owner 1 hears how owner 3 is; what it asks next does not arrive in time.
+        copy next Ask from owner 1 to owner 3
+        lose every Ask from owner 1 to owner 3
+        isolate owner 2
+        wait 1100ms
+        free
+        lose every Heartbeat from owner 3 to owner 1
+        lose every Beat from owner 3 to owner 1
+        wipe owner 3
+        wait 250ms
+        free
+        heal
+        b: GET k -> \"v2\" within 5s
+        rest
+        all hold k v2",
+    );
+}
+
+#[test]
+fn rev1_a_dead_write_does_not_come_back_with_one_without_a_lease() {
+    check(
+        "owners 3
+        settle
+        a: INCR n -> 1
+        # Nobody else has this one: it is dead when owner 1 is replaced, and a's retry counts.
+        lose every Write from owner 1
+        lose every Repair from owner 1
+        a: INCR n
+        wait 5ms
+        isolate owner 1, b
+        a -> 2
+        owner 1 holds n 2
+        owner 2 holds n 2
+        wait 1s
+        available b: INCR n -> 3 within 2s
+        free
+        rest
+        all hold n 3",
+    );
+}
+
+#[test]
+fn rev1_an_unleased_write_that_came_during_a_round_is_not_ended_by_its_floor() {
+    check(
+        "owners 3, rounds every 2s
+        settle
+        isolate owner 2, b
+        wait 1s
+        # From now on b goes to owner 2.
+        available b: SET x 1 -> OK within 2s
+        heal
+        settle
+        # A round waits for owner 2, and is done with owner 3.
+        lose every Ask from owner 1 to owner 2
+        wait 3s
+        lose every Write from owner 2 to owner 3
+        lose every Repair from owner 2 to owner 3
+        lose every Repair from owner 1 to owner 3
+        available b: SET k u -> OK
+        wait 10ms
+        owner 1 holds k u
+        owner 2 holds k u
+        owner 3 holds k nothing
+        free
+        lose every Write from owner 2 to owner 3
+        lose every Repair from owner 2 to owner 3
+        lose every Repair from owner 1 to owner 3
+        wait 1s
+        free
+        rest
+        wait 10s
+        all hold k u",
+    );
+}
+
+#[test]
+fn rev1_a_full_home_that_pulls_goes_on() {
+    let mut script = String::from(
+        "owners 3
+        settle
+        isolate owner 3, b
+        wait 1s
+        available b: SET u 1 -> OK within 2s
+        lose every Write from owner 3
+        lose every Repair from owner 3
+        lose every Ack from owner 2
+        lose every Ack from owner 3
+        lose every Answer from owner 2
+        ",
+    );
+    for n in 0..4096 {
+        script += &format!("a{n}: SET k {n}\n");
+    }
+    script += "heal
+        wait 3s
+        rest";
+    check(&script);
+}
+
+#[test]
+fn rev1_a_clock_ahead_that_nobody_could_judge_ends_no_key_of_others_early() {
+    check(
+        "owners 3
+        settle
+        a: SET {t}k v1 -> OK
+        a: PEXPIRE {t}k 100000 -> 1
+        crash owner 3
+        jump owner 3 ahead 1000s
+        isolate owner 3, b
+        start owner 3
+        wait 1s
+        available b: SET {t}j w -> OK within 2s
+        heal
+        wait 3s
+        a: GET {t}k -> \"v1\" within 3s",
+    );
+}
+
+#[test]
+fn rev1_a_dead_flush_does_not_come_with_a_write_without_a_lease() {
+    check(
+        "owners 3
+        settle
+        a: SET k v1 -> OK
+        isolate owner 1, b
+        b: FLUSHDB
+        b -> unknown
+        a: GET k -> \"v1\" within 3s
+        available b: SET u 1 -> OK within 2s
+        # What owner 1 has is replaced a little later.
+        lose every Ask from owner 2 to owner 1
+        heal
+        wait 1s
+        free
+        a: GET k -> \"v1\" within 3s
+        rest
+        all hold k v1",
+    );
+}
+
+#[test]
+fn rev1_a_retry_without_a_lease_is_answered_no_earlier_than_the_first_try() {
+    check(
+        "owners 3
+        settle
+        # All are up, and no two owners are known to have it.
+        lose every Ack from owner 1
+        lose every Ack from owner 2
+        lose every Ack from owner 3
+        available a: SET k v -> unknown within 6s",
+    );
+}
+
+#[test]
+fn rev1_a_retry_without_a_lease_is_on_two_owners_when_it_is_answered() {
+    check(
+        "owners 3, durability everysec
+        settle
+        lose every Write from owner 1
+        lose every Repair from owner 1
+        available a: SET k v
+        wait 600ms
+        owner 1 holds k v
+        owner 2 holds k nothing
+        owner 3 holds k nothing
+        crash owner 1
+        wait 1s
+        start owner 1
+        # It was not acknowledged.
+        a -> unknown | refused",
+    );
+}
+
+#[test]
+fn rev1_what_two_disks_have_is_not_replaced_by_what_an_absent_owner_had() {
+    check(
+        "owners 3, durability everysec
+        settle
+        a: SET k v1 -> OK
+        wait 2s
+        isolate owner 3
+        a: SET k v2 -> OK within 5s
+        # It is on the disks of both.
+        wait 5s
+        crash owner 1
+        crash owner 2
+        start owner 1
+        start owner 2
+        heal
+        a: GET k -> \"v2\" within 5s
+        rest
+        all hold k v2",
+    );
+}
+
+#[test]
+fn rev1_a_retry_is_not_told_what_a_dead_write_had_shown() {
+    check(
+        "owners 3
+        settle
+        lose next Write from owner 1 to owner 2
+        lose every Write from owner 1 to owner 3
+        lose every Repair from owner 1
+        a: SET {t}j dead
+        wait 2ms
+        b: GET {t}j ; SET {t}k 1
+        wait 20ms
+        owner 2 holds {t}k 1
+        owner 2 holds {t}j nothing
+        isolate a
+        crash owner 1
+        b -> nil OK | unknown
+        b: GET {t}j -> nil within 3s",
+    );
+}
