@@ -37,6 +37,8 @@ fn start(n: u64) -> (Node, Arc<Layout>, Now) {
         exchange_us: u64::MAX / 4,
         round_us: u64::MAX / 4,
         sweep_us: u64::MAX / 4,
+        large_cells: 1024,
+        ranges_bytes: 256 << 10,
     };
     let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
     let restart = Restart { now, seed: n + 1, past: Past::NOTHING };
@@ -205,7 +207,12 @@ fn rev1_an_answer_for_a_group_that_nobody_owns_is_no_reason_to_die() {
 #[test]
 fn rev1_an_answer_to_another_question_is_no_reason_to_die() {
     let (mut node, now, from, ask) = survey();
-    let what = AnswerWhat::Closed { open: vec![], completions: vec![], step: Term::default() };
+    let what = AnswerWhat::Closed {
+        open: vec![],
+        completions: vec![],
+        unsure_us: 0,
+        step: Term::default(),
+    };
     let Ask { session, step, group, .. } = ask;
     let answer = Answer { session, step, group, incarnation: 7, what };
     node.handle(now, Input::Peer(from, Message::Answer(answer)));
@@ -226,7 +233,8 @@ fn rev1_a_release_of_an_earlier_process_gives_no_lease_away() {
     let released_us = 86_400_000_000;
     for to in [second, third] {
         let next = Some(NodeId(second as u64));
-        let release = Message::Release { group, released_us, next };
+        let incarnation = 77;
+        let release = Message::Release { incarnation, group, released_us, next };
         three.nodes[to].handle(three.now, Input::Peer(NodeId(home as u64), release));
     }
     three.away = [home].into();

@@ -567,27 +567,6 @@ fn what_a_new_home_gave_replaces_nothing_when_it_comes_again() {
 }
 
 #[test]
-fn a_round_settles_nothing_that_came_while_it_went_on_and_that_one_owner_lacks() {
-    check(
-        "owners 3, rounds every 2s
-        settle
-        a: SET k v1 -> OK
-        hold every Ask from owner 1 to owner 2
-        wait 2100ms
-        # Owner 3 is done with. Now something is written that it does not get, and the home does.
-        lose every Repair from owner 1 to owner 3
-        lose every Repair from owner 2 to owner 3
-        isolate owner 2, b
-        available b: SET j w -> OK | unknown
-        available b: SET k v2 -> OK within 1s
-        heal
-        until owner 1 holds k v2
-        free
-        deliver
-        until owner 3 holds k v2 within 5s
-// Review rev1: what follows fails.
-
-#[test]
 fn rev1_a_wiped_owner_grants_no_term_older_than_what_it_got_back() {
     check(
         "owners 3

@@ -47,6 +47,11 @@ impl Drift {
         }
     }
 
+    /// Whether any peer was ever heard of.
+    pub fn has_heard(&self) -> bool {
+        !self.ahead_ms.is_empty()
+    }
+
     /// Judges this node's own wall clock, which shows this, among those of its peers.
     pub fn judge(&mut self, own_ms: u64, now_us: u64) -> Judgement {
         if now_us >= self.look_us {

@@ -18,6 +18,8 @@ pub enum Message {
     Beat(Beat),
     /// A holder gives a group back.
     Release {
+        /// Which start of the holder it is.
+        incarnation: u64,
         /// The group.
         group: GroupId,
         /// By the holder's monotonic clock.
@@ -241,7 +243,24 @@ pub enum AskWhat {
         floor: Floor,
         /// Requests that were executed lately, as far as they count; nothing where nothing is given.
         completions: Vec<Completion>,
+        /// So long, in microseconds, others may come again that are known no more.
+        unsure_us: u64,
     },
+}
+
+impl AskWhat {
+    /// Whether this answers it. A refusal does not.
+    pub fn is_answered_by(&self, what: &AnswerWhat) -> bool {
+        matches!(
+            (self, what),
+            (AskWhat::Open { .. }, AnswerWhat::Opened { .. })
+                | (AskWhat::Slots { .. }, AnswerWhat::Leaves { .. })
+                | (AskWhat::Leaf { .. }, AnswerWhat::Page(_))
+                | (AskWhat::Keys { .. }, AnswerWhat::Keys { .. } | AnswerWhat::Pulling { .. })
+                | (AskWhat::Cells { .. }, AnswerWhat::Keys { .. })
+                | (AskWhat::Close { .. }, AnswerWhat::Closed { .. })
+        )
+    }
 }
 
 /// The answer to a step.
@@ -311,6 +330,8 @@ pub enum AnswerWhat {
         open: Vec<Actor>,
         /// Requests that were executed lately.
         completions: Vec<Completion>,
+        /// So long, in microseconds, others may come again that are known no more.
+        unsure_us: u64,
         /// With which term's holder it is in step.
         step: Term,
     },

@@ -22,6 +22,10 @@ mod tests;
 /// home takes no more until some are acknowledged.
 pub const WRITES_MAX: usize = 4096;
 
+/// Replies that wait in a group at most: what its clients may have under way, and more. Past that it takes
+/// no more requests.
+pub const REPLIES_MAX: usize = 65_536;
+
 /// The number of a write within its group, in the order of their execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
@@ -77,6 +81,21 @@ impl<R> Flight<R> {
     /// Whether no further write may begin now.
     pub fn is_full(&self) -> bool {
         self.writes.len() >= WRITES_MAX
+    }
+
+    /// Whether no further request may be executed now: its write, or its reply, would have no place.
+    pub fn is_crowded(&self) -> bool {
+        self.is_full() || self.waiting.len() >= REPLIES_MAX
+    }
+
+    /// Whether one of these is changed by a write under way.
+    pub fn touches(&self, mut names: impl Iterator<Item = Name>) -> bool {
+        names.any(|name| self.last.contains_key(&name))
+    }
+
+    /// How many replies wait.
+    pub fn replies(&self) -> usize {
+        self.waiting.len()
     }
 
     /// How many are under way.

@@ -138,6 +138,8 @@ impl Plan {
             exchange_us: 5_000_000,
             round_us,
             sweep_us: 1_000_000,
+            // Stories hold back messages of one kind: a copy is to come in one of its own.
+            large_cells: LARGE_CELLS,
             ..plan.settings
         };
         Plan {

@@ -88,10 +88,11 @@ fn put_asked(what: &AskWhat, out: &mut Writer<'_>) {
             tenure.put(out);
             out.list(asks);
         }
-        AskWhat::Close { floor, completions } => {
+        AskWhat::Close { floor, completions, unsure_us } => {
             out.byte(CLOSE);
             floor.put(out);
             out.list(completions);
+            out.varint(*unsure_us);
         }
     }
 }
@@ -113,7 +114,11 @@ fn take_asked(input: &mut Reader<'_>) -> Result<AskWhat, DecodeError> {
         },
         KEYS => AskWhat::Keys { copies: Copies::take(input)?, wanted: input.list()? },
         CELLS => AskWhat::Cells { tenure: Wire::take(input)?, asks: input.list()? },
-        CLOSE => AskWhat::Close { floor: Floor::take(input)?, completions: input.list()? },
+        CLOSE => AskWhat::Close {
+            floor: Floor::take(input)?,
+            completions: input.list()?,
+            unsure_us: input.varint()?,
+        },
         _ => return Err(DecodeError::Tag("question")),
     })
 }
@@ -176,10 +181,11 @@ fn put_answered(what: &AnswerWhat, out: &mut Writer<'_>) {
             out.varint(*answers);
             is_done.put(out);
         }
-        AnswerWhat::Closed { open, completions, step } => {
+        AnswerWhat::Closed { open, completions, unsure_us, step } => {
             out.byte(CLOSE);
             out.list(open);
             out.list(completions);
+            out.varint(*unsure_us);
             step.put(out);
         }
         AnswerWhat::Refused => out.byte(REFUSED),
@@ -196,6 +202,7 @@ fn take_answered(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
         CLOSE => AnswerWhat::Closed {
             open: input.list()?,
             completions: input.list()?,
+            unsure_us: input.varint()?,
             step: Term::take(input)?,
         },
         REFUSED => AnswerWhat::Refused,

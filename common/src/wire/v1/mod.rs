@@ -135,7 +135,8 @@ pub fn encode(message: &Message, out: &mut BytesMut) -> Result<(), TooLong> {
     framed(kind, out, |out| match message {
         Message::Heartbeat(heartbeat) => heartbeat.put(out),
         Message::Beat(beat) => beat.put(out),
-        Message::Release { group, released_us, next } => {
+        Message::Release { incarnation, group, released_us, next } => {
+            out.word(*incarnation);
             group.put(out);
             out.varint(*released_us);
             next.put(out);
@@ -332,6 +333,7 @@ fn take_message(kind: u8, input: &mut Reader<'_>) -> Result<Message, DecodeError
         HEARTBEAT => Message::Heartbeat(Wire::take(input)?),
         BEAT => Message::Beat(Wire::take(input)?),
         RELEASE => Message::Release {
+            incarnation: input.word()?,
             group: GroupId::take(input)?,
             released_us: input.varint()?,
             next: Wire::take(input)?,

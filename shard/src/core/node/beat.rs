@@ -117,7 +117,7 @@ impl Node {
         if let Some(term) = group.bid {
             return term;
         }
-        let known = group.known_term.max(group.term.number);
+        let known = group.known_term.max(group.latest().number);
         let term = Term { number: known + 1, tenure };
         group.bid = Some(term);
         // What it was granted before is not what it asks for now.
@@ -158,9 +158,10 @@ impl Node {
         if !group.is_whole() && !Mutant::LossyCountsAsWhole.is_on() {
             return Granted::NotYet;
         }
-        let is_later = term.number > group.term.number;
-        if !is_later && term != group.term && !Mutant::StaleTermGranted.is_on() {
-            return Granted::Stale(group.term.number);
+        let known = group.latest();
+        let is_later = term.number > known.number;
+        if !is_later && term != known && !Mutant::StaleTermGranted.is_on() {
+            return Granted::Stale(known.number);
         }
         match self.grants.ask(id, node, asked_us, moment.now.mono_us) {
             Answer::Held(holder) => Granted::Held(holder),
@@ -256,11 +257,16 @@ impl Node {
     pub(super) fn released(
         &mut self,
         from: NodeId,
+        incarnation: u64,
         (id, released_us): (GroupId, u64),
         next: Option<NodeId>,
         moment: Moment,
     ) {
         let now_us = moment.now.mono_us;
+        // The clock of another process of it says nothing of this one's requests.
+        if self.peers.get(&from).and_then(|peer| peer.incarnation) != Some(incarnation) {
+            return;
+        }
         let Some(group) = self.groups.get_mut(&id) else { return };
         self.grants.release(id, from, released_us);
         if group.claim.is_some_and(|(holder, _)| holder == from) {
@@ -287,7 +293,8 @@ impl Node {
         }
         let others: Vec<NodeId> = group.others().collect();
         for to in others {
-            self.send(to, Message::Release { group: id, released_us, next });
+            let incarnation = self.incarnation;
+            self.send(to, Message::Release { incarnation, group: id, released_us, next });
         }
     }
 }

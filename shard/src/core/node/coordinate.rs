@@ -100,7 +100,7 @@ impl Node {
         if !tenure.is_settled() {
             return self.let_wait(id, asker, request);
         }
-        if tenure.leaving.is_some() || tenure.flight.is_full() {
+        if tenure.leaving.is_some() || tenure.flight.is_crowded() {
             return self.respond_to(asker, request_id, Response::Later);
         }
         self.coordinate(id, asker, &request, moment);
@@ -124,11 +124,12 @@ impl Node {
             Work::Flush(_) => self.flush(id, request, moment),
         };
         let is_write = !ran.items.is_empty();
+        let is_lasting = !self.saw_unsafe(id, &wanted.names, &ran.items);
+        let reply = short_reply(&ran.reply).filter(|_| is_lasting);
         let observed = match request.work {
             Work::Flush(_) => Touched::All,
             Work::Commands(_) => Touched::Keys(wanted.names),
         };
-        let reply = short_reply(&ran.reply);
         let executed = Executed { id: request.id, actor: self.actors.0, reply };
         if is_write {
             self.write(id, ran.items, Some(executed), moment);
@@ -143,6 +144,18 @@ impl Node {
             return self.release(id, pending, moment);
         }
         self.release_when_safe(id, &observed, pending, moment);
+    }
+
+    /// Whether a write's reply tells of a key that it does not change, and whose last change is not safe: an
+    /// owner may get the write and not that change, so it must not tell the same.
+    fn saw_unsafe(&self, id: GroupId, names: &[Name], items: &[Item]) -> bool {
+        if names.len() < 2 || items.is_empty() {
+            return false;
+        }
+        let changed = distinct(items);
+        let other = names.iter().filter(|name| changed.binary_search(name).is_err());
+        let tenure = self.groups[&id].tenure.as_ref();
+        tenure.is_some_and(|tenure| tenure.flight.touches(other.cloned()))
     }
 
     /// Answers a write that was executed before. Returns whether it was, or may have been.

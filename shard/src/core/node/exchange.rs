@@ -57,7 +57,8 @@ impl Node {
         };
         let next_at_open = group.tenure.as_ref().map_or(0, |tenure| tenure.next);
         let floor_at_open = group.horizon.floor.clone();
-        let ask = self.first_ask(id, push, what);
+        let incarnation = self.start_known(id, peer, purpose);
+        let ask = Ask { incarnation, ..self.first_ask(id, push, what) };
         let session = Session::new(peer, purpose, ask.clone(), moment.now.mono_us);
         let session = Session { next_at_open, floor_at_open, ..session };
         self.sessions.open.insert(ask.session, session);
@@ -73,6 +74,21 @@ impl Node {
         let session = self.incarnation.rotate_left(32) ^ number;
         let epoch = self.layout.epoch();
         Ask { session, step: 0, group: id, epoch, incarnation: None, push, what }
+    }
+
+    /// The start of an owner that said how it is: what it said holds for no other.
+    fn start_known(&self, id: GroupId, peer: NodeId, purpose: Purpose) -> Option<u64> {
+        let group = &self.groups[&id];
+        match purpose {
+            Purpose::Survey | Purpose::Pull(_) => None,
+            Purpose::Rebuild(_) => match &group.wholeness {
+                Wholeness::Rebuilding(rebuilding) => rebuilding.sources.get(&peer)?.incarnation,
+                Wholeness::Whole => None,
+            },
+            Purpose::Take(_) | Purpose::Give | Purpose::Round => {
+                group.tenure.as_ref()?.owners.get(&peer)?.incarnation
+            }
+        }
     }
 
     /// How an owner is to take what this node gives it.
@@ -149,15 +165,12 @@ impl Node {
         }
         let begun = session.last.incarnation;
         let is_same = begun.is_none_or(|begun| begun == answer.incarnation);
-        if !is_same || answer.what == AnswerWhat::Refused {
-            let (id, was_adopted) =
-                (session.group, session.last.push.is_some_and(|p| p.is_adopted));
+        let fits = answer.group == session.group && session.last.what.is_answered_by(&answer.what);
+        if !is_same || !fits {
+            // It has started again; or it is in step by now, and has said so in vain.
+            let id = session.group;
             self.sessions.open.remove(&answer.session);
-            if was_adopted {
-                // It may be in step by now, and have said so in vain.
-                self.ask_anew(id, from);
-            }
-            return;
+            return self.ask_anew(id, from);
         }
         session.last.incarnation = Some(answer.incarnation);
         let number = answer.session;
@@ -202,10 +215,10 @@ impl Node {
             AnswerWhat::Pulling { answers, is_done } => {
                 return self.rest(number, answers, is_done, moment);
             }
-            AnswerWhat::Closed { open, completions, step } => {
-                return self.close_session(number, (open, completions, step), moment);
+            AnswerWhat::Closed { open, completions, unsure_us, step } => {
+                return self.close_session(number, (open, (completions, unsure_us), step), moment);
             }
-            AnswerWhat::Refused => unreachable!("it was ended"),
+            AnswerWhat::Refused => unreachable!("it answers nothing"),
         }
         // What came may have ended the tenure, and this with it.
         if self.sessions.open.contains_key(&number) {
@@ -229,7 +242,7 @@ impl Node {
             let leaves = mine.differing(theirs);
             session.todo.extend(leaves.map(|leaf| Todo::Leaf { slot: *slot, leaf, from: 0 }));
         }
-        let next = from + looked.max(1);
+        let next = from.saturating_add(looked.max(1));
         if (next as usize) < self.groups[&session.group].slots.len() {
             session.todo.push_front(Todo::Slots { from: next });
         }
@@ -284,7 +297,8 @@ impl Node {
             None => {
                 let (floor, gives) = (session.floor_at_open.clone(), session.last.push.is_some());
                 let known = self.requests.of(id).filter(|_| gives).cloned();
-                AskWhat::Close { floor, completions: known.collect() }
+                let unsure_us = self.requests.unsure_us(moment.now.mono_us);
+                AskWhat::Close { floor, completions: known.collect(), unsure_us }
             }
             Some(Todo::Slots { from }) => self.slots_step(id, from),
             Some(Todo::Leaf { slot, leaf, from }) => AskWhat::Leaf { slot, leaf, from },
@@ -344,14 +358,14 @@ impl Node {
     fn close_session(
         &mut self,
         number: u64,
-        (open, completions, step): (Vec<Actor>, Vec<Completion>, Term),
+        (open, known, step): (Vec<Actor>, (Vec<Completion>, u64), Term),
         moment: Moment,
     ) {
         let session = self.sessions.open.remove(&number).expect("it is there");
         let (id, peer) = (session.group, session.peer);
         if matches!(session.purpose, Purpose::Take(_) | Purpose::Rebuild(_)) {
             // Only what an owner that counts has executed counts.
-            self.take_completions(id, completions, moment);
+            self.take_completions(id, known, moment);
         }
         let theirs = session.theirs.as_ref().expect("a session is opened before it is closed");
         let group = self.groups.get_mut(&id).expect("it is owned");
@@ -359,11 +373,7 @@ impl Node {
             Purpose::Survey | Purpose::Pull(_) => unreachable!("these are not closed"),
             // It is in step with somebody else by now: asked anew.
             Purpose::Take(_) | Purpose::Rebuild(_) if step != theirs.step => {
-                if let Wholeness::Rebuilding(sources) = &mut group.wholeness {
-                    sources.remove(&peer);
-                } else {
-                    self.ask_anew(id, peer);
-                }
+                self.ask_anew(id, peer);
             }
             Purpose::Take(how) => {
                 let floor = theirs.floor.clone();
@@ -372,8 +382,8 @@ impl Node {
                 self.has_taken(id, peer, how);
             }
             Purpose::Rebuild(how) => {
-                if let Wholeness::Rebuilding(sources) = &mut group.wholeness
-                    && let Some(source) = sources.get_mut(&peer)
+                if let Wholeness::Rebuilding(rebuilding) = &mut group.wholeness
+                    && let Some(source) = rebuilding.sources.get_mut(&peer)
                 {
                     source.is_taken = true;
                 }

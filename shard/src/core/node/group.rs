@@ -62,13 +62,24 @@ pub struct Group {
 pub enum Wholeness {
     /// It has all that it ever acknowledged.
     Whole,
-    /// It lost some: what is known of the other owners since.
-    Rebuilding(BTreeMap<NodeId, Source>),
+    /// It lost some.
+    Rebuilding(Rebuilding),
+}
+
+/// Getting lost data back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rebuilding {
+    /// With which term's holder this node was in step, of which it has a beginning left.
+    pub had: Term,
+    /// What is known of the other owners since it started.
+    pub sources: BTreeMap<NodeId, Source>,
 }
 
 /// An owner to get data back from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
+    /// Its start that said so.
+    pub incarnation: Option<u64>,
     /// Its data is complete.
     pub is_whole: bool,
     /// With which term's holder it was in step.
@@ -84,7 +95,7 @@ impl Group {
         for slot in group.slots {
             parts.entry(partition_of(*slot)).or_insert(Slots::NONE).insert(*slot);
         }
-        let rebuilding = Wholeness::Rebuilding(BTreeMap::new());
+        let rebuilding = Wholeness::Rebuilding(Rebuilding::default());
         let rank = group.owners.iter().position(|owner| *owner == own);
         Group {
             owners: group.owners.to_vec(),
@@ -116,9 +127,23 @@ impl Group {
         self.owners.iter().enumerate().filter(move |(at, _)| *at != rank).map(|(_, owner)| *owner)
     }
 
+    /// The latest term that this node granted, or was in step with: it may have forgotten what it granted
+    /// and have got back what it held.
+    pub fn latest(&self) -> Term {
+        if self.step.number > self.term.number { self.step } else { self.term }
+    }
+
     /// Whether another owner may be its holder at this node's word, and its own data counts.
     pub fn is_whole(&self) -> bool {
         self.wholeness == Wholeness::Whole
+    }
+
+    /// With which term's holder this node was in step last, as far as it has that still.
+    pub fn has_of(&self) -> Term {
+        match &self.wholeness {
+            Wholeness::Rebuilding(Rebuilding { had, .. }) if had.number > self.step.number => *had,
+            _ => self.step,
+        }
     }
 
     /// A term is granted, here. Returns whether that is new.

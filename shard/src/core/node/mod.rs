@@ -235,6 +235,11 @@ impl Node {
         vec![
             ("writes under way", most(&mut tenures().map(|t| t.flight.len())), flight::WRITES_MAX),
             (
+                "replies waiting",
+                most(&mut tenures().map(|t| t.flight.replies())),
+                flight::REPLIES_MAX,
+            ),
+            (
                 "requests waiting",
                 most(&mut tenures().map(|t| t.waiting.len())),
                 tenure::WAITING_MAX,
@@ -316,6 +321,9 @@ impl Node {
         if Mutant::ClockAheadAccepted.is_on() {
             judged = Judgement { is_sound: true, believed_ms: raw_ms, ..judged };
         }
+        // Alone among peers of which it has heard none, a node does not know.
+        let is_alone = !self.drift.has_heard() && !self.peers.is_empty();
+        judged.is_sound &= !is_alone;
         let Judgement { is_sound, believed_ms, middle_ms } = judged;
         let likely_ms = middle_ms.max(believed_ms);
         let mut wall_ms = self.wall.read(believed_ms, mono_us / 1_000);
@@ -336,8 +344,8 @@ impl Node {
         match message {
             Message::Heartbeat(beat) => self.heartbeat(from, &beat, moment),
             Message::Beat(beat) => self.beaten(from, &beat, moment),
-            Message::Release { group, released_us, next } => {
-                self.released(from, (group, released_us), next, moment);
+            Message::Release { incarnation, group, released_us, next } => {
+                self.released(from, incarnation, (group, released_us), next, moment);
             }
             Message::Write(batch) => self.written(from, &batch, moment),
             Message::Repair(repair) => self.repaired(from, repair, moment),

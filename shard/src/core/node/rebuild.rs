@@ -2,13 +2,15 @@
 //!
 //! It asks them how they are. When enough of them are whole (each write that this node had acknowledged
 //! is on one of them), or when it has heard of all, it takes what those have that were in step with the
-//! latest term's holder: the first one's copies in the place of its own, the others' beside them.
+//! latest term's holder: the first one's copies in the place of its own, the others' beside them. If it was
+//! in step with that one itself, what is left here counts, too.
 
-use super::group::{Source, Wholeness};
-use super::session::Purpose;
+use super::group::{Rebuilding, Source, Wholeness};
+use super::session::{Purpose, RESEND_US};
 use super::{Moment, Node};
 use crate::store::Take;
 use kinring_common::id::NodeId;
+use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::Term;
 
@@ -16,13 +18,19 @@ impl Node {
     /// An owner has said how it is.
     pub(super) fn surveyed(&mut self, number: u64, is_whole: bool, step: Term, moment: Moment) {
         let session = self.sessions.open.remove(&number).expect("it is there");
-        let (id, peer) = (session.group, session.peer);
+        let (id, peer, incarnation) = (session.group, session.peer, session.last.incarnation);
         let group = self.groups.get_mut(&id).expect("it is owned");
-        if let Wholeness::Rebuilding(sources) = &mut group.wholeness {
-            sources.insert(peer, Source { is_whole, step, is_taken: false });
+        if let Wholeness::Rebuilding(rebuilding) = &mut group.wholeness {
+            let source = Source { incarnation, is_whole, step, is_taken: false };
+            rebuilding.sources.insert(peer, source);
         } else if let Some(tenure) = &mut group.tenure {
             let owner = tenure.owners.get_mut(&peer).expect("it owns the group");
-            owner.found = Some(step);
+            if is_whole || Mutant::LossyCountsAsWhole.is_on() {
+                (owner.found, owner.incarnation) = (Some(step), incarnation);
+            } else {
+                // It does not know what it had. It asks the others first.
+                owner.ask_us = moment.now.mono_us + RESEND_US;
+            }
         }
         self.look_after(id, moment);
     }
@@ -31,19 +39,23 @@ impl Node {
     pub(super) fn rebuild(&mut self, id: GroupId, moment: Moment) {
         let group = self.groups.get_mut(&id).expect("it is owned");
         let others: Vec<NodeId> = group.others().collect();
-        let Wholeness::Rebuilding(sources) = &group.wholeness else { return };
-        let whole = sources.values().filter(|source| source.is_whole).count();
+        let has = group.has_of();
+        let Wholeness::Rebuilding(Rebuilding { sources, .. }) = &group.wholeness else { return };
+        // What an owner has that was away since is no better than what is left here.
+        let counts = |source: &&Source| source.is_whole && source.step.number >= has.number;
+        let whole = sources.values().filter(counts).count();
         // With all of them there is nobody left to wait for: nobody has more.
         let is_enough =
             whole >= self.quorum.others().min(others.len()) || sources.len() == others.len();
         let next = if is_enough {
             let latest = sources.values().map(|source| source.step.number).max().unwrap_or(0);
-            let how = if group.step.number < latest { Take::Adopt } else { Take::Join };
+            let latest = latest.max(has.number);
+            let how = if has.number < latest { Take::Adopt } else { Take::Join };
             let counts = |s: &Source| s.step.number == latest && !s.is_taken;
             let source = sources.iter().find(|(_, source)| counts(source));
             let Some((peer, _)) = source else {
                 group.wholeness = Wholeness::Whole;
-                return;
+                return self.step(id, has);
             };
             vec![(*peer, Purpose::Rebuild(how))]
         } else {

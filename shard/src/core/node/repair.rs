@@ -41,6 +41,8 @@ pub struct Owner {
     pub has_exchanged: bool,
     /// It has said so, durably where that is asked for: its acknowledgements count.
     pub is_in_step: bool,
+    /// It is not asked how it is before.
+    pub ask_us: u64,
     /// When it is to be told again.
     pub settle_us: u64,
     /// It may miss something that is not noted.

@@ -1,7 +1,7 @@
 //! Starting, and starting again from the log.
 
 use super::coordinate::distinct;
-use super::group::Group;
+use super::group::{Group, Wholeness};
 use super::journal::Journal;
 use super::pull::Pulls;
 use super::requests::Requests;
@@ -15,6 +15,7 @@ use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
 use kinring_common::random::Random;
+use kinring_common::wire::peer::Term;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -128,13 +129,9 @@ impl Node {
                         group.grant(*term, *actor);
                     }
                 }
-                // What is not whole was in step with nobody.
                 Entry::Step { group, term } => {
-                    let group = self.groups.get_mut(group);
-                    if let Some(group) =
-                        group.filter(|group| group.is_whole() || Mutant::LossyCountsAsWhole.is_on())
-                    {
-                        group.step = *term;
+                    if let Some(group) = self.groups.get_mut(group) {
+                        replay_step(group, *term, past.is_damaged);
                     }
                 }
                 Entry::Copies { .. } | Entry::Floor { .. } => {}
@@ -154,6 +151,19 @@ impl Node {
         self.apply(id, items, moment);
         let touched = distinct(items);
         self.groups.get_mut(&id).expect("it was asked").bonds.add(None, touched);
+    }
+}
+
+/// What is not whole is in step with nobody. Of what it had there is a beginning left, if nothing is
+/// missing before its end.
+fn replay_step(group: &mut Group, term: Term, is_damaged: bool) {
+    match &mut group.wholeness {
+        Wholeness::Rebuilding(rebuilding) if !Mutant::LossyCountsAsWhole.is_on() => {
+            if !is_damaged {
+                rebuilding.had = term;
+            }
+        }
+        _ => group.step = term,
     }
 }
 

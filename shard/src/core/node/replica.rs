@@ -246,9 +246,10 @@ impl Node {
     pub(super) fn take_completions(
         &mut self,
         id: GroupId,
-        completions: Vec<Completion>,
+        (completions, unsure_us): (Vec<Completion>, u64),
         moment: Moment,
     ) {
+        self.requests.forgot(unsure_us, moment.now.mono_us);
         let completions = self.note_all(id, completions, moment);
         if !completions.is_empty() {
             let copies = Copies { completions, ..Copies::default() };

@@ -85,6 +85,19 @@ impl Requests {
         }
     }
 
+    /// How long names that are known no more may come again.
+    pub fn unsure_us(&self, now_us: u64) -> u64 {
+        self.unsure_until_us.saturating_sub(now_us)
+    }
+
+    /// Another owner forgot names that may come again for so long.
+    pub fn forgot(&mut self, unsure_us: u64, now_us: u64) {
+        let until_us = now_us + unsure_us.min(KEEP_US);
+        if unsure_us > 0 {
+            self.unsure_until_us = self.unsure_until_us.max(until_us);
+        }
+    }
+
     /// What is known of a request.
     pub fn find(&self, id: RequestId, is_retry: bool, now_us: u64) -> Found {
         match self.known.get(&id) {

@@ -64,7 +64,7 @@ impl Node {
                     flushes: self.flushes(id),
                     floor: group.horizon.floor.clone(),
                     is_whole: group.is_whole(),
-                    step: group.step,
+                    step: group.has_of(),
                     term: group.term,
                     clock,
                 }
@@ -91,16 +91,17 @@ impl Node {
                 }
             }
             AskWhat::Cells { tenure, asks } => self.cells(id, tenure, asks),
-            AskWhat::Close { floor, completions } => {
+            AskWhat::Close { floor, completions, unsure_us } => {
                 if push.is_some() {
-                    self.take_completions(id, completions, moment);
+                    self.take_completions(id, (completions, unsure_us), moment);
                     self.raise_floor(id, &floor);
                 }
                 let group = &self.groups[&id];
                 AnswerWhat::Closed {
                     open: group.open.clone(),
                     completions: self.requests.of(id).cloned().collect(),
-                    step: group.step,
+                    unsure_us: self.requests.unsure_us(moment.now.mono_us),
+                    step: group.has_of(),
                 }
             }
         }

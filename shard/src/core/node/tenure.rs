@@ -153,7 +153,11 @@ impl Node {
 
     /// What an owner said of itself holds no more.
     pub(super) fn ask_anew(&mut self, id: GroupId, node: NodeId) {
-        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        if let super::group::Wholeness::Rebuilding(rebuilding) = &mut group.wholeness {
+            rebuilding.sources.remove(&node);
+        }
+        let tenure = group.tenure.as_mut();
         if let Some(owner) = tenure.and_then(|tenure| tenure.owners.get_mut(&node)) {
             owner.begins_anew();
         }
@@ -162,8 +166,8 @@ impl Node {
     /// A node has started again: what it had is as good as unknown.
     pub(super) fn restarted(&mut self, node: NodeId) {
         for group in self.groups.values_mut() {
-            if let super::group::Wholeness::Rebuilding(sources) = &mut group.wholeness {
-                sources.remove(&node);
+            if let super::group::Wholeness::Rebuilding(rebuilding) = &mut group.wholeness {
+                rebuilding.sources.remove(&node);
             }
             let Some(tenure) = group.tenure.as_mut() else { continue };
             if let Some(owner) = tenure.owners.get_mut(&node) {
@@ -200,8 +204,9 @@ impl Node {
         let tenure = group.tenure.as_ref().expect("it is held");
         let known = |node: &NodeId| tenure.owners[node].found.map(|step| (*node, step));
         let found: Vec<_> = grantors.iter().filter_map(known).collect();
-        let unknown: Vec<NodeId> =
-            grantors.iter().filter(|node| tenure.owners[node].found.is_none()).copied().collect();
+        let is_asked = |owner: &Owner| owner.found.is_none() && moment.now.mono_us >= owner.ask_us;
+        let unknown = grantors.iter().filter(|node| is_asked(&tenure.owners[node]));
+        let unknown: Vec<NodeId> = unknown.copied().collect();
         if found.len() < needed {
             return unknown
                 .into_iter()
@@ -260,7 +265,9 @@ impl Node {
         let (mut open, mut settle) = (Vec::new(), Vec::new());
         for (&node, owner) in tenure.owners.iter_mut().filter(|(node, _)| grantors.contains(node)) {
             if owner.found.is_none() {
-                open.push((node, Purpose::Survey));
+                if now_us >= owner.ask_us {
+                    open.push((node, Purpose::Survey));
+                }
             } else if !owner.has_exchanged || owner.is_behind || now_us >= owner.exchange_us {
                 open.push((node, Purpose::Give));
             } else if !owner.is_in_step && now_us >= owner.settle_us {

@@ -20,7 +20,7 @@ use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::Item;
 use kinring_common::wire::peer::{Batch, Message, Repair, WriteNumber};
-use kinring_common::wire::request::{Executed, Request, Response};
+use kinring_common::wire::request::{Executed, Request, RequestId, Response};
 use std::collections::BTreeMap;
 
 /// Writes of one group that were coordinated here without a lease.
@@ -32,6 +32,7 @@ pub struct Unleased {
 
 #[derive(Debug)]
 struct Write {
+    request: RequestId,
     keys: Vec<(Slot, KeyRef)>,
     held: Vec<NodeId>,
     pending: Option<Pending>,
@@ -45,7 +46,24 @@ impl Unleased {
     }
 }
 
+impl Unleased {
+    /// Whether the write of a request is safe, if it is among them.
+    fn finds(&self, request: RequestId) -> Option<bool> {
+        let write = self.writes.values().find(|write| write.request == request);
+        write.map(|write| write.pending.is_none())
+    }
+}
+
 impl Node {
+    /// A write under way was asked for again.
+    fn ask_again(&mut self, id: GroupId, asker: Asker, request: RequestId) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        let mut pending = group.unleased.writes.values_mut().filter_map(|w| w.pending.as_mut());
+        if let Some(pending) = pending.find(|pending| pending.id == request) {
+            pending.asker = asker;
+        }
+    }
+
     pub(super) fn coordinate_unleased(
         &mut self,
         id: GroupId,
@@ -59,11 +77,19 @@ impl Node {
         }
         let wanted = Wanted::of(request);
         if wanted.is_write {
+            let is_safe = self.groups[&id].unleased.finds(request.id);
             let response = match self.requests.find(request.id, request.is_retry, now_us) {
                 Found::New if request.is_elsewhere => Some(Response::Unknown),
                 Found::New => None,
-                Found::Executed(Some(reply)) => Some(Response::Done(reply)),
-                Found::Executed(None) | Found::Unsure => Some(Response::Unknown),
+                // This try is told when the write is safe.
+                Found::Executed(Some(_)) if is_safe == Some(false) => {
+                    return self.ask_again(id, asker, request.id);
+                }
+                // What is known from elsewhere may not be safe.
+                Found::Executed(Some(reply)) if is_safe.is_some() || !request.is_elsewhere => {
+                    Some(Response::Done(reply))
+                }
+                Found::Executed(_) | Found::Unsure => Some(Response::Unknown),
             };
             if let Some(response) = response {
                 return self.respond_to(asker, request.id, response);
@@ -104,8 +130,13 @@ impl Node {
             self.abandon(&pending);
         }
         let group = self.groups.get_mut(&id).expect("it is owned");
-        let write =
-            Write { keys, held: Vec::new(), pending: Some(pending), due_us: now_us + RESEND_US };
+        let write = Write {
+            request: executed.id,
+            keys,
+            held: Vec::new(),
+            pending: Some(pending),
+            due_us: now_us + RESEND_US,
+        };
         group.unleased.writes.insert(number.sequence, write);
         let others: Vec<NodeId> = group.others().collect();
         let batch = Batch {

@@ -86,7 +86,8 @@ impl<'c> Draw<'c> {
             1 => Message::Beat(self.beat()),
             2 => {
                 let next = self.chance(50).then(|| self.node());
-                Message::Release { group: self.group(), released_us: self.small(), next }
+                let (incarnation, group) = (self.word(), self.group());
+                Message::Release { incarnation, group, released_us: self.small(), next }
             }
             3..6 => Message::Write(self.batch()),
             6 => Message::Repair(Repair {
@@ -279,7 +280,11 @@ impl<'c> Draw<'c> {
                 AskWhat::Slots { from: self.small() as u32, digests: self.some(|draw| draw.word()) }
             }
             2 => AskWhat::Leaf { slot: self.slot(), leaf: self.leaf(), from: self.word() },
-            3 => AskWhat::Close { floor: self.floor(), completions: self.some(Draw::completion) },
+            3 => AskWhat::Close {
+                floor: self.floor(),
+                completions: self.some(Draw::completion),
+                unsure_us: self.small(),
+            },
             4 => AskWhat::Cells {
                 tenure: self.chance(50).then(|| self.word()),
                 asks: self.some(|draw| (draw.name(), draw.ranges())),
@@ -324,6 +329,7 @@ impl<'c> Draw<'c> {
             3 => AnswerWhat::Closed {
                 open: self.some(Draw::actor),
                 completions: self.some(Draw::completion),
+                unsure_us: self.small(),
                 step: self.term(),
             },
             4 => AnswerWhat::Refused,
