@@ -854,3 +854,53 @@ fn rev1_a_retry_is_not_told_what_a_dead_write_had_shown() {
         b: GET {t}j -> nil within 3s",
     );
 }
+
+#[test]
+fn rev1_who_knows_the_name_of_a_request_and_its_reply_has_its_effect() {
+    check(
+        "owners 3, rounds every 2s
+        settle
+        a: INCR n -> 1
+        # A round has asked owner 2 whether all is equal, and it is.
+        lose every Answer from owner 2 to owner 1
+        wait 2500ms
+        lose every Write from owner 1
+        lose every Repair from owner 1
+        a: INCR n
+        wait 2ms
+        owner 1 holds n 2
+        free
+        lose every Write from owner 1
+        lose every Repair from owner 1
+        wait 250ms
+        owner 2 holds n 1
+        owner 3 holds n 1
+        crash owner 1
+        a -> 2
+        b: GET n -> \"2\"",
+    );
+}
+
+#[test]
+fn rev1_a_dead_write_of_a_long_key_is_replaced_too() {
+    let key = "k".repeat(1_000);
+    check(&format!(
+        "owners 3
+        settle
+        lose every Write from owner 1
+        lose every Repair from owner 1
+        a: SET {key} v
+        isolate a
+        wait 100ms
+        crash owner 1
+        b: GET {key} -> nil within 2s
+        a -> unknown
+        free
+        heal
+        start owner 1
+        until owner 1 is home
+        b: GET {key} -> nil
+        rest
+        all hold {key} nothing"
+    ));
+}
