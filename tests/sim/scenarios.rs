@@ -904,3 +904,31 @@ fn rev1_a_dead_write_of_a_long_key_is_replaced_too() {
         all hold {key} nothing"
     ));
 }
+
+#[test]
+fn rev1_a_dead_write_stays_dead_when_all_have_lost_power() {
+    check(
+        "owners 3, durability everysec
+        settle
+        a: INCR n -> 1
+        lose every Write from owner 1
+        lose every Repair from owner 1
+        a: INCR n
+        # It is on its disk, and nowhere else.
+        wait 1500ms
+        owner 1 holds n 2
+        owner 2 holds n 1
+        crash owner 1
+        a -> 2
+        wait 2s
+        owner 2 holds n 2
+        owner 3 holds n 2
+        crash owner 2
+        crash owner 3
+        start owner 1
+        start owner 2
+        start owner 3
+        rest
+        all hold n 2",
+    );
+}
