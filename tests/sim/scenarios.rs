@@ -932,3 +932,50 @@ fn rev1_a_dead_write_stays_dead_when_all_have_lost_power() {
         all hold n 2",
     );
 }
+
+/// A transaction of a hundred keys that nobody else has; its home begins to take what another one has,
+/// and is kept from going on. `probe` is a key that it has taken by then.
+fn half_adopted(probe: usize) {
+    let of = |value: &str| {
+        let pairs = (0..100).map(|n| format!(" {{t}}{n} {value}"));
+        pairs.collect::<String>()
+    };
+    let keys: String = (0..100).map(|n| format!(" {{t}}{n}")).collect();
+    let all = |value: &str| format!("[{}]", vec![format!("\"{value}\""); 100].join(" "));
+    check(&format!(
+        "owners 3
+        settle
+        a: MSET{} -> OK
+        a: SET {{t}}z 1 -> OK
+        a: SET {{t}}z 2 -> OK
+        wait 1s
+        lose every Write from owner 1
+        lose every Repair from owner 1
+        a: MSET{}
+        wait 5ms
+        isolate owner 1, a
+        # Owner 2 takes what counts, and does not come to give it to owner 3.
+        copy next Ask from owner 2 to owner 3
+        copy next Ask from owner 2 to owner 3
+        copy next Ask from owner 2 to owner 3
+        lose every Ask from owner 2 to owner 3
+        wait 1200ms
+        a -> unknown
+        # Owner 1 is next, and begins to take what owner 2 has.
+        lose every Heartbeat from owner 2
+        isolate owner 3
+        until owner 1 holds {{t}}{probe} 1
+        isolate owner 2
+        free
+        b: MGET{keys} -> {} | {} within 5s",
+        of("1"),
+        of("2"),
+        all("1"),
+        all("2"),
+    ));
+}
+
+#[test]
+fn rev1_half_of_a_transaction_is_not_left_when_its_replacement_stops() {
+    half_adopted(0);
+}
