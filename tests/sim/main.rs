@@ -3,9 +3,9 @@
 //! `SIM_SEEDS=10000` runs more of them, `SIM_SEED=17 SIM_SEEDS=1` one; `SIM_FROM` and `SIM_TO` (in
 //! microseconds of the run) print what happened between.
 
+mod direct;
 #[cfg(feature = "mutants")]
 mod mutants;
-mod rev1;
 mod scenarios;
 
 use kinring_tests::checker::Verdict;

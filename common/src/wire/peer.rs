@@ -287,8 +287,9 @@ pub enum AnswerWhat {
         is_equal: bool,
         /// The last flushes.
         cuts: GroupCuts,
-        /// For which requests these were lately.
-        flushes: Vec<Completion>,
+        /// For which requests these were lately; where nothing is given, all requests that were executed
+        /// lately.
+        completions: Vec<Completion>,
         /// The floor.
         floor: Floor,
         /// The answerer's data is complete.
@@ -328,8 +329,6 @@ pub enum AnswerWhat {
     Closed {
         /// By whom those who held the group minted, as far as that is not closed.
         open: Vec<Actor>,
-        /// Requests that were executed lately.
-        completions: Vec<Completion>,
         /// So long, in microseconds, others may come again that are known no more.
         unsure_us: u64,
         /// With which term's holder it is in step.

@@ -89,8 +89,16 @@ impl<R> Flight<R> {
     }
 
     /// Whether one of these is changed by a write under way.
-    pub fn touches(&self, mut names: impl Iterator<Item = Name>) -> bool {
-        names.any(|name| self.last.contains_key(&name))
+    pub fn touches<'n>(&self, mut names: impl Iterator<Item = &'n Name>) -> bool {
+        self.flush.is_some() || names.any(|name| self.last.contains_key(name))
+    }
+
+    /// The keys that writes under way change; `All` with a flush under way.
+    pub fn touched(&self) -> Touched {
+        match self.flush {
+            Some(_) => Touched::All,
+            None => Touched::Keys(self.last.keys().cloned().collect()),
+        }
     }
 
     /// How many replies wait.

@@ -146,11 +146,11 @@ impl Wire for Answer {
 
 fn put_answered(what: &AnswerWhat, out: &mut Writer<'_>) {
     match what {
-        AnswerWhat::Opened { is_equal, cuts, flushes, floor, is_whole, step, term, clock } => {
+        AnswerWhat::Opened { is_equal, cuts, completions, floor, is_whole, step, term, clock } => {
             out.byte(OPEN);
             is_equal.put(out);
             put_cuts(cuts, out);
-            out.list(flushes);
+            out.list(completions);
             floor.put(out);
             is_whole.put(out);
             step.put(out);
@@ -181,10 +181,9 @@ fn put_answered(what: &AnswerWhat, out: &mut Writer<'_>) {
             out.varint(*answers);
             is_done.put(out);
         }
-        AnswerWhat::Closed { open, completions, unsure_us, step } => {
+        AnswerWhat::Closed { open, unsure_us, step } => {
             out.byte(CLOSE);
             out.list(open);
-            out.list(completions);
             out.varint(*unsure_us);
             step.put(out);
         }
@@ -201,7 +200,6 @@ fn take_answered(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
         PULLING => AnswerWhat::Pulling { answers: input.varint()?, is_done: bool::take(input)? },
         CLOSE => AnswerWhat::Closed {
             open: input.list()?,
-            completions: input.list()?,
             unsure_us: input.varint()?,
             step: Term::take(input)?,
         },
@@ -212,7 +210,7 @@ fn take_answered(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
 
 fn take_opened(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
     let is_equal = bool::take(input)?;
-    let (cuts, flushes, floor) = (take_cuts(input)?, input.list()?, Floor::take(input)?);
+    let (cuts, completions, floor) = (take_cuts(input)?, input.list()?, Floor::take(input)?);
     let is_whole = bool::take(input)?;
     let (step, term) = (Term::take(input)?, Term::take(input)?);
     let clock = if bool::take(input)? {
@@ -220,7 +218,7 @@ fn take_opened(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
     } else {
         None
     };
-    Ok(AnswerWhat::Opened { is_equal, cuts, flushes, floor, is_whole, step, term, clock })
+    Ok(AnswerWhat::Opened { is_equal, cuts, completions, floor, is_whole, step, term, clock })
 }
 
 fn take_page(input: &mut Reader<'_>) -> Result<Page, DecodeError> {

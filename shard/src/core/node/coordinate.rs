@@ -149,13 +149,11 @@ impl Node {
     /// Whether a write's reply tells of a key that it does not change, and whose last change is not safe: an
     /// owner may get the write and not that change, so it must not tell the same.
     fn saw_unsafe(&self, id: GroupId, names: &[Name], items: &[Item]) -> bool {
-        if names.len() < 2 || items.is_empty() {
-            return false;
-        }
-        let changed = distinct(items);
-        let other = names.iter().filter(|name| changed.binary_search(name).is_err());
-        let tenure = self.groups[&id].tenure.as_ref();
-        tenure.is_some_and(|tenure| tenure.flight.touches(other.cloned()))
+        let tenure = self.groups[&id].tenure.as_ref().filter(|_| !items.is_empty());
+        let Some(tenure) = tenure else { return false };
+        // An owner takes the changes of one key in their order or not at all.
+        let changed = if names.len() < 2 { names.to_vec() } else { distinct(items) };
+        tenure.flight.touches(names.iter().filter(|name| changed.binary_search(name).is_err()))
     }
 
     /// Answers a write that was executed before. Returns whether it was, or may have been.

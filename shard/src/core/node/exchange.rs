@@ -21,7 +21,7 @@ use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{
     Answer, AnswerWhat, Ask, AskWhat, Message, Push, Term, WriteNumber,
 };
-use kinring_common::wire::request::Completion;
+use kinring_common::wire::request::{Changed, Completion};
 use kinring_common::wire::{Copies, Name};
 use std::collections::BTreeSet;
 
@@ -60,7 +60,11 @@ impl Node {
         let incarnation = self.start_known(id, peer, purpose);
         let ask = Ask { incarnation, ..self.first_ask(id, push, what) };
         let session = Session::new(peer, purpose, ask.clone(), moment.now.mono_us);
-        let session = Session { next_at_open, floor_at_open, ..session };
+        let names_at_open = match push {
+            Some(_) => self.requests.of(id).cloned().collect(),
+            None => Vec::new(),
+        };
+        let session = Session { next_at_open, floor_at_open, names_at_open, ..session };
         self.sessions.open.insert(ask.session, session);
         self.send(peer, Message::Ask(ask));
         self.wake_at(moment.now.mono_us + RESEND_US);
@@ -175,7 +179,16 @@ impl Node {
         session.last.incarnation = Some(answer.incarnation);
         let number = answer.session;
         match answer.what {
-            AnswerWhat::Opened { is_equal, cuts, flushes, floor, is_whole, step, term, clock } => {
+            AnswerWhat::Opened {
+                is_equal,
+                cuts,
+                completions,
+                floor,
+                is_whole,
+                step,
+                term,
+                clock,
+            } => {
                 let id = answer.group;
                 let group = self.groups.get_mut(&id).expect("it is owned");
                 group.known_term = group.known_term.max(term.number);
@@ -186,7 +199,9 @@ impl Node {
                 if session.purpose == Purpose::Survey {
                     return self.surveyed(number, is_whole, step, moment);
                 }
-                session.theirs = Some(Opened { floor, step, clock });
+                let is_flush = |completion: &&Completion| completion.changed == Changed::All;
+                let flushes = completions.iter().filter(is_flush).cloned().collect();
+                session.theirs = Some(Opened { floor, step, clock, completions });
                 if !is_equal {
                     session.todo.push_back(Todo::Slots { from: 0 });
                 }
@@ -215,8 +230,8 @@ impl Node {
             AnswerWhat::Pulling { answers, is_done } => {
                 return self.rest(number, answers, is_done, moment);
             }
-            AnswerWhat::Closed { open, completions, unsure_us, step } => {
-                return self.close_session(number, (open, (completions, unsure_us), step), moment);
+            AnswerWhat::Closed { open, unsure_us, step } => {
+                return self.close_session(number, (open, unsure_us, step), moment);
             }
             AnswerWhat::Refused => unreachable!("it answers nothing"),
         }
@@ -266,6 +281,14 @@ impl Node {
     pub(super) fn pulled(&mut self, number: u64, mut copies: Copies, moment: Moment) {
         let session = &self.sessions.open[&number];
         let (id, how) = (session.group, session.purpose.takes());
+        if let (Take::Adopt, AskWhat::Keys { wanted, .. }) = (how, &session.last.what) {
+            copies.copies.extend(self.nothing_of(wanted, &copies));
+            let together = self.hold_back(id, &mut copies);
+            let wanted = together.iter().map(|names| self.key_refs(names));
+            let again: Vec<Todo> = wanted.map(|wanted| Todo::Again(Vec::new(), wanted)).collect();
+            let session = self.sessions.open.get_mut(&number).expect("it is there");
+            again.into_iter().for_each(|todo| session.todo.push_front(todo));
+        }
         let units = self.part_large(id, &mut copies, how, moment);
         let session = self.sessions.open.get_mut(&number).expect("it is there");
         units.into_iter().for_each(|unit| session.todo.push_front(Todo::Pull(unit)));
@@ -295,10 +318,11 @@ impl Node {
             _ if is_full => self.keys_step(number),
             None if !session.keys.is_empty() => self.keys_step(number),
             None => {
-                let (floor, gives) = (session.floor_at_open.clone(), session.last.push.is_some());
-                let known = self.requests.of(id).filter(|_| gives).cloned();
+                let floor = session.floor_at_open.clone();
+                // Of what was executed since then the owner may not have got the effects.
+                let completions = std::mem::take(&mut session.names_at_open);
                 let unsure_us = self.requests.unsure_us(moment.now.mono_us);
-                AskWhat::Close { floor, completions: known.collect(), unsure_us }
+                AskWhat::Close { floor, completions, unsure_us }
             }
             Some(Todo::Slots { from }) => self.slots_step(id, from),
             Some(Todo::Leaf { slot, leaf, from }) => AskWhat::Leaf { slot, leaf, from },
@@ -358,14 +382,17 @@ impl Node {
     fn close_session(
         &mut self,
         number: u64,
-        (open, known, step): (Vec<Actor>, (Vec<Completion>, u64), Term),
+        (open, unsure_us, step): (Vec<Actor>, u64, Term),
         moment: Moment,
     ) {
-        let session = self.sessions.open.remove(&number).expect("it is there");
+        let mut session = self.sessions.open.remove(&number).expect("it is there");
         let (id, peer) = (session.group, session.peer);
         if matches!(session.purpose, Purpose::Take(_) | Purpose::Rebuild(_)) {
             // Only what an owner that counts has executed counts.
-            self.take_completions(id, known, moment);
+            // Those that it knew at the beginning, whose effects are here by now.
+            let known =
+                session.theirs.as_mut().map(|theirs| std::mem::take(&mut theirs.completions));
+            self.take_completions(id, (known.unwrap_or_default(), unsure_us), moment);
         }
         let theirs = session.theirs.as_ref().expect("a session is opened before it is closed");
         let group = self.groups.get_mut(&id).expect("it is owned");

@@ -3,14 +3,15 @@
 use super::bonds::Bonds;
 use super::tenure::Tenure;
 use super::unleased::Unleased;
+use crate::core::flight::{Touched, WRITES_MAX};
 use kinring_common::causal::Floor;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyspace::{Slots, partition_of};
 use kinring_common::placement::layout;
 use kinring_common::placement::slot::Slot;
-use kinring_common::wire::GroupHorizon;
 use kinring_common::wire::peer::Term;
-use std::collections::BTreeMap;
+use kinring_common::wire::{GroupHorizon, Name};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module.
 #[derive(Debug)]
@@ -53,8 +54,36 @@ pub struct Group {
     pub tenure: Option<Tenure>,
     /// Keys that travel together.
     pub bonds: Bonds,
+    /// Keys that it changed as a home and that were not safe when it ceased to be: what is here may not
+    /// count. Nothing more is known after a restart.
+    pub doubtful: Doubtful,
     /// What this node wrote without a lease.
     pub unleased: Unleased,
+}
+
+/// See [`Group::doubtful`]. Bounded by the writes under way of the tenures since the last step.
+#[derive(Debug, Default)]
+pub struct Doubtful {
+    keys: BTreeSet<Name>,
+    is_all: bool,
+}
+
+impl Doubtful {
+    /// These writes were under way.
+    pub fn add(&mut self, touched: Touched) {
+        match touched {
+            Touched::Keys(keys) => self.keys.extend(keys),
+            Touched::All => self.is_all = true,
+        }
+        if self.keys.len() > WRITES_MAX {
+            (self.keys, self.is_all) = (BTreeSet::new(), true);
+        }
+    }
+
+    /// Whether one of these keys is among them.
+    pub fn holds(&self, names: &[Name]) -> bool {
+        self.is_all || names.iter().any(|name| self.keys.contains(name))
+    }
 }
 
 /// Whether an owner's data can be counted on.
@@ -117,6 +146,7 @@ impl Group {
             backs_off_until_us: 0,
             tenure: None,
             bonds: Bonds::default(),
+            doubtful: Doubtful::default(),
             unleased: Unleased::default(),
         }
     }

@@ -4,6 +4,7 @@ use super::exchange::LOOKS_A_PAGE;
 use super::pull::{Cause, Pull};
 use super::{Moment, Node};
 use crate::store::{Entry, Take};
+use kinring_common::causal::Record;
 use kinring_common::clock::Hlc;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyspace::partition_of;
@@ -12,7 +13,8 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message, Push};
-use kinring_common::wire::{Copies, Name};
+use kinring_common::wire::request::Changed;
+use kinring_common::wire::{Copies, Copy, Name};
 use std::collections::BTreeSet;
 
 /// Slots that are not equal, in one answer.
@@ -57,11 +59,15 @@ impl Node {
                 let same = own.cuts == cuts && own.floor == floor;
                 let is_equal = same && self.group_digest(id) == digest;
                 let clock = wants_clock.then(|| self.report_clock(id, moment));
+                let completions = match push {
+                    Some(_) => self.flushes(id),
+                    None => self.requests.of(id).cloned().collect(),
+                };
                 let group = &self.groups[&id];
                 AnswerWhat::Opened {
                     is_equal,
                     cuts: group.horizon.cuts.clone(),
-                    flushes: self.flushes(id),
+                    completions,
                     floor: group.horizon.floor.clone(),
                     is_whole: group.is_whole(),
                     step: group.has_of(),
@@ -77,8 +83,11 @@ impl Node {
                 AnswerWhat::Page(page)
             }
             AskWhat::Leaf { .. } => AnswerWhat::Refused,
-            AskWhat::Keys { copies, wanted } => {
+            AskWhat::Keys { mut copies, wanted } => {
                 let names: Vec<Name> = copies.names().cloned().collect();
+                if push.is_some_and(|push| push.is_adopted) {
+                    copies.copies.extend(self.nothing_of(&wanted, &copies));
+                }
                 let taken = match push {
                     Some(push) => {
                         self.take_pushed((id, from), push, copies, (session, step), moment)
@@ -99,7 +108,6 @@ impl Node {
                 let group = &self.groups[&id];
                 AnswerWhat::Closed {
                     open: group.open.clone(),
-                    completions: self.requests.of(id).cloned().collect(),
                     unsure_us: self.requests.unsure_us(moment.now.mono_us),
                     step: group.has_of(),
                 }
@@ -152,6 +160,15 @@ impl Node {
         Ok(together)
     }
 
+    /// Copies of keys that another owner wanted or was asked for, that it does not name, and that are here:
+    /// it has nothing of them.
+    pub(super) fn nothing_of(&self, wanted: &[(Slot, KeyRef)], named: &Copies) -> Vec<Copy> {
+        let named: BTreeSet<&Name> = named.names().collect();
+        let here = wanted.iter().filter_map(|(slot, key)| self.name_of(*slot, key));
+        let unnamed = here.filter(|name| !named.contains(name));
+        unnamed.map(|name| Copy { name, record: Record::default() }).collect()
+    }
+
     /// What is here of these keys.
     fn give(
         &self,
@@ -165,7 +182,7 @@ impl Node {
 
     /// Keys that were written here together are replaced together, or one would be left with half of
     /// that write. Takes those out of which some are missing, and says all of them.
-    fn hold_back(&self, id: GroupId, copies: &mut Copies) -> Vec<Vec<Name>> {
+    pub(super) fn hold_back(&self, id: GroupId, copies: &mut Copies) -> Vec<Vec<Name>> {
         let there: BTreeSet<Name> = copies.names().cloned().collect();
         let mut together: Vec<Vec<Name>> = Vec::new();
         for name in &there {
@@ -178,6 +195,10 @@ impl Node {
         let is_held = |known: &Name| together.iter().flatten().any(|name| name == known);
         copies.copies.retain(|copy| !is_held(&copy.name));
         copies.large.retain(|large| !is_held(&large.name));
+        let held: BTreeSet<u64> =
+            together.iter().flatten().map(|name| self.hash_of(name)).collect();
+        let is_taken = |changed: &Changed| *changed == Changed::All || !changed.touches(&held);
+        copies.completions.retain(|completion| is_taken(&completion.changed));
         together
     }
 

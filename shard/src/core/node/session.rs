@@ -10,6 +10,7 @@ use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::Name;
 use kinring_common::wire::peer::{Ask, AskWhat, Term};
+use kinring_common::wire::request::Completion;
 use std::collections::{BTreeMap, VecDeque};
 
 /// An answer that has not come in this time may have been lost.
@@ -67,6 +68,8 @@ pub struct Session {
     pub next_at_open: u64,
     /// This node's floor then.
     pub floor_at_open: Floor,
+    /// Requests that were executed until then, if something is given.
+    pub names_at_open: Vec<Completion>,
     /// What the owner said at its beginning.
     pub theirs: Option<Opened>,
     /// What is to be compared.
@@ -102,6 +105,7 @@ impl Session {
             tries: 1,
             next_at_open: 0,
             floor_at_open: Floor::new(),
+            names_at_open: Vec::new(),
             theirs: None,
             todo: VecDeque::new(),
             keys: VecDeque::new(),
@@ -128,6 +132,8 @@ pub struct Opened {
     pub floor: Floor,
     /// With which term's holder it was in step.
     pub step: Term,
+    /// Requests that it had executed.
+    pub completions: Vec<Completion>,
     /// Which clock it reached.
     pub clock: Option<([Actor; 2], Hlc)>,
 }

@@ -15,6 +15,7 @@
 //! one is up and misses nothing: it takes no more requests, lets those under way end, and gives back.
 
 use super::floor::Round;
+use super::group::Doubtful;
 use super::repair::Owner;
 use super::session::Purpose;
 use super::{Asker, Moment, Node};
@@ -245,6 +246,7 @@ impl Node {
         let group = self.groups.get_mut(&id).expect("it is owned");
         if group.step != term {
             group.step = term;
+            group.doubtful = Doubtful::default();
             self.log(Entry::Step { group: id, term });
         }
     }
@@ -379,6 +381,7 @@ impl Node {
         group.bid = None;
         let Some(mut tenure) = group.tenure.take() else { return };
         self.sessions.end_with_any(id, |_| true);
+        group.doubtful.add(tenure.flight.touched());
         for pending in tenure.flight.abandon() {
             self.abandon(&pending);
         }

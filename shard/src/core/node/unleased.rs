@@ -11,16 +11,16 @@ use super::journal::Waiting;
 use super::repair::MISSED_MAX;
 use super::requests::Found;
 use super::session::RESEND_US;
-use super::tenure::Pending;
+use super::tenure::{Pending, Tenure};
 use super::{Asker, Moment, Node, Output};
 use crate::store::{Entry, short_reply};
 use kinring_common::id::NodeId;
 use kinring_common::merkle::KeyRef;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
-use kinring_common::wire::Item;
 use kinring_common::wire::peer::{Batch, Message, Repair, WriteNumber};
 use kinring_common::wire::request::{Executed, Request, RequestId, Response};
+use kinring_common::wire::{Item, Name};
 use std::collections::BTreeMap;
 
 /// Writes of one group that were coordinated here without a lease.
@@ -55,6 +55,14 @@ impl Unleased {
 }
 
 impl Node {
+    /// Whether these keys show what this node wrote as a home, and what is not safe: another home may not
+    /// have it, and what is written on top of it would bring it along.
+    fn may_be_dead(&self, id: GroupId, names: &[Name]) -> bool {
+        let group = &self.groups[&id];
+        let is_under_way = |tenure: &Tenure| tenure.flight.touches(names.iter());
+        group.doubtful.holds(names) || group.tenure.as_ref().is_some_and(is_under_way)
+    }
+
     /// A write under way was asked for again.
     fn ask_again(&mut self, id: GroupId, asker: Asker, request: RequestId) {
         let group = self.groups.get_mut(&id).expect("it is owned");
@@ -76,6 +84,9 @@ impl Node {
             return self.respond_to(asker, request.id, Response::Elsewhere(None));
         }
         let wanted = Wanted::of(request);
+        if self.may_be_dead(id, &wanted.names) {
+            return self.respond_to(asker, request.id, Response::Elsewhere(None));
+        }
         if wanted.is_write {
             let is_safe = self.groups[&id].unleased.finds(request.id);
             let response = match self.requests.find(request.id, request.is_retry, now_us) {

@@ -310,7 +310,7 @@ impl<'c> Draw<'c> {
             0 => AnswerWhat::Opened {
                 is_equal: self.chance(50),
                 cuts: self.cuts(),
-                flushes: self.some(Draw::completion),
+                completions: self.some(Draw::completion),
                 floor: self.floor(),
                 is_whole: self.chance(50),
                 step: self.term(),
@@ -328,7 +328,6 @@ impl<'c> Draw<'c> {
             }
             3 => AnswerWhat::Closed {
                 open: self.some(Draw::actor),
-                completions: self.some(Draw::completion),
                 unsure_us: self.small(),
                 step: self.term(),
             },

@@ -1,4 +1,4 @@
-//! Review rev1: nodes driven directly, without a network between them. What follows fails.
+//! Three shards driven directly, without a network between them: what a peer or a client may do to them.
 
 use bytes::Bytes;
 use kinring_common::clock::Now;
@@ -127,7 +127,7 @@ impl Three {
 }
 
 #[test]
-fn rev1_a_name_that_one_owner_had_to_forget_is_in_doubt_at_the_next_home_too() {
+fn a_name_that_one_owner_had_to_forget_is_in_doubt_at_the_next_home_too() {
     let mut three = Three::new();
     let owners = three.owners("n");
     let (first, second) = (owners[0], owners[1]);
@@ -155,7 +155,7 @@ fn rev1_a_name_that_one_owner_had_to_forget_is_in_doubt_at_the_next_home_too() {
 }
 
 #[test]
-fn rev1_replies_that_wait_for_other_owners_are_bounded() {
+fn replies_that_wait_for_other_owners_are_bounded() {
     let mut three = Three::new();
     let home = three.owners("k")[0];
     three.loses_acks = true;
@@ -186,7 +186,7 @@ fn opened() -> AnswerWhat {
     AnswerWhat::Opened {
         is_equal: true,
         cuts: Vec::new(),
-        flushes: Vec::new(),
+        completions: Vec::new(),
         floor: kinring_common::causal::Floor::default(),
         is_whole: true,
         step: Term::default(),
@@ -196,7 +196,7 @@ fn opened() -> AnswerWhat {
 }
 
 #[test]
-fn rev1_an_answer_for_a_group_that_nobody_owns_is_no_reason_to_die() {
+fn an_answer_for_a_group_that_nobody_owns_is_no_reason_to_die() {
     let (mut node, now, from, ask) = survey();
     let group = GroupId(60_000);
     let what = opened();
@@ -205,21 +205,16 @@ fn rev1_an_answer_for_a_group_that_nobody_owns_is_no_reason_to_die() {
 }
 
 #[test]
-fn rev1_an_answer_to_another_question_is_no_reason_to_die() {
+fn an_answer_to_another_question_is_no_reason_to_die() {
     let (mut node, now, from, ask) = survey();
-    let what = AnswerWhat::Closed {
-        open: vec![],
-        completions: vec![],
-        unsure_us: 0,
-        step: Term::default(),
-    };
+    let what = AnswerWhat::Closed { open: vec![], unsure_us: 0, step: Term::default() };
     let Ask { session, step, group, .. } = ask;
     let answer = Answer { session, step, group, incarnation: 7, what };
     node.handle(now, Input::Peer(from, Message::Answer(answer)));
 }
 
 #[test]
-fn rev1_a_release_of_an_earlier_process_gives_no_lease_away() {
+fn a_release_of_an_earlier_process_gives_no_lease_away() {
     let mut three = Three::new();
     let owners = three.owners("k");
     let (home, second, third) = (owners[0], owners[1], owners[2]);
