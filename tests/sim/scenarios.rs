@@ -2,6 +2,21 @@
 
 use kinring_tests::sim::check;
 
+/// Tests, and a list of them: a way to break the protocol may break a story.
+macro_rules! stories {
+    ($($(#[$attribute:meta])* fn $name:ident() $told:block)*) => {
+        $($(#[$attribute])* fn $name() $told)*
+
+        #[cfg(feature = "mutants")]
+        pub const STORIES: &[(&str, fn())] = &[$((stringify!($name), $name),)*];
+    };
+}
+#[cfg(feature = "mutants")]
+pub use fences::STORIES as OF_FENCES;
+mod fences;
+
+stories! {
+
 #[test]
 fn a_paused_home_is_replaced_and_comes_back_without_its_own_view_of_things() {
     check(
@@ -588,4 +603,6 @@ fn a_round_settles_nothing_that_came_while_it_went_on_and_that_one_owner_lacks()
         rest
         all hold k v2",
     );
+}
+
 }
