@@ -56,6 +56,7 @@ impl Sum {
             ("messages late", faults.late),
             ("messages overtaken", faults.overtaken),
             ("messages clogged", faults.clogged),
+            ("messages stuck", faults.stuck),
             ("lost at a cut around", faults.cut_around),
             ("lost at a one-way cut", faults.cut_one_way),
             ("lost at a bridge", faults.cut_bridge),
@@ -68,9 +69,11 @@ impl Sum {
 }
 
 /// Every class of trouble that a run may meet.
-const CLASSES: [&str; 22] = [
+const CLASSES: [&str; 26] = [
     "bad network",
     "clog",
+    "clog of beats",
+    "clog of data",
     "crash",
     "cut",
     "damage",
@@ -87,9 +90,11 @@ const CLASSES: [&str; 22] = [
     "messages lost",
     "messages overtaken",
     "messages repeated",
+    "messages stuck",
     "pause",
     "proxy",
     "rate",
+    "siege",
     "wipe",
 ];
 

@@ -4,12 +4,13 @@ use super::clients::{Client, Workload};
 use super::ending;
 use super::host::{Host, Loss};
 use super::plan::Plan;
+use super::siege::{self, Siege};
 use super::traps::Traps;
 use super::trouble::{self, Counts, Health, Trouble};
 use super::words;
 use crate::checker::{self, Case, History, Mode, Operation, Outcome, Report};
 use crate::world::clock::Clock;
-use crate::world::network::{Faults, Network};
+use crate::world::network::{Faults, Freight, Network};
 use bytes::Bytes;
 use kinring::core::router::{Call, Outcome as Told, Router, RouterInput, RouterOutput, What};
 use kinring_common::id::NodeId;
@@ -52,6 +53,18 @@ impl Letter {
             Letter::Response(..) => 12,
             Letter::Ping(_) => 13,
             Letter::Pong(_) => 14,
+        }
+    }
+}
+
+impl Freight for Letter {
+    fn is_data(&self) -> bool {
+        match self {
+            Letter::Peer(message) => !matches!(
+                **message,
+                Message::Heartbeat(_) | Message::Beat(_) | Message::Release { .. }
+            ),
+            _ => false,
         }
     }
 }
@@ -140,6 +153,7 @@ pub(super) struct Cluster<'p> {
     operations: Vec<Operation>,
     troubles: Counts,
     trouble_us: u64,
+    siege: Option<Siege>,
     is_cut: bool,
     look_us: u64,
     ntp_us: u64,
@@ -205,6 +219,7 @@ impl<'p> Cluster<'p> {
             operations: Vec::new(),
             troubles: Counts::new(),
             trouble_us: 5_000_000,
+            siege: None,
             is_cut: false,
             look_us: 0,
             ntp_us: NTP_US,
@@ -281,8 +296,6 @@ impl<'p> Cluster<'p> {
         if calls {
             self.step_clients();
             if self.now_us >= self.trouble_us {
-                let pause_us = self.random.below(2 * self.plan.trouble_us as usize) as u64;
-                self.trouble_us = self.now_us + 100_000 + pause_us;
                 self.make_trouble();
             }
         }
@@ -404,7 +417,8 @@ impl<'p> Cluster<'p> {
             Told::Unknown => Outcome::Unknown { at: Some(now_us) },
             Told::Refused(_) => Outcome::Refused { at: now_us },
         };
-        let think_us = self.random.below(self.plan.think_us as usize) as u64;
+        let haste = if self.siege.is_some() { siege::HASTE } else { 1 };
+        let think_us = self.random.below(self.plan.think_us as usize / haste) as u64;
         client.next_us = now_us + 1 + think_us;
         let operation = client.ends(outcome);
         if self.watch.contains(&self.now_us)
@@ -422,7 +436,7 @@ impl<'p> Cluster<'p> {
             if client.asked.is_some() || self.now_us < client.next_us {
                 continue;
             }
-            let call = self.workload.draw();
+            let call = self.workload.draw(self.siege.as_ref().map(|siege| siege.tag));
             let proxy = client.proxy;
             let token = self.next_token;
             self.next_token += 1;
@@ -452,9 +466,32 @@ impl<'p> Cluster<'p> {
         }
     }
 
+    /// What goes wrong now, and when the next thing does.
+    fn next_trouble(&mut self) -> Trouble {
+        let (plan, now_us, health) = (self.plan, self.now_us, self.health());
+        self.siege = self.siege.take().filter(|siege| now_us < siege.until_us);
+        if self.siege.is_none() && self.random.chance(siege::PERCENT) {
+            self.siege = Some(Siege::lay(plan, now_us, &mut self.random));
+            *self.troubles.entry("siege").or_default() += 1;
+        }
+        if let Some(siege) = &self.siege {
+            self.trouble_us = now_us + siege.pause_us(&mut self.random);
+            let is_home = |n: &usize| {
+                let host = &self.hosts[*n];
+                let mono_us = host.clock.now(now_us).mono_us;
+                host.node.as_ref().is_some_and(|node| node.is_settled_home(siege.group, mono_us))
+            };
+            let home = (0..plan.nodes).find(is_home);
+            return siege.next(plan, &health, home, &mut self.random);
+        }
+        let pause_us = self.random.below(2 * plan.trouble_us as usize) as u64;
+        self.trouble_us = now_us + 100_000 + pause_us;
+        trouble::next(plan, &health, &mut self.random)
+    }
+
     fn make_trouble(&mut self) {
-        let trouble = trouble::next(self.plan, &self.health(), &mut self.random);
         let now_us = self.now_us;
+        let trouble = self.next_trouble();
         if self.watch.contains(&self.now_us) {
             let line = format!("{now_us} TROUBLE {trouble:?}");
             self.keep(line);
@@ -469,9 +506,9 @@ impl<'p> Cluster<'p> {
                 self.is_cut = true;
                 self.network.set_quality(quality);
             }
-            Trouble::Clog(from, to, longer_us) => {
+            Trouble::Clog(links, clog) => {
                 self.is_cut = true;
-                self.network.clog(from, to, longer_us);
+                links.into_iter().for_each(|(from, to)| self.network.clog(from, to, clog));
             }
             Trouble::Heal => {
                 self.is_cut = false;
