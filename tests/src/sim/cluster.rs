@@ -5,6 +5,7 @@ use super::ending;
 use super::host::{Host, Loss};
 use super::plan::Plan;
 use super::siege::{self, Siege};
+use super::sight::{self, Sight};
 use super::traps::Traps;
 use super::trouble::{self, Counts, Health, Trouble};
 use super::words;
@@ -151,6 +152,7 @@ pub(super) struct Cluster<'p> {
     next_client: u32,
     workload: Workload,
     operations: Vec<Operation>,
+    sight: Sight,
     troubles: Counts,
     trouble_us: u64,
     siege: Option<Siege>,
@@ -217,6 +219,7 @@ impl<'p> Cluster<'p> {
             next_client: 0,
             workload: Workload::new(plan),
             operations: Vec::new(),
+            sight: Sight::default(),
             troubles: Counts::new(),
             trouble_us: 5_000_000,
             siege: None,
@@ -360,6 +363,11 @@ impl<'p> Cluster<'p> {
 
     fn say(&mut self, n: usize, said: Vec<Output>) {
         for output in said {
+            if let Output::Peer(_, Message::Write(batch)) = &output
+                && batch.is_available
+            {
+                self.sight.note(batch);
+            }
             let (to, letter) = match output {
                 Output::Peer(to, message) => (to.0 as usize, Letter::Peer(Box::new(message))),
                 Output::Response(to, id, response) => (to as usize, Letter::Response(id, response)),
@@ -392,7 +400,10 @@ impl<'p> Cluster<'p> {
         self.proxies[n].handle(self.now_us, input);
         while let Some(output) = self.proxies[n].poll_output() {
             let (to, letter) = match output {
-                RouterOutput::Ask { node, request } => (node, Letter::Request(Box::new(request))),
+                RouterOutput::Ask { node, request } => {
+                    self.is_asked(n, &request);
+                    (node, Letter::Request(Box::new(request)))
+                }
                 RouterOutput::Ping { node, ping } => (node, Letter::Ping(ping)),
                 RouterOutput::Done { token, outcome, .. } => {
                     self.done(token, outcome);
@@ -400,6 +411,22 @@ impl<'p> Cluster<'p> {
                 }
             };
             self.network.send_once(site, to.0 as usize, letter, self.now_us, &mut self.random);
+        }
+    }
+
+    /// Whose EXPIRE a request is, if that is certain.
+    fn is_asked(&mut self, proxy: usize, request: &Request) {
+        if request.consistency == Consistency::Strong || request.is_retry {
+            return;
+        }
+        let Some(command) = sight::expire_of(request) else { return };
+        let is_its = |client: &&Client| {
+            let asked = client.asked.as_ref().filter(|_| client.proxy == proxy);
+            asked.is_some_and(|(call, _)| words::commands(call) == [command])
+        };
+        let mut those = self.clients.iter().filter(is_its);
+        if let (Some(client), None) = (those.next(), those.next()) {
+            self.sight.is_asked(request.id, (client.id, client.order));
         }
     }
 
@@ -616,7 +643,7 @@ impl<'p> Cluster<'p> {
         }
         let history = History::new(self.operations);
         let ending = ending::ending(self.plan, &self.hosts, self.now_us);
-        let seen = BTreeMap::new();
+        let seen = self.sight.reached(&history);
         let case = Case {
             history: &history,
             ending: &ending,
