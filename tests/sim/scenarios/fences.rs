@@ -211,4 +211,21 @@ fn a_deadline_that_is_taken_back_in_time_ends_nothing_where_the_clock_is_ahead()
     );
 }
 
+#[test]
+fn what_a_hole_in_the_log_took_is_not_settled_there() {
+    check(
+        "owners 3, rounds every 1s
+        settle
+        a counts n for 600ms
+        wait 3s
+        isolate owner 3
+        damage owner 3
+        # It is compared with the others, and what all have seen they hold alike.
+        wait 11s
+        heal
+        rest
+        b counts n for 100ms",
+    );
+}
+
 }
