@@ -28,7 +28,9 @@ mutants! {
     GapApplied,
     /// A removal mints no dot.
     RemovalWithoutDot,
-    /// A node that lost a tail of its writes writes on under the same name.
+    /// A node that lost a tail of its writes writes on under the same name. A home has a second line of
+    /// defence: what it takes and gives is put in the place of what others have of that tail, and it
+    /// mints above all of it. What is written without a lease has no other than the name.
     SameActorAfterLostTail,
     /// A holder counts its lease from the answer instead of from the request.
     LeaseFromAnswer,
@@ -38,7 +40,7 @@ mutants! {
     ReadBeforeSettled,
     /// A takeover takes what everybody has, and lets them keep it.
     NoFence,
-    /// An owner takes and acknowledges writes of an earlier term.
+    /// An owner takes and acknowledges writes of an earlier term, until it is in step with a later one.
     FencedWriteAcked,
     /// A read shows what is not yet on W owners.
     UnackedShown,
@@ -66,7 +68,8 @@ mutants! {
     GrantAfterRestart,
     /// A node that lost its data grants and exchanges as if it had it.
     LossyCountsAsWhole,
-    /// A floor is settled without one of the owners.
+    /// A floor is settled without one of the owners. It closes nobody: to close one who was not asked
+    /// would break a law that is asserted, that a minted dot is new.
     FloorWithoutAll,
     /// An owner grants a term although it has granted a later one.
     StaleTermGranted,

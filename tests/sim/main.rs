@@ -57,6 +57,7 @@ impl Sum {
             ("messages late", faults.late),
             ("messages overtaken", faults.overtaken),
             ("messages clogged", faults.clogged),
+            ("messages stuck", faults.stuck),
             ("lost at a cut around", faults.cut_around),
             ("lost at a one-way cut", faults.cut_one_way),
             ("lost at a bridge", faults.cut_bridge),
@@ -69,9 +70,11 @@ impl Sum {
 }
 
 /// Every class of trouble that a run may meet.
-const CLASSES: [&str; 30] = [
+const CLASSES: [&str; 34] = [
     "bad network",
     "clog",
+    "clog of beats",
+    "clog of data",
     "crash",
     "cut",
     "damage",
@@ -88,6 +91,7 @@ const CLASSES: [&str; 30] = [
     "messages lost",
     "messages overtaken",
     "messages repeated",
+    "messages stuck",
     "pause",
     "proxy",
     "pulled as pushed, to adopt",
@@ -99,6 +103,7 @@ const CLASSES: [&str; 30] = [
     "pulled with others",
     "pulled without a lease",
     "rate",
+    "siege",
     "wipe",
 ];
 

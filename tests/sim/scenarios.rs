@@ -2,6 +2,24 @@
 
 use kinring_tests::sim::check;
 
+/// Tests, and a list of them: a way to break the protocol may break a story.
+macro_rules! stories {
+    ($($(#[$attribute:meta])* fn $name:ident() $told:block)*) => {
+        $($(#[$attribute])* fn $name() $told)*
+
+        #[cfg(feature = "mutants")]
+        pub const STORIES: &[(&str, fn())] = &[$((stringify!($name), $name),)*];
+    };
+}
+#[cfg(feature = "mutants")]
+pub use fences::STORIES as OF_FENCES;
+#[cfg(feature = "mutants")]
+pub use found::STORIES as FOUND;
+mod fences;
+mod found;
+
+stories! {
+
 #[test]
 fn a_paused_home_is_replaced_and_comes_back_without_its_own_view_of_things() {
     check(
@@ -567,413 +585,27 @@ fn what_a_new_home_gave_replaces_nothing_when_it_comes_again() {
 }
 
 #[test]
-fn a_wiped_owner_grants_no_term_older_than_what_it_got_back() {
-    check(
-        "owners 3
-        settle
-        a: SET k v1 -> OK
-        # Owner 1 is away for some terms, and hears of none of them.
-        isolate owner 1
-        b: SET k v2 -> OK within 5s
-        crash owner 2
-        start owner 2
-        b: SET k v3 -> OK within 5s
-        crash owner 2
-        start owner 2
-        b: SET k v4 -> OK within 5s
-        crash owner 2
-        start owner 2
-        b: SET k v5 -> OK within 5s
-        wait 1s
-        # The link between 1 and 2 stays down; owner 3 has a new disk and reaches both.
-        lose every Heartbeat from owner 1 to owner 2
-        lose every Heartbeat from owner 2 to owner 1
-        wipe owner 3
-        heal
-        wait 300ms
-        owner 3 holds k v5
-        isolate owner 2
-        b: GET k -> \"v5\" within 5s
-        b: SET k v6 -> OK
-        owner 1 holds k v6
-        owner 3 holds k v6
-        isolate owner 1
-        b: GET k -> \"v6\" within 5s
-        rest
-        all hold k v6",
-    );
-}
-
-#[test]
-fn a_grantor_that_has_lost_its_data_is_not_asked_with_whom_it_was_in_step() {
-    check(
-        "owners 3, durability everysec
-        settle
-        a: SET k v1 -> OK
-        wait 2s
-        isolate owner 1
-        b: SET k v2 -> OK within 5s
-        owner 2 holds k v2
-        owner 3 holds k v2
-        # Owner 1 is granted by owner 3, and has not heard yet how that one is.
-        lose every Answer from owner 3 to owner 1
-        isolate owner 2
-        wait 1100ms
-        crash owner 3
-        free
-        start owner 3
-        wait 20ms
-        heal
-        # Owner 2 never lost anything.
-        b: GET k -> \"v2\" within 5s
-        rest
-        all hold k v2",
-    );
-}
-
-#[test]
-fn what_is_taken_is_of_the_start_that_was_asked() {
-    check(
-        "owners 3
-        settle
-        a: SET k v1 -> OK
-        isolate owner 1
-        b: SET k v2 -> OK within 5s
-        # Owner 1 hears how owner 3 is; what it asks next does not arrive in time.
-        copy next Ask from owner 1 to owner 3
-        lose every Ask from owner 1 to owner 3
-        isolate owner 2
-        wait 1100ms
-        free
-        lose every Heartbeat from owner 3 to owner 1
-        lose every Beat from owner 3 to owner 1
-        wipe owner 3
-        wait 250ms
-        free
-        heal
-        b: GET k -> \"v2\" within 5s
-        rest
-        all hold k v2",
-    );
-}
-
-#[test]
-fn a_dead_write_does_not_come_back_with_one_without_a_lease() {
-    check(
-        "owners 3
-        settle
-        a: INCR n -> 1
-        # Nobody else has this one: it is dead when owner 1 is replaced, and a's retry counts.
-        lose every Write from owner 1
-        lose every Repair from owner 1
-        a: INCR n
-        wait 5ms
-        isolate owner 1, b
-        a -> 2
-        owner 1 holds n 2
-        owner 2 holds n 2
-        wait 1s
-        available b: INCR n -> refused within 6s
-        free
-        rest
-        all hold n 2",
-    );
-}
-
-#[test]
-fn an_unleased_write_that_came_during_a_round_is_not_ended_by_its_floor() {
+fn a_round_settles_nothing_that_came_while_it_went_on_and_that_one_owner_lacks() {
     check(
         "owners 3, rounds every 2s
         settle
+        a: SET k v1 -> OK
+        hold every Ask from owner 1 to owner 2
+        wait 2100ms
+        # Owner 3 is done with. Now something is written that it does not get, and the home does.
+        lose every Repair from owner 1 to owner 3
+        lose every Repair from owner 2 to owner 3
         isolate owner 2, b
-        wait 1s
-        # From now on b goes to owner 2.
-        available b: SET x 1 -> OK within 2s
+        available b: SET j w -> OK | unknown
+        available b: SET k v2 -> OK within 1s
         heal
-        settle
-        # A round waits for owner 2, and is done with owner 3.
-        lose every Ask from owner 1 to owner 2
-        wait 3s
-        lose every Write from owner 2 to owner 3
-        lose every Repair from owner 2 to owner 3
-        lose every Repair from owner 1 to owner 3
-        available b: SET k u -> OK
-        wait 10ms
-        owner 1 holds k u
-        owner 2 holds k u
-        owner 3 holds k nothing
+        until owner 1 holds k v2
         free
-        lose every Write from owner 2 to owner 3
-        lose every Repair from owner 2 to owner 3
-        lose every Repair from owner 1 to owner 3
-        wait 1s
-        free
-        rest
-        wait 10s
-        all hold k u",
-    );
-}
-
-#[test]
-fn a_full_home_that_pulls_goes_on() {
-    let mut script = String::from(
-        "owners 3
-        settle
-        isolate owner 3, b
-        wait 1s
-        available b: SET u 1 -> OK within 2s
-        lose every Write from owner 3
-        lose every Repair from owner 3
-        lose every Ack from owner 2
-        lose every Ack from owner 3
-        lose every Answer from owner 2
-        ",
-    );
-    for n in 0..4096 {
-        script += &format!("a{n}: SET k {n}\n");
-    }
-    script += "heal
-        wait 3s
-        rest";
-    check(&script);
-}
-
-#[test]
-fn a_clock_ahead_that_nobody_could_judge_ends_no_key_of_others_early() {
-    check(
-        "owners 3
-        settle
-        a: SET {t}k v1 -> OK
-        a: PEXPIRE {t}k 100000 -> 1
-        crash owner 3
-        jump owner 3 ahead 1000s
-        isolate owner 3, b
-        start owner 3
-        wait 1s
-        available b: SET {t}j w -> refused within 6s
-        heal
-        wait 3s
-        a: GET {t}k -> \"v1\" within 3s",
-    );
-}
-
-#[test]
-fn a_dead_flush_does_not_come_with_a_write_without_a_lease() {
-    check(
-        "owners 3
-        settle
-        a: SET k v1 -> OK
-        isolate owner 1, b
-        b: FLUSHDB
-        b -> unknown
-        a: GET k -> \"v1\" within 3s
-        available b: SET u 1 -> refused within 6s
-        # What owner 1 has is replaced a little later.
-        lose every Ask from owner 2 to owner 1
-        heal
-        wait 1s
-        free
-        a: GET k -> \"v1\" within 3s
-        rest
-        all hold k v1",
-    );
-}
-
-#[test]
-fn a_retry_without_a_lease_is_answered_no_earlier_than_the_first_try() {
-    check(
-        "owners 3
-        settle
-        # All are up, and no two owners are known to have it.
-        lose every Ack from owner 1
-        lose every Ack from owner 2
-        lose every Ack from owner 3
-        available a: SET k v -> unknown within 6s",
-    );
-}
-
-#[test]
-fn a_retry_without_a_lease_is_on_two_owners_when_it_is_answered() {
-    check(
-        "owners 3, durability everysec
-        settle
-        lose every Write from owner 1
-        lose every Repair from owner 1
-        available a: SET k v
-        wait 600ms
-        owner 1 holds k v
-        owner 2 holds k nothing
-        owner 3 holds k nothing
-        crash owner 1
-        wait 1s
-        start owner 1
-        # It was not acknowledged.
-        a -> unknown | refused",
-    );
-}
-
-#[test]
-fn what_two_disks_have_is_not_replaced_by_what_an_absent_owner_had() {
-    check(
-        "owners 3, durability everysec
-        settle
-        a: SET k v1 -> OK
-        wait 2s
-        isolate owner 3
-        a: SET k v2 -> OK within 5s
-        # It is on the disks of both.
-        wait 5s
-        crash owner 1
-        crash owner 2
-        start owner 1
-        start owner 2
-        heal
-        a: GET k -> \"v2\" within 5s
+        deliver
+        until owner 3 holds k v2 within 5s
         rest
         all hold k v2",
     );
 }
 
-#[test]
-fn a_retry_is_not_told_what_a_dead_write_had_shown() {
-    check(
-        "owners 3
-        settle
-        lose next Write from owner 1 to owner 2
-        lose every Write from owner 1 to owner 3
-        lose every Repair from owner 1
-        a: SET {t}j dead
-        wait 2ms
-        b: GET {t}j ; SET {t}k 1
-        wait 20ms
-        owner 2 holds {t}k 1
-        owner 2 holds {t}j nothing
-        isolate a
-        crash owner 1
-        b -> nil OK | unknown
-        b: GET {t}j -> nil within 3s",
-    );
-}
-
-#[test]
-fn who_knows_the_name_of_a_request_and_its_reply_has_its_effect() {
-    check(
-        "owners 3, rounds every 2s
-        settle
-        a: INCR n -> 1
-        # A round has asked owner 2 whether all is equal, and it is.
-        lose every Answer from owner 2 to owner 1
-        wait 2500ms
-        lose every Write from owner 1
-        lose every Repair from owner 1
-        a: INCR n
-        wait 2ms
-        owner 1 holds n 2
-        free
-        lose every Write from owner 1
-        lose every Repair from owner 1
-        wait 250ms
-        crash owner 1
-        a -> 2
-        b: GET n -> \"2\"",
-    );
-}
-
-#[test]
-fn a_dead_write_of_a_long_key_is_replaced_too() {
-    let key = "k".repeat(1_000);
-    check(&format!(
-        "owners 3
-        settle
-        lose every Write from owner 1
-        lose every Repair from owner 1
-        a: SET {key} v
-        isolate a
-        wait 100ms
-        crash owner 1
-        b: GET {key} -> nil within 2s
-        a -> unknown
-        free
-        heal
-        start owner 1
-        until owner 1 is home
-        b: GET {key} -> nil
-        rest
-        all hold {key} nothing"
-    ));
-}
-
-#[test]
-fn a_dead_write_stays_dead_when_all_have_lost_power() {
-    check(
-        "owners 3, durability everysec
-        settle
-        a: INCR n -> 1
-        lose every Write from owner 1
-        lose every Repair from owner 1
-        a: INCR n
-        # It is on its disk, and nowhere else.
-        wait 1500ms
-        owner 1 holds n 2
-        owner 2 holds n 1
-        crash owner 1
-        a -> 2
-        wait 2s
-        owner 2 holds n 2
-        owner 3 holds n 2
-        crash owner 2
-        crash owner 3
-        start owner 1
-        start owner 2
-        start owner 3
-        rest
-        all hold n 2",
-    );
-}
-
-/// A transaction of a hundred keys that nobody else has; its home begins to take what another one has,
-/// and is kept from going on. `probe` is a key that it has taken by then.
-fn half_adopted(probe: usize) {
-    let of = |value: &str| {
-        let pairs = (0..100).map(|n| format!(" {{t}}{n} {value}"));
-        pairs.collect::<String>()
-    };
-    let keys: String = (0..100).map(|n| format!(" {{t}}{n}")).collect();
-    let all = |value: &str| format!("[{}]", vec![format!("\"{value}\""); 100].join(" "));
-    check(&format!(
-        "owners 3
-        settle
-        a: MSET{} -> OK
-        a: SET {{t}}z 1 -> OK
-        a: SET {{t}}z 2 -> OK
-        wait 1s
-        lose every Write from owner 1
-        lose every Repair from owner 1
-        a: MSET{}
-        wait 5ms
-        isolate owner 1, a
-        # Owner 2 takes what counts, and does not come to give it to owner 3.
-        copy next Ask from owner 2 to owner 3
-        copy next Ask from owner 2 to owner 3
-        copy next Ask from owner 2 to owner 3
-        lose every Ask from owner 2 to owner 3
-        wait 1200ms
-        a -> unknown
-        # Owner 1 is next, and begins to take what owner 2 has.
-        lose every Heartbeat from owner 2
-        isolate owner 3
-        until owner 1 holds {{t}}{probe} 1
-        isolate owner 2
-        free
-        b: MGET{keys} -> {} | {} within 5s",
-        of("1"),
-        of("2"),
-        all("1"),
-        all("2"),
-    ));
-}
-
-#[test]
-fn half_of_a_transaction_is_not_left_when_its_replacement_stops() {
-    half_adopted(0);
 }

@@ -54,6 +54,7 @@ pub struct Flight<R> {
 #[derive(Debug)]
 struct Write {
     touched: Touched,
+    is_own: bool,
     owners: SmallVec<[NodeId; 4]>,
     waiting: Vec<u64>,
 }
@@ -93,11 +94,15 @@ impl<R> Flight<R> {
         self.flush.is_some() || names.any(|name| self.last.contains_key(name))
     }
 
-    /// The keys that writes under way change; `All` with a flush under way.
-    pub fn touched(&self) -> Touched {
-        match self.flush {
-            Some(_) => Touched::All,
-            None => Touched::Keys(self.last.keys().cloned().collect()),
+    /// What the writes under way change that are this home's own: not those that came from elsewhere.
+    pub fn own(&self) -> impl Iterator<Item = &Touched> {
+        self.writes.values().filter(|write| write.is_own).map(|write| &write.touched)
+    }
+
+    /// The last write that was begun came from elsewhere.
+    pub fn is_of_others(&mut self) {
+        if let Some(mut write) = self.writes.last_entry() {
+            write.get_mut().is_own = false;
         }
     }
 
@@ -130,7 +135,7 @@ impl<R> Flight<R> {
             }
             Touched::All => self.flush = Some(sequence),
         }
-        let write = Write { touched, owners: SmallVec::new(), waiting: Vec::new() };
+        let write = Write { touched, is_own: true, owners: SmallVec::new(), waiting: Vec::new() };
         self.writes.insert(sequence, write);
         sequence
     }

@@ -4,6 +4,7 @@
 //! written is a new one.
 
 use super::plan::{KEYS_A_TAG, Plan, TAGS};
+use super::siege::CALLS_PERCENT;
 use crate::checker::{Call, Key, Operation, Outcome, Text, Verb};
 use kinring_common::random::Random;
 
@@ -77,8 +78,9 @@ impl Workload {
         text
     }
 
-    /// The next call.
-    pub fn draw(&mut self) -> Call {
+    /// The next call; during a siege, mostly for keys of its tag.
+    pub fn draw(&mut self, siege: Option<usize>) -> Call {
+        let besieged = siege.filter(|_| self.random.chance(CALLS_PERCENT));
         match self.random.below(200) {
             0 => Call::FlushDb,
             1..=14 => {
@@ -87,7 +89,7 @@ impl Workload {
             }
             15..=26 => Call::MGet(self.keys_of_a_tag()),
             27..=46 => {
-                let tag = self.random.below(TAGS);
+                let tag = besieged.unwrap_or_else(|| self.random.below(TAGS));
                 let calls = (0..2 + self.random.below(2)).map(|_| {
                     let key = self.key_of(tag);
                     Call::On(key, self.verb(key))
@@ -95,7 +97,7 @@ impl Workload {
                 Call::Exec(calls.collect())
             }
             _ => {
-                let tag = self.random.below(TAGS);
+                let tag = besieged.unwrap_or_else(|| self.random.below(TAGS));
                 let key = self.key_of(tag);
                 Call::On(key, self.verb(key))
             }

@@ -4,12 +4,14 @@ use super::clients::{Client, Workload};
 use super::ending;
 use super::host::{Host, Loss};
 use super::plan::Plan;
+use super::siege::{self, Siege};
+use super::sight::{self, Sight};
 use super::traps::Traps;
 use super::trouble::{self, Counts, Health, Trouble};
 use super::words;
 use crate::checker::{self, Case, History, Mode, Operation, Outcome, Report};
 use crate::world::clock::Clock;
-use crate::world::network::{Faults, Network};
+use crate::world::network::{Faults, Freight, Network};
 use bytes::Bytes;
 use kinring::core::router::{Call, Outcome as Told, Router, RouterInput, RouterOutput, What};
 use kinring_common::id::NodeId;
@@ -52,6 +54,18 @@ impl Letter {
             Letter::Response(..) => 12,
             Letter::Ping(_) => 13,
             Letter::Pong(_) => 14,
+        }
+    }
+}
+
+impl Freight for Letter {
+    fn is_data(&self) -> bool {
+        match self {
+            Letter::Peer(message) => !matches!(
+                **message,
+                Message::Heartbeat(_) | Message::Beat(_) | Message::Release { .. }
+            ),
+            _ => false,
         }
     }
 }
@@ -138,8 +152,10 @@ pub(super) struct Cluster<'p> {
     next_client: u32,
     workload: Workload,
     operations: Vec<Operation>,
+    sight: Sight,
     troubles: Counts,
     trouble_us: u64,
+    siege: Option<Siege>,
     is_cut: bool,
     look_us: u64,
     ntp_us: u64,
@@ -203,8 +219,10 @@ impl<'p> Cluster<'p> {
             next_client: 0,
             workload: Workload::new(plan),
             operations: Vec::new(),
+            sight: Sight::default(),
             troubles: Counts::new(),
             trouble_us: 5_000_000,
+            siege: None,
             is_cut: false,
             look_us: 0,
             ntp_us: NTP_US,
@@ -281,8 +299,6 @@ impl<'p> Cluster<'p> {
         if calls {
             self.step_clients();
             if self.now_us >= self.trouble_us {
-                let pause_us = self.random.below(2 * self.plan.trouble_us as usize) as u64;
-                self.trouble_us = self.now_us + 100_000 + pause_us;
                 self.make_trouble();
             }
         }
@@ -347,6 +363,11 @@ impl<'p> Cluster<'p> {
 
     fn say(&mut self, n: usize, said: Vec<Output>) {
         for output in said {
+            if let Output::Peer(_, Message::Write(batch)) = &output
+                && batch.is_available
+            {
+                self.sight.note(batch);
+            }
             let (to, letter) = match output {
                 Output::Peer(to, message) => (to.0 as usize, Letter::Peer(Box::new(message))),
                 Output::Response(to, id, response) => (to as usize, Letter::Response(id, response)),
@@ -379,7 +400,10 @@ impl<'p> Cluster<'p> {
         self.proxies[n].handle(self.now_us, input);
         while let Some(output) = self.proxies[n].poll_output() {
             let (to, letter) = match output {
-                RouterOutput::Ask { node, request } => (node, Letter::Request(Box::new(request))),
+                RouterOutput::Ask { node, request } => {
+                    self.is_asked(n, &request);
+                    (node, Letter::Request(Box::new(request)))
+                }
                 RouterOutput::Ping { node, ping } => (node, Letter::Ping(ping)),
                 RouterOutput::Done { token, outcome, .. } => {
                     self.done(token, outcome);
@@ -387,6 +411,22 @@ impl<'p> Cluster<'p> {
                 }
             };
             self.network.send_once(site, to.0 as usize, letter, self.now_us, &mut self.random);
+        }
+    }
+
+    /// Whose EXPIRE a request is, if that is certain.
+    fn is_asked(&mut self, proxy: usize, request: &Request) {
+        if request.consistency == Consistency::Strong || request.is_retry {
+            return;
+        }
+        let Some(command) = sight::expire_of(request) else { return };
+        let is_its = |client: &&Client| {
+            let asked = client.asked.as_ref().filter(|_| client.proxy == proxy);
+            asked.is_some_and(|(call, _)| words::commands(call) == [command])
+        };
+        let mut those = self.clients.iter().filter(is_its);
+        if let (Some(client), None) = (those.next(), those.next()) {
+            self.sight.is_asked(request.id, (client.id, client.order));
         }
     }
 
@@ -404,7 +444,8 @@ impl<'p> Cluster<'p> {
             Told::Unknown => Outcome::Unknown { at: Some(now_us) },
             Told::Refused(_) => Outcome::Refused { at: now_us },
         };
-        let think_us = self.random.below(self.plan.think_us as usize) as u64;
+        let haste = if self.siege.is_some() { siege::HASTE } else { 1 };
+        let think_us = self.random.below(self.plan.think_us as usize / haste) as u64;
         client.next_us = now_us + 1 + think_us;
         let operation = client.ends(outcome);
         if self.watch.contains(&self.now_us)
@@ -422,7 +463,7 @@ impl<'p> Cluster<'p> {
             if client.asked.is_some() || self.now_us < client.next_us {
                 continue;
             }
-            let call = self.workload.draw();
+            let call = self.workload.draw(self.siege.as_ref().map(|siege| siege.tag));
             let proxy = client.proxy;
             let token = self.next_token;
             self.next_token += 1;
@@ -452,9 +493,32 @@ impl<'p> Cluster<'p> {
         }
     }
 
+    /// What goes wrong now, and when the next thing does.
+    fn next_trouble(&mut self) -> Trouble {
+        let (plan, now_us, health) = (self.plan, self.now_us, self.health());
+        self.siege = self.siege.take().filter(|siege| now_us < siege.until_us);
+        if self.siege.is_none() && self.random.chance(siege::PERCENT) {
+            self.siege = Some(Siege::lay(plan, now_us, &mut self.random));
+            *self.troubles.entry("siege").or_default() += 1;
+        }
+        if let Some(siege) = &self.siege {
+            self.trouble_us = now_us + siege.pause_us(&mut self.random);
+            let is_home = |n: &usize| {
+                let host = &self.hosts[*n];
+                let mono_us = host.clock.now(now_us).mono_us;
+                host.node.as_ref().is_some_and(|node| node.is_settled_home(siege.group, mono_us))
+            };
+            let home = (0..plan.nodes).find(is_home);
+            return siege.next(plan, &health, home, &mut self.random);
+        }
+        let pause_us = self.random.below(2 * plan.trouble_us as usize) as u64;
+        self.trouble_us = now_us + 100_000 + pause_us;
+        trouble::next(plan, &health, &mut self.random)
+    }
+
     fn make_trouble(&mut self) {
-        let trouble = trouble::next(self.plan, &self.health(), &mut self.random);
         let now_us = self.now_us;
+        let trouble = self.next_trouble();
         if self.watch.contains(&self.now_us) {
             let line = format!("{now_us} TROUBLE {trouble:?}");
             self.keep(line);
@@ -469,9 +533,9 @@ impl<'p> Cluster<'p> {
                 self.is_cut = true;
                 self.network.set_quality(quality);
             }
-            Trouble::Clog(from, to, longer_us) => {
+            Trouble::Clog(links, clog) => {
                 self.is_cut = true;
-                self.network.clog(from, to, longer_us);
+                links.into_iter().for_each(|(from, to)| self.network.clog(from, to, clog));
             }
             Trouble::Heal => {
                 self.is_cut = false;
@@ -589,7 +653,7 @@ impl<'p> Cluster<'p> {
         }
         let history = History::new(self.operations);
         let ending = ending::ending(self.plan, &self.hosts, self.now_us);
-        let seen = BTreeMap::new();
+        let seen = self.sight.reached(&history);
         let case = Case {
             history: &history,
             ending: &ending,

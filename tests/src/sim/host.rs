@@ -34,8 +34,10 @@ pub struct Host {
     /// When the disk is next done with what was appended.
     pub sync_at_us: Option<u64>,
     durability: Durability,
-    /// A crash or a start has lost something that was acknowledged, perhaps.
+    /// Something that was acknowledged is lost here, perhaps, and its node has not got it back.
     has_lost: bool,
+    /// Something in the middle of its log is missing, and the same.
+    is_damaged: bool,
 }
 
 impl Host {
@@ -51,22 +53,26 @@ impl Host {
             sync_at_us: None,
             durability,
             has_lost: true,
+            is_damaged: false,
         }
     }
 
     /// Starts its node with what is on the disk.
     pub fn start(&mut self, plan: &Plan, is_damaged: bool, now_us: u64, random: &mut Random) {
-        let past = Past { log: self.disk.entries(), is_whole: !self.has_lost, is_damaged };
+        self.is_damaged |= is_damaged;
+        let (is_whole, is_damaged) = (!self.has_lost, self.is_damaged);
+        let past = Past { log: self.disk.entries(), is_whole, is_damaged };
         let restart = Restart { now: self.clock.now(now_us), seed: random.word(), past };
         let node = Node::start(self.id, plan.layout.clone(), plan.settings, restart);
         self.base = self.disk.entries().len() as u64;
-        self.has_lost = false;
         self.node = Some(node);
     }
 
     /// It dies. Returns how many log entries are gone.
     pub fn crash(&mut self, loss: Loss, random: &mut Random) -> usize {
-        self.node = None;
+        if self.node.take().is_some_and(|node| node.is_whole()) {
+            (self.has_lost, self.is_damaged) = (false, false);
+        }
         self.sync_at_us = None;
         let before = self.disk.entries().len();
         match (loss, self.durability) {

@@ -13,6 +13,8 @@
 //! | [`clients`] | who asks for what, and what they were told |
 //! | [`words`] | calls as words of commands, and replies back |
 //! | [`trouble`] | what goes wrong |
+//! | [`siege`] | what goes wrong with the same few machines, one thing after the other |
+//! | [`sight`] | which values a deadline can reach |
 //! | [`ending`] | whether the owners agree at the end, and what they hold |
 //! | [`script`], [`play`] | the same cluster without chance: stories as text, and their playing |
 //! | [`traps`] | single messages that a script keeps, delays or repeats |
@@ -24,6 +26,8 @@ pub mod host;
 pub mod plan;
 pub mod play;
 pub mod script;
+pub mod siege;
+pub mod sight;
 pub mod traps;
 pub mod trouble;
 pub mod words;

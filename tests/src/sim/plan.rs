@@ -114,7 +114,7 @@ impl Plan {
             durability,
             busy_us: 600_000_000,
             rest_us: 60_000_000,
-            think_us: 300_000 + random.below(900_000) as u64,
+            think_us: 360_000 + random.below(1_080_000) as u64,
             trouble_us: 2_000_000 + random.below(8_000_000) as u64,
             quality,
             layout: Arc::new(layout(nodes, replicas, &mut random)),

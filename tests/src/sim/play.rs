@@ -256,6 +256,10 @@ impl Play<'_> {
                 cluster.crash(n, Loss::Wipe);
                 cluster.start(n, false);
             }
+            Trouble::Damage => {
+                cluster.crash(n, Loss::Damage);
+                cluster.start(n, true);
+            }
             Trouble::Backup => {
                 self.backups.insert(n, cluster.hosts[n].backup());
             }

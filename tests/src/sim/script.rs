@@ -15,7 +15,7 @@
 //! | `settle`, `rest` | until the first owner is home and nothing is to be done; the same after everything is healed |
 //! | `wait 2s`, `until` *condition* `within 2s`, `throughout 2s` *condition* | time passes |
 //! | *condition* | is so: `owner 1 is home`, `owner 1 is not home`, `nobody is home`, `owner 2 holds k v`, `all hold k nothing`, `all forget k` |
-//! | `pause owner 1 for 3s`, `crash home`, `start owner 1`, `wipe owner 1` | machines |
+//! | `pause owner 1 for 3s`, `crash home`, `start owner 1`, `wipe owner 1`, `damage owner 1` | machines |
 //! | `backup owner 1`, `restore owner 1` | its disk is copied, and the copy put back, with a crash and a start |
 //! | `jump owner 1 ahead 120s` | somebody sets its wall clock |
 //! | `isolate owner 1, a`, `mute owner 1`, `heal` | the network: nobody reaches these; nobody hears them; all is well |
@@ -67,6 +67,8 @@ pub enum Trouble {
     Start,
     /// It starts with an empty disk.
     Wipe,
+    /// It starts with holes in its log.
+    Damage,
     /// Its disk is copied.
     Backup,
     /// It starts with the copy.
@@ -261,6 +263,7 @@ fn step(words: &[&str]) -> Option<Step> {
         ["crash", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Crash),
         ["start", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Start),
         ["wipe", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Wipe),
+        ["damage", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Damage),
         ["backup", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Backup),
         ["restore", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Restore),
         [fate @ ("hold" | "lose" | "copy"), rest @ ..] => return trap(fate, rest),

@@ -6,7 +6,7 @@
 
 use super::plan::{Durability, Plan};
 use crate::checker::Mode;
-use crate::world::network::{Cut, Quality};
+use crate::world::network::{Clog, Cut, Quality, Site};
 use kinring_common::random::Random;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub enum Trouble {
     /// The network works badly.
     Bad(Quality),
     /// Links are slow.
-    Clog(usize, usize, u64),
+    Clog(Vec<(Site, Site)>, Clog),
     /// The cut heals, links are fast again.
     Heal,
     /// A machine loses power.
@@ -48,7 +48,9 @@ impl Trouble {
         match self {
             Trouble::Cut(_) => "cut",
             Trouble::Bad(_) => "bad network",
-            Trouble::Clog(..) => "clog",
+            Trouble::Clog(_, Clog::All(_)) => "clog",
+            Trouble::Clog(_, Clog::Data(_)) => "clog of data",
+            Trouble::Clog(_, Clog::Beats(_)) => "clog of beats",
             Trouble::Heal => "heal",
             Trouble::Crash(_) => "crash",
             Trouble::Start(_) => "start",
@@ -92,7 +94,8 @@ pub fn next(plan: &Plan, health: &Health, random: &mut Random) -> Trouble {
         25..=31 => Trouble::Bad(bad(random)),
         32..=38 => {
             let (from, to) = (random.below(plan.nodes), random.below(plan.nodes));
-            Trouble::Clog(from, to, 10_000 + random.below(2_000_000) as u64)
+            let longer_us = 10_000 + random.below(2_000_000) as u64;
+            Trouble::Clog(vec![(from, to)], Clog::All(longer_us))
         }
         39..=58 => crash(plan, health, node, random),
         59..=63 if may_lose => Trouble::Wipe(node),
@@ -104,7 +107,7 @@ pub fn next(plan: &Plan, health: &Health, random: &mut Random) -> Trouble {
     }
 }
 
-fn crash(plan: &Plan, health: &Health, node: usize, random: &mut Random) -> Trouble {
+pub(super) fn crash(plan: &Plan, health: &Health, node: usize, random: &mut Random) -> Trouble {
     let loses = plan.durability != Durability::Always;
     if health.down.contains(&node) || loses && !health.is_whole {
         return Trouble::Pause(node, 100_000 + random.below(3_000_000) as u64);
@@ -113,7 +116,7 @@ fn crash(plan: &Plan, health: &Health, node: usize, random: &mut Random) -> Trou
 }
 
 /// A wall clock is set off, or right again; most of them are right.
-fn jump(health: &Health, node: usize, random: &mut Random) -> Trouble {
+pub(super) fn jump(health: &Health, node: usize, random: &mut Random) -> Trouble {
     if health.off_ms[node] != 0 {
         return Trouble::Jump(node, -health.off_ms[node]);
     }

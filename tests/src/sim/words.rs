@@ -9,6 +9,11 @@ pub fn name(key: Key) -> Bytes {
     Bytes::from(format!("{{t{tag}}}k{}", key.0))
 }
 
+/// A key of a tag.
+pub fn first_name(tag: usize) -> Bytes {
+    name(Key((tag * super::plan::KEYS_A_TAG) as u32))
+}
+
 /// The words of a call's commands: one, or those of a transaction.
 pub fn commands(call: &Call) -> Vec<Vec<Bytes>> {
     match call {

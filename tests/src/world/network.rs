@@ -53,6 +53,23 @@ pub enum Cut {
     Ring,
 }
 
+/// What travels.
+pub trait Freight: Clone {
+    /// It queues with data. Heartbeats have a way of their own.
+    fn is_data(&self) -> bool;
+}
+
+/// How a link is clogged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clog {
+    /// Everything takes so many microseconds longer.
+    All(u64),
+    /// Each message of data takes longer by any time up to that.
+    Data(u64),
+    /// Each heartbeat and each answer to one does.
+    Beats(u64),
+}
+
 /// What the network did to messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -76,6 +93,8 @@ pub struct Faults {
     pub cut_ring: u64,
     /// Held up by a clogged link.
     pub clogged: u64,
+    /// Held up alone, others of the same link not.
+    pub stuck: u64,
 }
 
 /// See the module. `M` is a message.
@@ -84,8 +103,7 @@ pub struct Network<M> {
     sites: usize,
     quality: Quality,
     cut: Option<Cut>,
-    /// Links on which everything takes so much longer.
-    clogged: BTreeMap<(Site, Site), u64>,
+    clogged: BTreeMap<(Site, Site), Clog>,
     /// By time of arrival, then by order of sending.
     under_way: BTreeMap<(u64, u64), Parcel<M>>,
     sent: u64,
@@ -103,7 +121,7 @@ struct Parcel<M> {
     message: M,
 }
 
-impl<M: Clone> Network<M> {
+impl<M: Freight> Network<M> {
     /// Between so many sites.
     pub fn new(sites: usize, quality: Quality) -> Network<M> {
         Network {
@@ -128,13 +146,9 @@ impl<M: Clone> Network<M> {
         self.cut = cut;
     }
 
-    /// What is sent on a link from now on takes so much longer; 0 clears it.
-    pub fn clog(&mut self, from: Site, to: Site, longer_us: u64) {
-        if longer_us == 0 {
-            self.clogged.remove(&(from, to));
-        } else {
-            self.clogged.insert((from, to), longer_us);
-        }
+    /// A link is clogged for what is sent from now on.
+    pub fn clog(&mut self, from: Site, to: Site, clog: Clog) {
+        self.clogged.insert((from, to), clog);
     }
 
     /// All links work, as well as the quality says.
@@ -176,22 +190,41 @@ impl<M: Clone> Network<M> {
         let twice = random.below(1000) < self.quality.repeated_per_mille;
         self.faults.repeated += u64::from(twice);
         for _ in 0..=usize::from(twice) {
-            let arrival_us = now_us + self.delay_us(from, to, random);
+            let arrival_us = now_us
+                + self.delay_us(random)
+                + self.stuck_us((from, to), message.is_data(), random);
             self.sent += 1;
             let parcel = Parcel { from, to, sent, message: message.clone() };
             self.under_way.insert((arrival_us, self.sent), parcel);
         }
     }
 
-    fn delay_us(&mut self, from: Site, to: Site, random: &mut Random) -> u64 {
+    fn delay_us(&mut self, random: &mut Random) -> u64 {
         let Quality { delay_min_us, delay_max_us, late_per_mille, .. } = self.quality;
         let spread = (delay_max_us - delay_min_us) as usize;
         let usual_us = delay_min_us + random.below(spread + 1) as u64;
         let late = random.below(1000) < late_per_mille;
         self.faults.late += u64::from(late);
-        let longer_us = self.clogged.get(&(from, to)).copied().unwrap_or(0);
-        self.faults.clogged += u64::from(longer_us > 0);
-        longer_us + if late { usual_us * (2 + random.below(99) as u64) } else { usual_us }
+        if late { usual_us * (2 + random.below(99) as u64) } else { usual_us }
+    }
+
+    /// How long a clogged link holds a message up.
+    fn stuck_us(&mut self, link: (Site, Site), is_data: bool, random: &mut Random) -> u64 {
+        match self.clogged.get(&link) {
+            Some(Clog::All(longer_us)) => {
+                self.faults.clogged += 1;
+                *longer_us
+            }
+            Some(Clog::Data(most_us)) if is_data => {
+                self.faults.stuck += 1;
+                random.below(*most_us as usize) as u64
+            }
+            Some(Clog::Beats(most_us)) if !is_data => {
+                self.faults.stuck += 1;
+                random.below(*most_us as usize) as u64
+            }
+            _ => 0,
+        }
     }
 
     /// Whether the cut lets a message through; counts it if not.
@@ -242,6 +275,12 @@ impl<M: Clone> Network<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Freight for u32 {
+        fn is_data(&self) -> bool {
+            true
+        }
+    }
 
     const BAD: Quality = Quality {
         delay_min_us: 50,
@@ -298,8 +337,9 @@ mod tests {
             for n in 0..3_000_u32 {
                 let now_us = u64::from(n) * 100;
                 match n {
-                    1_000 => network.clog(0, 1, 50_000),
-                    2_000 => network.heal(),
+                    500 => network.clog(0, 1, Clog::All(50_000)),
+                    1_500 => network.clog(0, 1, Clog::Data(50_000)),
+                    2_500 => network.heal(),
                     _ => {}
                 }
                 network.send(random.below(3), random.below(3), n, now_us, &mut random);
@@ -311,9 +351,9 @@ mod tests {
         };
         let (got, faults) = run(7);
         assert_eq!((got, faults), run(7));
-        let Faults { delivered, lost, repeated, late, overtaken, clogged, .. } = faults;
+        let Faults { delivered, lost, repeated, late, overtaken, clogged, stuck, .. } = faults;
         assert!(
-            [delivered, lost, repeated, late, overtaken, clogged].iter().all(|n| *n > 50),
+            [delivered, lost, repeated, late, overtaken, clogged, stuck].iter().all(|n| *n > 50),
             "{faults:?}"
         );
     }

@@ -313,6 +313,7 @@ impl Node {
             return self.give_back(id, None, moment);
         }
         let Sequence(sequence) = tenure.flight.begin(Touched::Keys(changed));
+        tenure.flight.is_of_others();
         tenure.next = sequence + 1;
         let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {

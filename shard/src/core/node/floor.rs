@@ -136,7 +136,10 @@ impl Node {
         // Who minted here and is none of the owners as they are now: all that counts of theirs is here.
         let now: BTreeSet<Actor> = round.clocks.iter().map(|(actor, _)| *actor).collect();
         let strangers = std::mem::take(&mut tenure.strangers);
-        let gone = group.open.iter().copied().chain(strangers).filter(|actor| !now.contains(actor));
+        // Who was not asked may live.
+        let are_known = !Mutant::FloorWithoutAll.is_on();
+        let gone = group.open.iter().copied().chain(strangers);
+        let gone = gone.filter(|actor| are_known && !now.contains(actor));
         let closed = gone.map(|actor| Dot { hlc: Hlc::CLOSED, actor });
         let settled = round.clocks.into_iter().map(|(actor, hlc)| Dot { hlc, actor });
         let floor = Floor::from(settled.chain(closed).collect::<Context>());

@@ -70,9 +70,9 @@ pub struct Doubtful {
 
 impl Doubtful {
     /// These writes were under way.
-    pub fn add(&mut self, touched: Touched) {
+    pub fn add(&mut self, touched: &Touched) {
         match touched {
-            Touched::Keys(keys) => self.keys.extend(keys),
+            Touched::Keys(keys) => self.keys.extend(keys.iter().cloned()),
             Touched::All => self.is_all = true,
         }
         if self.keys.len() > WRITES_MAX {

@@ -55,6 +55,7 @@ impl Node {
             let source = sources.iter().find(|(_, source)| counts(source));
             let Some((peer, _)) = source else {
                 group.wholeness = Wholeness::Whole;
+                self.sessions.end_with_any(id, |purpose| matches!(purpose, Purpose::Rebuild(_)));
                 return self.step(id, has);
             };
             vec![(*peer, Purpose::Rebuild(how))]

@@ -256,6 +256,8 @@ impl Node {
         let tenure = group.tenure.as_mut().expect("it is held");
         tenure.phase = Phase::Giving;
         let term = tenure.term;
+        // One that does not answer, and is not needed, must not be taken from later.
+        self.sessions.end_with_any(id, |purpose| matches!(purpose, Purpose::Take(_)));
         self.step(id, term);
     }
 
@@ -381,7 +383,7 @@ impl Node {
         group.bid = None;
         let Some(mut tenure) = group.tenure.take() else { return };
         self.sessions.end_with_any(id, |_| true);
-        group.doubtful.add(tenure.flight.touched());
+        tenure.flight.own().for_each(|touched| group.doubtful.add(touched));
         for pending in tenure.flight.abandon() {
             self.abandon(&pending);
         }

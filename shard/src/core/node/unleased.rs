@@ -13,6 +13,7 @@ use super::requests::Found;
 use super::session::RESEND_US;
 use super::tenure::{Pending, Tenure};
 use super::{Asker, Moment, Node, Output};
+use crate::core::flight::Touched;
 use crate::store::{Entry, short_reply};
 use kinring_common::id::NodeId;
 use kinring_common::merkle::KeyRef;
@@ -59,7 +60,12 @@ impl Node {
     /// have it, and what is written on top of it would bring it along.
     fn may_be_dead(&self, id: GroupId, names: &[Name]) -> bool {
         let group = &self.groups[&id];
-        let is_under_way = |tenure: &Tenure| tenure.flight.touches(names.iter());
+        let is_under_way = |tenure: &Tenure| {
+            tenure.flight.own().any(|touched| match touched {
+                Touched::All => true,
+                Touched::Keys(keys) => keys.iter().any(|key| names.contains(key)),
+            })
+        };
         group.doubtful.holds(names) || group.tenure.as_ref().is_some_and(is_under_way)
     }
 
