@@ -58,7 +58,13 @@ impl Node {
                 self.sessions.end_with_any(id, |purpose| matches!(purpose, Purpose::Rebuild(_)));
                 return self.step(id, has);
             };
-            vec![(*peer, Purpose::Rebuild(how))]
+            let next = vec![(*peer, Purpose::Rebuild(how))];
+            let up: Vec<NodeId> =
+                others.into_iter().filter(|node| self.is_up(*node, moment)).collect();
+            if self.sessions.is_taking(id, |node| up.contains(&node)) {
+                return;
+            }
+            next
         } else {
             let unknown = others.into_iter().filter(|node| !sources.contains_key(node));
             unknown.map(|node| (node, Purpose::Survey)).collect()

@@ -195,6 +195,16 @@ impl Sessions {
         self.pulls() < PULLS_MAX && self.open.len() < SESSIONS_MAX
     }
 
+    /// Whether all of a group is being taken from one of these owners. What is taken from another one,
+    /// who is out of reach, is ended: two at a time would replace each other's.
+    pub fn is_taking(&mut self, id: GroupId, from: impl Fn(NodeId) -> bool) -> bool {
+        let takes = |session: &Session| {
+            session.group == id && matches!(session.purpose, Purpose::Take(_) | Purpose::Rebuild(_))
+        };
+        self.open.retain(|_, session| !takes(session) || from(session.peer));
+        self.open.values().any(takes)
+    }
+
     /// Ends those with any owner of a group.
     pub fn end_with_any(&mut self, id: GroupId, which: impl Fn(Purpose) -> bool) {
         self.open.retain(|_, session| session.group != id || !which(session.purpose));

@@ -214,6 +214,9 @@ impl Node {
                 .for_each(|node| self.open_if_none(id, node, Purpose::Survey, moment));
         }
         let latest = found.iter().map(|(_, step)| step.number).max().unwrap_or(0);
+        if self.sessions.is_taking(id, |node| grantors.contains(&node)) {
+            return;
+        }
         let own = group.step.number;
         let latest = if Mutant::NoFence.is_on() { 0 } else { latest.max(own) };
         let sources = found
