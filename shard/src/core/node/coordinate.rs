@@ -5,10 +5,11 @@
 //! if this node is home still then.
 
 use super::journal::Waiting;
+use super::repair::Noted;
 use super::requests::Found;
 use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
-use crate::core::flight::{Sequence, Touched};
+use crate::core::flight::{Names, Sequence, Touched};
 use crate::store::{Entry, short_reply};
 use bytes::{Buf, Bytes};
 use kinring_common::clock::Hlc;
@@ -18,28 +19,27 @@ use kinring_common::command::{CommandError, run_one};
 use kinring_common::id::NodeId;
 use kinring_common::keyspace::{Effect, Effects, PartitionSet, Txn};
 use kinring_common::membership::drift::DRIFT_MAX_MS;
-use kinring_common::merkle::KeyRef;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::placement::slot::Slot;
 use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::peer::{Batch, Message, WriteNumber, names};
 use kinring_common::wire::request::{Consistency, Executed, Request, RequestId, Response, Work};
 use kinring_common::wire::{Item, Name};
-use std::collections::BTreeSet;
+use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// The commands of a request, looked up once.
 pub struct Wanted<'r> {
     /// Some of them may change something.
     pub is_write: bool,
     /// The keys that they name.
-    pub names: Vec<Name>,
-    commands: Vec<Command<'r>>,
+    pub names: Names,
+    commands: SmallVec<[Command<'r>; 1]>,
 }
 
 /// A command: its words, and its row or why it has none here.
 struct Command<'r> {
-    words: Vec<&'r [u8]>,
+    words: SmallVec<[&'r [u8]; 4]>,
     row: Result<&'static Row, CommandError>,
 }
 
@@ -48,18 +48,18 @@ pub struct Ran {
     /// The replies, one after the other.
     pub reply: Bytes,
     /// What changed.
-    pub items: Vec<Item>,
+    pub items: Arc<[Item]>,
 }
 
 impl<'r> Wanted<'r> {
     /// By a request's words and the command table. A flush has no commands, and changes something.
     pub fn of(request: &'r Request) -> Wanted<'r> {
+        let mut wanted = Wanted { is_write: false, names: Names::new(), commands: SmallVec::new() };
         let Work::Commands(commands) = &request.work else {
-            return Wanted { is_write: true, names: Vec::new(), commands: Vec::new() };
+            return Wanted { is_write: true, ..wanted };
         };
-        let mut wanted = Wanted { is_write: false, names: Vec::new(), commands: Vec::new() };
         for command in commands {
-            let words: Vec<&[u8]> = command.iter().map(|word| &word[..]).collect();
+            let words: SmallVec<[&[u8]; 4]> = command.iter().map(|word| &word[..]).collect();
             let row = known(&words);
             if let Ok(row) = row {
                 wanted.is_write |= row.is_write();
@@ -129,7 +129,7 @@ impl Node {
             Work::Commands(_) => Touched::Keys(wanted.names),
         };
         let reply = short_reply(&ran.reply);
-        let executed = Executed { id: request.id, actor: self.actors.0, reply };
+        let executed = Executed { id: request.id, reply };
         if is_write {
             self.write(id, ran.items, Some(executed), moment);
         } else if wanted.is_write {
@@ -217,7 +217,7 @@ impl Node {
         locks.settle(&effects);
         drop(locks);
         let len = reply.len();
-        Ran { reply: reply.copy_to_bytes(len), items: items(&mut effects) }
+        Ran { reply: reply.copy_to_bytes(len), items: Item::share(changes(&mut effects)) }
     }
 
     /// FLUSHDB of a group: a cut above all that was written in it.
@@ -228,7 +228,7 @@ impl Node {
         let mut reply = ReplyBuf::new(request.protocol);
         reply.ok();
         let len = reply.len();
-        Ran { reply: reply.copy_to_bytes(len), items: vec![item] }
+        Ran { reply: reply.copy_to_bytes(len), items: Arc::new([item]) }
     }
 
     /// The highest clock of a group's partitions.
@@ -242,22 +242,23 @@ impl Node {
     pub(super) fn write(
         &mut self,
         id: GroupId,
-        items: Vec<Item>,
+        items: Arc<[Item]>,
         executed: Option<Executed>,
         moment: Moment,
     ) {
         let now_us = moment.now.mono_us;
         let touched = distinct(&items);
-        let keys = self.key_refs(&touched);
+        let keys = self.remember(&touched);
         let is_cut = items.iter().any(|item| matches!(item, Item::Cut { .. }));
         let group = self.groups.get_mut(&id).expect("a home writes");
         let tenure = group.tenure.as_mut().expect("a home writes");
-        let what = if is_cut { Touched::All } else { Touched::Keys(touched.clone()) };
+        let (next, number) = (tenure.next, tenure.term.tenure);
+        group.bonds.end(number, tenure.flight.first().map_or(next, |Sequence(first)| first));
+        group.bonds.add(Some((number, next)), &touched);
+        let what = if is_cut { Touched::All } else { Touched::Keys(touched) };
         let Sequence(sequence) = tenure.flight.begin(what);
         tenure.next = sequence + 1;
-        let number = WriteNumber { tenure: tenure.term.tenure, sequence };
-        group.bonds.end(tenure.term.tenure, tenure.stable());
-        group.bonds.add(Some((tenure.term.tenure, sequence)), touched);
+        let number = WriteNumber { tenure: number, sequence };
         let batch = Batch {
             group: id,
             epoch: self.layout.epoch(),
@@ -267,14 +268,11 @@ impl Node {
             items: items.clone(),
             executed: executed.clone(),
         };
-        let up: BTreeSet<NodeId> = tenure
-            .owners
-            .keys()
-            .copied()
-            .filter(|node| !self.suspicion.suspects(*node, now_us))
-            .collect();
+        let mut up: SmallVec<[NodeId; 4]> = SmallVec::new();
         for (node, owner) in &mut tenure.owners {
-            owner.note(sequence, keys.clone(), up.contains(node), now_us);
+            let is_up = !self.suspicion.suspects(*node, now_us);
+            up.extend(is_up.then_some(*node));
+            owner.note(sequence, keys.clone(), is_up, now_us);
         }
         if let Some(executed) = &executed {
             self.completed(id, executed, &items, moment);
@@ -292,9 +290,9 @@ impl Node {
 
     /// Keys changed at this home by what came from elsewhere: nobody sees that before it is on enough
     /// owners.
-    pub(super) fn note_changed(&mut self, id: GroupId, changed: Vec<Name>, moment: Moment) {
+    pub(super) fn note_changed(&mut self, id: GroupId, changed: Names, moment: Moment) {
         let now_us = moment.now.mono_us;
-        let keys = self.key_refs(&changed);
+        let keys = self.remember(&changed);
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let tenure = tenure.expect("a home changes");
         if tenure.flight.is_full() {
@@ -313,10 +311,13 @@ impl Node {
         self.wake_at(now_us + super::BUSY_TICK_US);
     }
 
-    /// The names by which owners speak of keys to each other.
-    pub(super) fn key_refs(&self, names: &[Name]) -> Vec<(Slot, KeyRef)> {
-        let seed = self.settings.seed;
-        names.iter().map(|name| (Slot::of(&name.key), seed.key_ref(name.db, &name.key))).collect()
+    /// What is remembered of a write for those who miss it.
+    pub(super) fn remember(&self, names: &[Name]) -> Arc<[Noted]> {
+        let noted = |name: &Name| Noted::new(name, self.settings.seed);
+        match names {
+            [name] => Arc::new([noted(name)]),
+            names => names.iter().map(noted).collect(),
+        }
     }
 
     /// This node itself holds one of its writes.
@@ -330,7 +331,7 @@ impl Node {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let Some(tenure) = tenure.filter(|tenure| tenure.term.tenure == w.tenure) else { return };
         if let Some(owner) = tenure.owners.get_mut(&by) {
-            owner.missed.remove(&w.sequence);
+            owner.missed.remove(w.sequence);
         }
         let free = tenure.flight.acknowledged(Sequence(w.sequence), by);
         for pending in free {
@@ -400,8 +401,8 @@ impl Node {
             let mut locks = self.keyspace.lock_one(part.0);
             locks.sweep(part, due_ms, moment.now, SWEPT_MAX, &mut effects);
             drop(locks);
-            for item in items(&mut effects) {
-                self.write(id, vec![item], None, moment);
+            for item in changes(&mut effects) {
+                self.write(id, Arc::new([item]), None, moment);
             }
         }
     }
@@ -431,20 +432,20 @@ fn known(words: &[&[u8]]) -> Result<&'static Row, CommandError> {
 }
 
 /// The keys of some changes, each once.
-pub fn distinct(items: &[Item]) -> Vec<Name> {
-    let mut touched: Vec<Name> = names(items).cloned().collect();
+pub fn distinct(items: &[Item]) -> Names {
+    let mut touched: Names = names(items).cloned().collect();
     touched.sort_unstable();
     touched.dedup();
     touched
 }
 
 /// What others need to do the same.
-pub fn items(effects: &mut Effects) -> Vec<Item> {
+fn changes(effects: &mut Effects) -> impl Iterator<Item = Item> {
     let item = |effect| match effect {
         Effect::Delta { db, key, delta } => {
             Some(Item::Delta { name: Name { db, key: Bytes::from(key) }, delta })
         }
         _ => None,
     };
-    effects.drain().filter_map(item).collect()
+    effects.drain().filter_map(item)
 }

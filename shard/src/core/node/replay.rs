@@ -112,7 +112,7 @@ impl Node {
                     self.merge_cuts(*group, &copies.horizon.cuts, *how, moment);
                     self.merge(copies, *how, moment);
                     let known = self.groups.get_mut(group).expect("it was asked");
-                    copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond.clone()));
+                    copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond));
                     self.note_all(*group, copies.completions.clone(), moment);
                 }
                 // What covers data that is not there would make it dead for good.
@@ -151,7 +151,7 @@ impl Node {
         }
         self.apply(id, items, moment);
         let touched = distinct(items);
-        self.groups.get_mut(&id).expect("it was asked").bonds.add(None, touched);
+        self.groups.get_mut(&id).expect("it was asked").bonds.add(None, &touched);
     }
 }
 

@@ -6,6 +6,7 @@
 use super::bonds::Bound;
 use super::coordinate::distinct;
 use super::{Moment, Node};
+use crate::core::flight::Names;
 use crate::store::{Entry, Take};
 use kinring_common::causal::{Applied, Delta, Horizon, Record};
 use kinring_common::clock::Hlc;
@@ -58,7 +59,7 @@ impl Node {
     fn take(&mut self, batch: &Batch, moment: Moment) {
         let id = batch.group;
         let items = if Mutant::HalfBatchAcked.is_on() {
-            batch.items[..batch.items.len().div_ceil(2)].to_vec()
+            batch.items[..batch.items.len().div_ceil(2)].into()
         } else {
             batch.items.clone()
         };
@@ -66,7 +67,7 @@ impl Node {
         if !batch.is_available {
             let touched = distinct(&items);
             let group = self.groups.get_mut(&id).expect("it is owned");
-            group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), touched);
+            group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), &touched);
         }
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
@@ -93,7 +94,7 @@ impl Node {
                 return Foreseen::Refused;
             }
             // What follows on the same key follows from the first.
-            if !seen.insert(name) {
+            if items.len() > 1 && !seen.insert(name) {
                 continue;
             }
             match self.foresee_delta(name, delta) {
@@ -216,7 +217,7 @@ impl Node {
         mut copies: Copies,
         (how, bound): (Take, Bound),
         moment: Moment,
-    ) -> Vec<Name> {
+    ) -> Names {
         let is_flush = |completion: &Completion| completion.changed == Changed::All;
         let (flushes, mut completions) =
             std::mem::take(&mut copies.completions).into_iter().partition(is_flush);
@@ -224,7 +225,7 @@ impl Node {
         let changed = self.merge(&copies, how, moment);
         let group = self.groups.get_mut(&id).expect("it is owned");
         for bond in &copies.bonds {
-            group.bonds.add(bound, bond.clone());
+            group.bonds.add(bound, bond);
         }
         self.whose_are_taken(&mut completions, how, &changed);
         copies.completions = self.note_all(id, completions, moment);
@@ -249,8 +250,8 @@ impl Node {
     }
 
     /// The same in memory alone.
-    pub(super) fn merge(&mut self, copies: &Copies, how: Take, moment: Moment) -> Vec<Name> {
-        let mut changed = Vec::new();
+    pub(super) fn merge(&mut self, copies: &Copies, how: Take, moment: Moment) -> Names {
+        let mut changed = Names::new();
         for copy in &copies.copies {
             let name = &copy.name;
             let theirs = copies.horizon.of(name.db);
@@ -285,6 +286,9 @@ impl Node {
         for write in &ack.held {
             self.is_held(id, *write, from, moment);
             self.unleased_is_held(id, *write, from, moment);
+        }
+        if ack.gaps.is_empty() {
+            return;
         }
         let tenure = self.groups.get(&id).and_then(|group| group.tenure.as_ref());
         let Some(tenure) = tenure.filter(|tenure| tenure.owners.contains_key(&from)) else {
