@@ -106,10 +106,10 @@ pub enum Item {
 impl Item {
     /// One allocation for all of them. Nearly always there is one, and no list is made first then.
     pub fn share(mut items: impl Iterator<Item = Item>) -> Arc<[Item]> {
-        match (items.next(), items.next()) {
-            (None, _) => Arc::default(),
-            (Some(only), None) => Arc::new([only]),
-            (Some(first), Some(second)) => [first, second].into_iter().chain(items).collect(),
+        let Some(first) = items.next() else { return Arc::default() };
+        match items.next() {
+            None => Arc::new([first]),
+            Some(second) => [first, second].into_iter().chain(items).collect(),
         }
     }
 }

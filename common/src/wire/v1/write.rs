@@ -216,7 +216,7 @@ fn put_delta(
         _ if form == Form::Short => PAST_DIGEST,
         _ => PAST_WHOLE,
     };
-    let plain = if *removed == Removed::AllCovered { plain(added, *dot) } else { None };
+    let plain = delta.replaced();
     let body = match plain {
         None => BODY_ANY,
         Some((_, None)) => BODY_TEXT,
@@ -253,18 +253,6 @@ fn put_delta(
             out.bytes(value);
             at_ms.into_iter().for_each(|at_ms| out.time(at_ms));
         }
-    }
-}
-
-/// The value of a SET, and when it expires.
-fn plain(added: &[Added], dot: Dot) -> Option<(&Bytes, Option<u64>)> {
-    match added {
-        [Added::Base { path: Path::Text, value }] => Some((value, None)),
-        [
-            Added::Base { path: Path::Text, value },
-            Added::Deadline { path: Path::Text, base, at_ms, covers },
-        ] if *base == BaseId::Value(dot) && covers.is_empty() => Some((value, Some(*at_ms))),
-        _ => None,
     }
 }
 

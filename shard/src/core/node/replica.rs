@@ -18,6 +18,7 @@ use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber};
 use kinring_common::wire::request::{Changed, Completion};
 use kinring_common::wire::{Copies, GroupCuts, GroupHorizon, Item, Name};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Node {
     pub(super) fn written(&mut self, from: NodeId, batch: &Batch, moment: Moment) {
@@ -27,14 +28,13 @@ impl Node {
             return;
         }
         let ack = |held, gaps| Message::Ack(Ack { group: id, held, gaps });
-        match self.foresee(&batch.items, moment) {
+        match self.take(batch, moment) {
             Foreseen::Refused => return,
             Foreseen::Gap => {
                 return self.send(from, ack(Vec::new(), vec![batch.number]));
             }
             Foreseen::Known => {}
             Foreseen::New => {
-                self.take(batch, moment);
                 if batch.is_available {
                     self.home_changed(id, distinct(&batch.items), moment);
                 }
@@ -56,15 +56,49 @@ impl Node {
         group.owners.contains(&from) && tenure.is_none_or(counts)
     }
 
-    fn take(&mut self, batch: &Batch, moment: Moment) {
+    /// Takes a write, if all of it can be taken.
+    fn take(&mut self, batch: &Batch, moment: Moment) -> Foreseen {
         let id = batch.group;
+        if let [Item::Delta { name, delta }] = &batch.items[..] {
+            // The ordinary write: it is seen and applied in one step.
+            let foreseen = self.take_delta(name, delta, moment);
+            if foreseen == Foreseen::New {
+                self.note_taken(batch, batch.items.clone(), moment);
+            }
+            return foreseen;
+        }
+        let foreseen = self.foresee(&batch.items, moment);
+        if foreseen != Foreseen::New {
+            return foreseen;
+        }
         let items = if Mutant::HalfBatchAcked.is_on() {
             batch.items[..batch.items.len().div_ceil(2)].into()
         } else {
             batch.items.clone()
         };
         self.apply(id, &items, moment);
-        if !batch.is_available {
+        self.note_taken(batch, items, moment);
+        foreseen
+    }
+
+    fn take_delta(&mut self, name: &Name, delta: &Delta, moment: Moment) -> Foreseen {
+        if !self.is_believable(delta.dot.hlc, moment) {
+            return Foreseen::Refused;
+        }
+        let at = self.keyspace.locate(name.db, &name.key);
+        let mut effects = self.effects();
+        let mut partition = self.keyspace.partition(at.partition);
+        match partition.try_apply(&at, &name.key, delta, &mut pass(name.db, moment, &mut effects)) {
+            Applied::Applied => Foreseen::New,
+            Applied::Covered => Foreseen::Known,
+            Applied::Gap => Foreseen::Gap,
+        }
+    }
+
+    /// A write, or as much of it as was taken, is here now.
+    fn note_taken(&mut self, batch: &Batch, items: Arc<[Item]>, moment: Moment) {
+        let id = batch.group;
+        if !batch.is_available && items.len() > 1 {
             let touched = distinct(&items);
             let group = self.groups.get_mut(&id).expect("it is owned");
             group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), &touched);
@@ -94,7 +128,7 @@ impl Node {
                 return Foreseen::Refused;
             }
             // What follows on the same key follows from the first.
-            if items.len() > 1 && !seen.insert(name) {
+            if !seen.insert(name) {
                 continue;
             }
             match self.foresee_delta(name, delta) {
@@ -109,8 +143,7 @@ impl Node {
 
     fn foresee_delta(&self, name: &Name, delta: &Delta) -> Applied {
         let at = self.keyspace.locate(name.db, &name.key);
-        let mut locks = self.keyspace.lock_one(at.partition);
-        locks.partition(at.partition).foresee(&at, name.db, &name.key, delta)
+        self.keyspace.partition(at.partition).foresee(&at, name.db, &name.key, delta)
     }
 
     /// Applies changes. What was seen before changes nothing.
@@ -121,9 +154,9 @@ impl Node {
                 Item::Delta { name, delta } => {
                     let at = self.keyspace.locate(name.db, &name.key);
                     let mut effects = self.effects();
-                    let mut locks = self.keyspace.lock_one(at.partition);
+                    let mut partition = self.keyspace.partition(at.partition);
                     let mut pass = pass(name.db, moment, &mut effects);
-                    locks.partition(at.partition).apply(&at, &name.key, delta, &mut pass);
+                    partition.apply(&at, &name.key, delta, &mut pass);
                 }
             }
         }
