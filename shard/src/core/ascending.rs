@@ -58,6 +58,11 @@ impl<T> Ascending<T> {
         self.entries.front().map(|(number, _)| *number)
     }
 
+    /// The entry with the highest.
+    pub fn last_mut(&mut self) -> Option<(u64, &mut T)> {
+        self.entries.back_mut().map(|(number, value)| (*number, value))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -105,6 +110,8 @@ mod tests {
                 }
             }
             assert_eq!(ring.len(), map.len());
+            let last = ring.last_mut().map(|(number, step)| (number, *step));
+            assert_eq!(last, map.last_key_value().map(|(number, step)| (*number, *step)));
         }
         assert!(
             !ring.is_empty() && ring.iter().eq(map.iter().map(|(number, step)| (*number, step)))

@@ -115,7 +115,9 @@ impl<R> Flight<R> {
         self.next += 1;
         match &touched {
             Touched::Keys(names) => {
-                self.last.extend(names.iter().map(|name| (name.clone(), sequence)));
+                for name in names {
+                    self.last.insert(name.clone(), sequence);
+                }
             }
             Touched::All => self.flush = Some(sequence),
         }
@@ -126,6 +128,18 @@ impl<R> Flight<R> {
 
     /// A reply that observed these keys: given back if it may leave now, else kept until it may.
     pub fn reply(&mut self, observed: &Touched, reply: R) -> Option<R> {
+        // Mostly it is that of the latest write, and nothing has touched its keys since.
+        if self.flush.is_none()
+            && let Touched::Keys(names) = observed
+            && !names.is_empty()
+            && let Some((sequence, write)) = self.writes.last_mut()
+            && sequence + 1 == self.next
+            && matches!(&write.touched, Touched::Keys(touched) if touched == names)
+        {
+            write.waiting.push((self.replies, Waiting::Alone(reply)));
+            self.replies += 1;
+            return None;
+        }
         let mut writes: SmallVec<[Sequence; 4]> = self.flush.into_iter().collect();
         match observed {
             Touched::Keys(names) if self.last.is_empty() || names.is_empty() => {}
@@ -169,11 +183,14 @@ impl<R> Flight<R> {
         }
         let write = self.writes.remove(sequence.0).expect("it is there");
         self.forget(sequence, &write.touched);
-        let free = |(number, waiting)| match waiting {
-            Waiting::Alone(reply) => Some(reply),
-            Waiting::Shared => self.release(number),
-        };
-        write.waiting.into_iter().filter_map(free).collect()
+        let mut free = SmallVec::new();
+        for (number, waiting) in write.waiting {
+            match waiting {
+                Waiting::Alone(reply) => free.push(reply),
+                Waiting::Shared => free.extend(self.release(number)),
+            }
+        }
+        free
     }
 
     fn forget(&mut self, sequence: Sequence, touched: &Touched) {

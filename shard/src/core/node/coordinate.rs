@@ -59,13 +59,14 @@ impl<'r> Wanted<'r> {
             return Wanted { is_write: true, ..wanted };
         };
         for command in commands {
-            let words: SmallVec<[&[u8]; 4]> = command.iter().map(|word| &word[..]).collect();
+            let mut words: SmallVec<[&[u8]; 4]> = SmallVec::new();
+            command.iter().for_each(|word| words.push(word));
             let row = known(&words);
             if let Ok(row) = row {
                 wanted.is_write |= row.is_write();
-                let keys = row.keys(&words).into_iter().flatten();
-                let name = |at: usize| Name { db: request.db, key: command[at].clone() };
-                wanted.names.extend(keys.map(name));
+                for at in row.keys(&words).into_iter().flatten() {
+                    wanted.names.push(Name { db: request.db, key: command[at].clone() });
+                }
             }
             wanted.commands.push(Command { words, row });
         }
@@ -184,7 +185,8 @@ impl Node {
 
     /// Executes the commands of a request, one after the other.
     pub(super) fn run(&mut self, wanted: &Wanted<'_>, request: &Request, moment: Moment) -> Ran {
-        let mut reply = ReplyBuf::new(request.protocol);
+        let mut reply = std::mem::take(&mut self.reply);
+        reply.set_protocol(request.protocol);
         let mut effects = self.effects();
         let random = self.random.word();
         let (mut set, mut hints) = (PartitionSet::default(), Hints::new());
@@ -216,8 +218,9 @@ impl Node {
         }
         locks.settle(&effects);
         drop(locks);
-        let len = reply.len();
-        Ran { reply: reply.copy_to_bytes(len), items: Item::share(changes(&mut effects)) }
+        let bytes = taken(&mut reply);
+        self.reply = reply;
+        Ran { reply: bytes, items: Item::share(changes(&mut effects)) }
     }
 
     /// FLUSHDB of a group: a cut above all that was written in it.
@@ -227,8 +230,7 @@ impl Node {
         self.apply_cut(id, request.db, cut, moment);
         let mut reply = ReplyBuf::new(request.protocol);
         reply.ok();
-        let len = reply.len();
-        Ran { reply: reply.copy_to_bytes(len), items: Arc::new([item]) }
+        Ran { reply: taken(&mut reply), items: Arc::new([item]) }
     }
 
     /// The highest clock of a group's partitions.
@@ -271,7 +273,9 @@ impl Node {
         let mut up: SmallVec<[NodeId; 4]> = SmallVec::new();
         for (node, owner) in &mut tenure.owners {
             let is_up = !self.suspicion.suspects(*node, now_us);
-            up.extend(is_up.then_some(*node));
+            if is_up {
+                up.push(*node);
+            }
             owner.note(sequence, keys.clone(), is_up, now_us);
         }
         if let Some(executed) = &executed {
@@ -431,8 +435,22 @@ fn known(words: &[&[u8]]) -> Result<&'static Row, CommandError> {
     }
 }
 
+/// What was written, and the buffer is empty again. The reply of most writes takes no memory, however
+/// often it is kept.
+fn taken(reply: &mut ReplyBuf) -> Bytes {
+    const OK: &[u8] = b"+OK\r\n";
+    let len = reply.len();
+    let is_ok = len == OK.len() && reply.chunk() == OK;
+    let bytes = if is_ok { Bytes::from_static(OK) } else { reply.copy_to_bytes(len) };
+    reply.clear();
+    bytes
+}
+
 /// The keys of some changes, each once.
 pub fn distinct(items: &[Item]) -> Names {
+    if let [Item::Delta { name, .. }] = items {
+        return Names::from_buf([name.clone()]);
+    }
     let mut touched: Names = names(items).cloned().collect();
     touched.sort_unstable();
     touched.dedup();

@@ -14,6 +14,7 @@ use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
 use kinring_common::random::Random;
+use kinring_common::resp::ReplyBuf;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -87,6 +88,7 @@ impl Node {
             requests: Requests::default(),
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),
+            reply: ReplyBuf::default(),
             beat_us: now.mono_us,
             wake_us: now.mono_us,
             layout,
