@@ -27,6 +27,8 @@ struct Three {
     now: Now,
     next: u64,
     done: u64,
+    /// What was said and not delivered yet, empty in between.
+    said: VecDeque<(usize, Output)>,
 }
 
 impl Three {
@@ -52,7 +54,7 @@ impl Three {
             Node::start(NodeId(n), layout.clone(), settings, restart)
         };
         let nodes = (0..3).map(start).collect();
-        let mut three = Three { nodes, layout, now, next: 0, done: 0 };
+        let mut three = Three { nodes, layout, now, next: 0, done: 0, said: VecDeque::new() };
         for _ in 0..400 {
             three.now.mono_us += 10_000;
             three.now.wall_ms += 10;
@@ -64,7 +66,7 @@ impl Three {
     }
 
     fn deliver(&mut self) {
-        let mut said = VecDeque::new();
+        let mut said = std::mem::take(&mut self.said);
         loop {
             for (from, node) in self.nodes.iter_mut().enumerate() {
                 while let Some(output) = node.poll_output() {
@@ -72,6 +74,7 @@ impl Three {
                 }
             }
             if said.is_empty() {
+                self.said = said;
                 return;
             }
             for (from, output) in said.drain(..) {

@@ -10,6 +10,10 @@ mod wire;
 
 use criterion::Criterion;
 
+/// The one that the binary uses.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     slot::bench(&mut criterion);

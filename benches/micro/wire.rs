@@ -76,7 +76,7 @@ fn set(horizon: &Horizon) -> Batch {
         number: WriteNumber { tenure: 0x9b1e_44d0_c3a2_5f78, sequence: 1_234_567 },
         stable: 1_234_500,
         is_available: false,
-        items: vec![Item::Delta { name, delta }],
-        executed: Some(Executed { id, actor, reply: Some(Bytes::from_static(b"+OK\r\n")) }),
+        items: [Item::Delta { name, delta }].into(),
+        executed: Some(Executed { id, reply: Some(Bytes::from_static(b"+OK\r\n")) }),
     }
 }

@@ -6,7 +6,7 @@
 //! | room | what it answers |
 //! |---|---|
 //! | [`id`], [`clock`] | who wrote, and when |
-//! | [`random`] | numbers from a seed |
+//! | [`random`], [`keyed`] | numbers from a seed; hashes that nobody foresees |
 //! | [`placement`], [`quorum`] | where a key lives, and how many of its owners must agree |
 //! | [`membership`] | who is up, and whose clock can be believed |
 //! | [`causal`] | what two copies of a record make together |
@@ -21,6 +21,7 @@ pub mod causal;
 pub mod clock;
 pub mod command;
 pub mod id;
+pub mod keyed;
 pub mod keyspace;
 pub mod membership;
 pub mod merkle;

@@ -146,13 +146,7 @@ pub enum Applied {
 impl Record {
     /// What [`Record::apply`] would answer: the context alone says it.
     pub fn foresee(&self, delta: &Delta, horizon: &Horizon) -> Applied {
-        if self.knows(delta.dot, horizon) {
-            Applied::Covered
-        } else if self.has_seen_past_of(delta, horizon) || Mutant::DeltaContextJoined.is_on() {
-            Applied::Applied
-        } else {
-            Applied::Gap
-        }
+        delta.foresee(&self.context, horizon)
     }
 
     /// Takes a delta in, whole or not at all. Coordinator and replicas alike.
@@ -185,17 +179,8 @@ impl Record {
             && delta.base.includes(&self.context)
             && delta.floor.includes(&horizon.floor)
             && delta.cut >= horizon.cut;
-        let applies = !self.knows(delta.dot, horizon) && self.has_seen_past_of(delta, horizon);
+        let applies = !self.knows(delta.dot, horizon) && delta.follows(&self.context, horizon);
         (all && applies).then(|| std::mem::take(&mut self.cells))
-    }
-
-    /// The floor is judged by the effective context too: a record that was repaired from a holder
-    /// with a higher floor has taken that floor into its own context.
-    fn has_seen_past_of(&self, delta: &Delta, horizon: &Horizon) -> bool {
-        delta.cut <= horizon.cut
-            && delta.base.iter().all(|dot| self.knows(dot, horizon))
-            && (horizon.floor.includes(&delta.floor)
-                || delta.floor.iter().all(|dot| self.knows(dot, horizon)))
     }
 
     /// Adds one element of the event `dot`.
@@ -244,6 +229,28 @@ impl Delta {
         let never = |added: &Added| matches!(added, Added::Deadline { at_ms: NEVER, .. });
         self.added.retain(|added| !never(added));
         self
+    }
+
+    /// What [`Record::apply`] would answer for a record with this context.
+    pub fn foresee(&self, context: &Context, horizon: &Horizon) -> Applied {
+        if horizon.covers(self.dot) || context.covers(self.dot) {
+            Applied::Covered
+        } else if self.follows(context, horizon) || Mutant::DeltaContextJoined.is_on() {
+            Applied::Applied
+        } else {
+            Applied::Gap
+        }
+    }
+
+    /// Whether a record with this context has seen what the coordinator had.
+    ///
+    /// The floor is judged by the effective context too: a record that was repaired from a holder
+    /// with a higher floor has taken that floor into its own context.
+    fn follows(&self, context: &Context, horizon: &Horizon) -> bool {
+        let knows = |dot| horizon.covers(dot) || context.covers(dot);
+        self.cut <= horizon.cut
+            && self.base.iter().all(knows)
+            && (horizon.floor.includes(&self.floor) || self.floor.iter().all(knows))
     }
 
     /// Whether this event is in the past that the coordinator had seen.

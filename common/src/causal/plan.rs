@@ -42,6 +42,49 @@ impl Record {
     }
 }
 
+impl Delta {
+    /// [`Change::Replace`] as the event `dot`, of any record that has seen `base` besides the horizon:
+    /// what is in it makes no difference.
+    pub fn replace(
+        base: Context,
+        horizon: Horizon,
+        dot: Dot,
+        (value, deadline_ms): (Bytes, Option<u64>),
+    ) -> Delta {
+        assert!(!horizon.covers(dot) && !base.covers(dot), "a minted dot is new");
+        assert!(dot.hlc > base.highest(), "a mint exceeds every clock in the context");
+        let (Horizon { floor, cut }, removed) = (horizon, Removed::AllCovered);
+        Delta { base, floor, cut, dot, removed, added: text(dot, value, deadline_ms) }
+    }
+
+    /// The value and the deadline of a delta that [`Delta::replace`] made.
+    pub fn replaced(&self) -> Option<(&Bytes, Option<u64>)> {
+        let (value, deadline) = match &self.added[..] {
+            [Added::Base { path: Path::Text, value }] => (value, None),
+            [Added::Base { path: Path::Text, value }, deadline] => (value, Some(deadline)),
+            _ => return None,
+        };
+        let deadline_ms = match deadline {
+            None => None,
+            Some(Added::Deadline { path: Path::Text, base, at_ms, covers })
+                if *base == BaseId::Value(self.dot) && covers.is_empty() =>
+            {
+                Some(*at_ms)
+            }
+            Some(_) => return None,
+        };
+        (self.removed == Removed::AllCovered).then_some((value, deadline_ms))
+    }
+}
+
+/// What a SET adds.
+fn text(dot: Dot, value: Bytes, deadline_ms: Option<u64>) -> Vec<Added> {
+    let mut added = vec![Added::Base { path: Path::Text, value }];
+    let deadline = |at_ms| added_deadline(&Path::Text, BaseId::Value(dot), at_ms);
+    added.extend(deadline_ms.map(deadline));
+    added
+}
+
 type Effect = (Removed, Vec<Added>);
 
 struct Draft<'a> {
@@ -52,10 +95,7 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn replace(&self, value: Bytes, deadline_ms: Option<u64>) -> Effect {
-        let base = Added::Base { path: Path::Text, value };
-        let at = BaseId::Value(self.dot);
-        let deadline = deadline_ms.map(|at_ms| added_deadline(&Path::Text, at, at_ms));
-        (Removed::AllCovered, [base].into_iter().chain(deadline).collect())
+        (Removed::AllCovered, text(self.dot, value, deadline_ms))
     }
 
     fn expire(&self) -> Effect {

@@ -5,6 +5,7 @@ use super::partition::Slots;
 use super::table::{Entry, Table};
 use crate::causal::{Cells, Delta};
 use crate::clock::Hlc;
+use smallvec::SmallVec;
 
 /// What a keyspace event is about, as in Redis's `notify-keyspace-events`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +108,8 @@ pub enum Doomed {
 pub struct Effects {
     /// Who reads them.
     pub interest: Interest,
-    list: Vec<Effect>,
+    /// Nearly always one command's.
+    list: SmallVec<[Effect; 1]>,
     /// Freed when this is dropped, which must be after the locks are.
     pub doomed: Vec<Doomed>,
     /// Keys that were found to have expired, and removed.

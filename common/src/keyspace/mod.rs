@@ -102,12 +102,9 @@ impl PartitionSet {
 /// The locks of a set of partitions, held until dropped.
 pub struct Locks<'k> {
     space: &'k Keyspace,
-    /// Where in `held` each partition's guard is; `NOT_HELD` for the others.
-    index: [u16; PARTITIONS],
-    held: SmallVec<[MutexGuard<'k, Partition>; 16]>,
+    /// By number, ascending.
+    held: SmallVec<[(u8, MutexGuard<'k, Partition>); 16]>,
 }
-
-const NOT_HELD: u16 = u16::MAX;
 
 impl<'k> Locks<'k> {
     /// The keyspace the partitions belong to.
@@ -121,9 +118,19 @@ impl<'k> Locks<'k> {
     /// When its lock is not held: a command used a key that its table row does not name.
     #[inline]
     pub fn partition(&mut self, partition: u8) -> &mut Partition {
-        let at = self.index[usize::from(partition)];
-        assert!(at != NOT_HELD, "a command touches only keys that its table row names");
-        &mut self.held[usize::from(at)]
+        let at =
+            self.place(partition).expect("a command touches only keys that its table row names");
+        &mut self.held[at].1
+    }
+
+    #[inline]
+    fn place(&self, partition: u8) -> Option<usize> {
+        // Nearly always it is the only one, else all are held.
+        let guess = if self.held.len() == PARTITIONS { usize::from(partition) } else { 0 };
+        match self.held.get(guess) {
+            Some((number, _)) if *number == partition => Some(guess),
+            _ => self.held.binary_search_by_key(&partition, |(number, _)| *number).ok(),
+        }
     }
 
     /// The held partition of a slot.
@@ -139,13 +146,12 @@ impl<'k> Locks<'k> {
     /// # Panics
     /// When a higher partition is held already: its user must ask for all locks beforehand.
     pub fn also(&mut self, partition: u8) {
-        if self.index[usize::from(partition)] != NOT_HELD {
+        if self.place(partition).is_some() {
             return;
         }
-        let above = &self.index[usize::from(partition)..];
-        assert!(above.iter().all(|at| *at == NOT_HELD), "locks are taken in ascending order");
-        self.index[usize::from(partition)] = self.held.len() as u16;
-        self.held.push(self.space.partitions[usize::from(partition)].lock());
+        let is_above = self.held.last().is_none_or(|(highest, _)| *highest < partition);
+        assert!(is_above, "locks are taken in ascending order");
+        self.held.push((partition, self.space.partition(partition)));
     }
 
     /// Hints, in two passes, that these keys will be read: their misses in memory then overlap
@@ -165,7 +171,7 @@ impl<'k> Locks<'k> {
     }
 
     fn held(&self, partition: u8) -> Option<&Partition> {
-        self.held.get(usize::from(self.index[usize::from(partition)])).map(|guard| &**guard)
+        self.place(partition).map(|at| &*self.held[at].1)
     }
 
     /// Whether a key of a held partition is there with its deadline passed.
@@ -254,21 +260,22 @@ impl Keyspace {
 
     /// Takes the locks of a set, in ascending order.
     pub fn lock(&self, set: &PartitionSet) -> Locks<'_> {
-        let mut locks = Locks { space: self, index: [NOT_HELD; PARTITIONS], held: SmallVec::new() };
-        for partition in set.iter() {
-            locks.index[usize::from(partition)] = locks.held.len() as u16;
-            locks.held.push(self.partitions[usize::from(partition)].lock());
-        }
-        locks
+        let held = set.iter().map(|partition| (partition, self.partition(partition)));
+        Locks { space: self, held: held.collect() }
     }
 
     /// Takes the lock of one partition.
     #[inline]
     pub fn lock_one(&self, partition: u8) -> Locks<'_> {
-        let mut locks = Locks { space: self, index: [NOT_HELD; PARTITIONS], held: SmallVec::new() };
-        locks.index[usize::from(partition)] = 0;
-        locks.held.push(self.partitions[usize::from(partition)].lock());
-        locks
+        let mut held = SmallVec::new();
+        held.push((partition, self.partition(partition)));
+        Locks { space: self, held }
+    }
+
+    /// The same for whoever needs no other lock beside it.
+    #[inline]
+    pub fn partition(&self, partition: u8) -> MutexGuard<'_, Partition> {
+        self.partitions[usize::from(partition)].lock()
     }
 
     /// Which effects have a reader now. To be read under the locks: a watch that is set before they

@@ -12,6 +12,7 @@ use crate::causal::{Answer, Context, Delta, Finding, Floor, Horizon, Record, Sta
 use crate::clock::Hlc;
 use bytes::Bytes;
 use request::Completion;
+use std::sync::Arc;
 
 /// A key of a database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,4 +133,15 @@ pub enum Item {
         /// Everything at or below it is dead.
         cut: Hlc,
     },
+}
+
+impl Item {
+    /// One allocation for all of them. Nearly always there is one, and no list is made first then.
+    pub fn share(mut items: impl Iterator<Item = Item>) -> Arc<[Item]> {
+        let Some(first) = items.next() else { return Arc::default() };
+        match items.next() {
+            None => Arc::new([first]),
+            Some(second) => [first, second].into_iter().chain(items).collect(),
+        }
+    }
 }

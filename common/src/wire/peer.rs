@@ -8,6 +8,7 @@ use crate::id::{Actor, NodeId};
 use crate::merkle::{KeyRef, Leaf, Leaves, Page};
 use crate::placement::layout::{Epoch, GroupId};
 use crate::placement::slot::Slot;
+use std::sync::Arc;
 
 /// A message between shards.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,8 +121,8 @@ pub struct Batch {
     pub stable: u64,
     /// Coordinated without a lease.
     pub is_available: bool,
-    /// The changes, in order.
-    pub items: Vec<Item>,
+    /// The changes, in order: the log and every message of them share one copy.
+    pub items: Arc<[Item]>,
     /// For which request.
     pub executed: Option<Executed>,
 }

@@ -1,6 +1,6 @@
 //! What a proxy asks of a shard, and what it is told.
 
-use crate::id::{Actor, NodeId};
+use crate::id::NodeId;
 use crate::placement::layout::{Epoch, GroupId};
 use crate::placement::slot::Slot;
 use crate::resp::Protocol;
@@ -94,13 +94,11 @@ pub struct Pong {
     pub incarnation: u64,
 }
 
-/// What an actor did for a request, kept as long as the request may be tried again.
+/// What was done for a request, kept as long as the request may be tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executed {
     /// The request.
     pub id: RequestId,
-    /// Who executed it.
-    pub actor: Actor,
     /// What was replied, if that was short.
     pub reply: Option<Bytes>,
 }

@@ -7,9 +7,11 @@
 //! flush.
 //!
 //! Invariant: `last` and `flush` name writes that are in `writes`; a waiting reply is noted at each
-//! write that it waits for.
+//! write that it waits for, and is kept there if that is the only one.
 
+use super::ascending::Ascending;
 use kinring_common::id::NodeId;
+use kinring_common::keyed::Keyed;
 use kinring_common::quorum::Quorum;
 use kinring_common::wire::Name;
 use smallvec::SmallVec;
@@ -30,11 +32,14 @@ pub const REPLIES_MAX: usize = 65_536;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
 
+/// Some keys: nearly always one.
+pub type Names = SmallVec<[Name; 1]>;
+
 /// What a write touches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
     /// These keys.
-    Keys(Vec<Name>),
+    Keys(Names),
     /// All keys of the group: a flush.
     All,
 }
@@ -44,38 +49,52 @@ pub enum Touched {
 pub struct Flight<R> {
     quorum: Quorum,
     next: u64,
-    writes: BTreeMap<Sequence, Write>,
-    last: HashMap<Name, Sequence>,
+    writes: Ascending<Write<R>>,
+    last: HashMap<Name, Sequence, Keyed>,
     flush: Option<Sequence>,
-    waiting: BTreeMap<u64, Waiting<R>>,
+    /// Replies that wait for more than one write.
+    shared: BTreeMap<u64, Shared<R>>,
     replies: u64,
+    /// Replies that wait.
+    kept: usize,
 }
 
 #[derive(Debug)]
-struct Write {
+struct Write<R> {
     touched: Touched,
     is_own: bool,
     owners: SmallVec<[NodeId; 4]>,
-    waiting: Vec<u64>,
+    /// The replies that wait for it, by their number: nearly always that of its own request.
+    waiting: SmallVec<[(u64, Waiting<R>); 1]>,
+}
+
+/// A reply at a write that it waits for.
+#[derive(Debug)]
+enum Waiting<R> {
+    /// It waits for no other one.
+    Alone(R),
+    /// It is in `shared`.
+    Shared,
 }
 
 #[derive(Debug)]
-struct Waiting<R> {
+struct Shared<R> {
     reply: R,
     writes: usize,
 }
 
 impl<R> Flight<R> {
-    /// Of a group with so many owners.
-    pub fn new(quorum: Quorum) -> Flight<R> {
+    /// Of a group with so many owners. Keys are looked up by this hash.
+    pub fn new(quorum: Quorum, keyed: Keyed) -> Flight<R> {
         Flight {
             quorum,
             next: 0,
-            writes: BTreeMap::new(),
-            last: HashMap::new(),
+            writes: Ascending::default(),
+            last: HashMap::with_hasher(keyed),
             flush: None,
-            waiting: BTreeMap::new(),
+            shared: BTreeMap::new(),
             replies: 0,
+            kept: 0,
         }
     }
 
@@ -86,7 +105,7 @@ impl<R> Flight<R> {
 
     /// Whether no further request may be executed now: its write, or its reply, would have no place.
     pub fn is_crowded(&self) -> bool {
-        self.is_full() || self.waiting.len() >= REPLIES_MAX
+        self.is_full() || self.kept >= REPLIES_MAX
     }
 
     /// Whether one of these is changed by a write under way.
@@ -96,19 +115,19 @@ impl<R> Flight<R> {
 
     /// What the writes under way change that are this home's own: not those that came from elsewhere.
     pub fn own(&self) -> impl Iterator<Item = &Touched> {
-        self.writes.values().filter(|write| write.is_own).map(|write| &write.touched)
+        self.writes.iter().filter(|(_, write)| write.is_own).map(|(_, write)| &write.touched)
     }
 
     /// The last write that was begun came from elsewhere.
     pub fn is_of_others(&mut self) {
-        if let Some(mut write) = self.writes.last_entry() {
-            write.get_mut().is_own = false;
+        if let Some((_, write)) = self.writes.last_mut() {
+            write.is_own = false;
         }
     }
 
     /// How many replies wait.
     pub fn replies(&self) -> usize {
-        self.waiting.len()
+        self.kept
     }
 
     /// How many are under way.
@@ -131,53 +150,84 @@ impl<R> Flight<R> {
         self.next += 1;
         match &touched {
             Touched::Keys(names) => {
-                self.last.extend(names.iter().map(|name| (name.clone(), sequence)));
+                for name in names {
+                    self.last.insert(name.clone(), sequence);
+                }
             }
             Touched::All => self.flush = Some(sequence),
         }
-        let write = Write { touched, is_own: true, owners: SmallVec::new(), waiting: Vec::new() };
-        self.writes.insert(sequence, write);
+        let write =
+            Write { touched, is_own: true, owners: SmallVec::new(), waiting: SmallVec::new() };
+        self.writes.push(sequence.0, write);
         sequence
     }
 
     /// A reply that observed these keys: given back if it may leave now, else kept until it may.
     pub fn reply(&mut self, observed: &Touched, reply: R) -> Option<R> {
-        let mut writes: Vec<Sequence> = match observed {
-            Touched::Keys(names) => names.iter().filter_map(|name| self.last.get(name)).collect(),
-            Touched::All => self.last.values().collect::<Vec<_>>(),
+        // Mostly it is that of the latest write, and nothing has touched its keys since.
+        if self.flush.is_none()
+            && let Touched::Keys(names) = observed
+            && !names.is_empty()
+            && let Some((sequence, write)) = self.writes.last_mut()
+            && sequence + 1 == self.next
+            && matches!(&write.touched, Touched::Keys(touched) if touched == names)
+        {
+            write.waiting.push((self.replies, Waiting::Alone(reply)));
+            (self.replies, self.kept) = (self.replies + 1, self.kept + 1);
+            return None;
         }
-        .into_iter()
-        .copied()
-        .chain(self.flush)
-        .collect();
+        let mut writes: SmallVec<[Sequence; 4]> = self.flush.into_iter().collect();
+        match observed {
+            Touched::Keys(names) if self.last.is_empty() || names.is_empty() => {}
+            Touched::Keys(names) => {
+                writes.extend(names.iter().filter_map(|name| self.last.get(name)).copied());
+            }
+            Touched::All => writes.extend(self.last.values().copied()),
+        }
         writes.sort_unstable();
         writes.dedup();
         if writes.is_empty() {
             return Some(reply);
         }
         let number = self.replies;
-        self.replies += 1;
-        for sequence in &writes {
-            let write = self.writes.get_mut(sequence).expect("what is named is under way");
-            write.waiting.push(number);
+        (self.replies, self.kept) = (self.replies + 1, self.kept + 1);
+        if let [sequence] = writes[..] {
+            self.wait(sequence, number, Waiting::Alone(reply));
+            return None;
         }
-        self.waiting.insert(number, Waiting { reply, writes: writes.len() });
+        for sequence in &writes {
+            self.wait(*sequence, number, Waiting::Shared);
+        }
+        self.shared.insert(number, Shared { reply, writes: writes.len() });
         None
+    }
+
+    fn wait(&mut self, Sequence(sequence): Sequence, number: u64, waiting: Waiting<R>) {
+        let write = self.writes.get_mut(sequence).expect("what is named is under way");
+        write.waiting.push((number, waiting));
     }
 
     /// An owner holds a write, durably if that is asked for; this node is one of them. Returns the
     /// replies that may leave. Acknowledgements may come twice and late.
-    pub fn acknowledged(&mut self, sequence: Sequence, by: NodeId) -> Vec<R> {
-        let Some(write) = self.writes.get_mut(&sequence) else { return Vec::new() };
+    pub fn acknowledged(&mut self, sequence: Sequence, by: NodeId) -> SmallVec<[R; 1]> {
+        let Some(write) = self.writes.get_mut(sequence.0) else { return SmallVec::new() };
         if !write.owners.contains(&by) {
             write.owners.push(by);
         }
         if write.owners.len() < self.quorum.acks() {
-            return Vec::new();
+            return SmallVec::new();
         }
-        let write = self.writes.remove(&sequence).expect("it is there");
+        let write = self.writes.remove(sequence.0).expect("it is there");
         self.forget(sequence, &write.touched);
-        write.waiting.into_iter().filter_map(|number| self.release(number)).collect()
+        let mut free = SmallVec::new();
+        for (number, waiting) in write.waiting {
+            match waiting {
+                Waiting::Alone(reply) => free.push(reply),
+                Waiting::Shared => free.extend(self.release(number)),
+            }
+        }
+        self.kept -= free.len();
+        free
     }
 
     fn forget(&mut self, sequence: Sequence, touched: &Touched) {
@@ -195,24 +245,24 @@ impl<R> Flight<R> {
 
     /// One of the writes that a reply waits for is done.
     fn release(&mut self, number: u64) -> Option<R> {
-        let waiting = self.waiting.get_mut(&number)?;
-        waiting.writes -= 1;
-        if waiting.writes > 0 {
+        let shared = self.shared.get_mut(&number)?;
+        shared.writes -= 1;
+        if shared.writes > 0 {
             return None;
         }
-        self.waiting.remove(&number).map(|waiting| waiting.reply)
+        self.shared.remove(&number).map(|shared| shared.reply)
     }
 
     /// The writes that an owner has not acknowledged, oldest first: to be sent to it again, or noted
     /// for it.
     pub fn missing(&self, owner: NodeId) -> impl Iterator<Item = (Sequence, &Touched)> {
         let writes = self.writes.iter().filter(move |(_, write)| !write.owners.contains(&owner));
-        writes.map(|(sequence, write)| (*sequence, &write.touched))
+        writes.map(|(sequence, write)| (Sequence(sequence), &write.touched))
     }
 
     /// The oldest write under way.
     pub fn first(&self) -> Option<Sequence> {
-        self.writes.first_key_value().map(|(sequence, _)| *sequence)
+        self.writes.first().map(Sequence)
     }
 
     /// Whether no write is under way.
@@ -223,9 +273,17 @@ impl<R> Flight<R> {
     /// This node is no longer home: what became of the writes is for others to find out. Returns all
     /// replies that waited, in the order of their execution.
     pub fn abandon(&mut self) -> Vec<R> {
-        self.writes.clear();
         self.last.clear();
-        self.flush = None;
-        std::mem::take(&mut self.waiting).into_values().map(|waiting| waiting.reply).collect()
+        (self.flush, self.kept) = (None, 0);
+        let shared = std::mem::take(&mut self.shared).into_iter();
+        let mut replies: Vec<(u64, R)> =
+            shared.map(|(number, shared)| (number, shared.reply)).collect();
+        for (number, waiting) in self.writes.drain().flat_map(|(_, write)| write.waiting) {
+            if let Waiting::Alone(reply) = waiting {
+                replies.push((number, reply));
+            }
+        }
+        replies.sort_unstable_by_key(|(number, _)| *number);
+        replies.into_iter().map(|(_, reply)| reply).collect()
     }
 }

@@ -112,6 +112,9 @@ struct Held {
     grants: Vec<(NodeId, u64)>,
     /// When this node last gave it back: grants that were asked for until then are void.
     released_us: Option<u64>,
+    /// Until when these grants make it the home: worked out when they change, asked for by each
+    /// request and reply.
+    end_us: Option<u64>,
 }
 
 impl Leases {
@@ -131,16 +134,13 @@ impl Leases {
             Some((_, known)) => *known = until_us.max(*known),
             None => grants.push((by, until_us)),
         }
+        held.end_us = held.end(self.own, self.quorum);
     }
 
     /// Until when this node is the group's home if nobody grants any more; `None` if it is not. To
     /// be asked again as each reply leaves.
     pub fn until_us(&self, group: GroupId, now_us: u64) -> Option<u64> {
-        let grants = &self.held.get(&group)?.grants;
-        let own = grants.iter().find(|(owner, _)| *owner == self.own)?.1;
-        let mut ends: Vec<u64> = grants.iter().map(|&(_, until_us)| until_us).collect();
-        ends.sort_unstable_by(|a, b| b.cmp(a));
-        let last = own.min(*ends.get(self.quorum.grants() - 1)?);
+        let last = self.held.get(&group)?.end_us?;
         (now_us < last).then_some(last)
     }
 
@@ -160,6 +160,16 @@ impl Leases {
     pub fn release(&mut self, group: GroupId, now_us: u64) {
         let held = self.held.entry(group).or_default();
         held.grants.clear();
-        held.released_us = Some(now_us);
+        (held.released_us, held.end_us) = (Some(now_us), None);
+    }
+}
+
+impl Held {
+    /// When the first of the grants that are needed runs out, this node's own among them.
+    fn end(&self, own: NodeId, quorum: Quorum) -> Option<u64> {
+        let own = self.grants.iter().find(|(owner, _)| *owner == own)?.1;
+        let mut ends: Vec<u64> = self.grants.iter().map(|&(_, until_us)| until_us).collect();
+        ends.sort_unstable_by(|a, b| b.cmp(a));
+        Some(own.min(*ends.get(quorum.grants() - 1)?))
     }
 }

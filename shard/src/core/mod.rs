@@ -1,5 +1,6 @@
 //! Decisions of the shard, without clocks, threads or sockets.
 
+pub mod ascending;
 pub mod expiry;
 pub mod flight;
 pub mod lease;

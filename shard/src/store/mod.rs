@@ -13,6 +13,7 @@ use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::Term;
 use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, Item};
+use std::sync::Arc;
 
 /// One thing that happened to a shard's data.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub enum Entry {
         /// The group.
         group: GroupId,
         /// The changes.
-        items: Vec<Item>,
+        items: Arc<[Item]>,
         /// For which request.
         executed: Option<Executed>,
     },

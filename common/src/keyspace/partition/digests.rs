@@ -7,7 +7,8 @@
 
 use super::settled::orders;
 use super::{Partition, SLOTS_EACH, Slots, cuts, slot_index};
-use crate::causal::{DigestSeed, Record};
+use crate::causal::{BaseId, DigestSeed, Part, Record};
+use crate::id::Dot;
 use crate::keyspace::packed::digest;
 use crate::keyspace::partition_of;
 use crate::keyspace::table::{Entry, Located, prefetch};
@@ -116,6 +117,14 @@ impl Partition {
             Some(seed) => seed.of_key(at.hash, self.digest(slot_index(at), entry, seed)),
             None => 0,
         }
+    }
+
+    /// The same of a string that one event made, without its entry.
+    #[inline]
+    pub(super) fn digest_of_text(&self, slot: usize, db: u8, dot: Dot, seed: DigestSeed) -> u64 {
+        let is_settled = dot.hlc <= self.cuts.get(slot, db) || self.floors[slot].covers(dot);
+        let seen = if is_settled { 0 } else { seed.seen(dot) };
+        seen.wrapping_add(seed.text_element(BaseId::Value(dot), Part::Base, dot))
     }
 
     #[inline]

@@ -18,7 +18,7 @@ use super::packed::{Actors, FIRST, context, unpack};
 use super::table::{Entry, Located, Payload, Spot, Table};
 use crate::causal::{Context, DigestSeed, Floor, Horizon, Kind, Record};
 use crate::clock::{Hlc, Now};
-use crate::id::Actor;
+use crate::id::{Actor, Dot};
 use crate::merkle::Leaves;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -323,11 +323,21 @@ impl Partition {
 
     /// Overwrites a string where it lies, if that is possible: see [`Entry::overwrite_inline`].
     #[inline]
-    fn overwrite(&mut self, at: &Located, spot: Spot, value: &[u8], hlc: Hlc) -> bool {
-        let before = self.weight(at, self.table.get(spot));
-        let done = self.table.get_mut(spot).overwrite_inline(value, self.own.0, hlc);
-        if done && self.shared.digests.is_some() {
-            self.reweigh(at, before, self.weight(at, self.table.get(spot)));
+    fn overwrite(
+        &mut self,
+        at: &Located,
+        spot: Spot,
+        value: &[u8],
+        (number, dot): (u16, Dot),
+    ) -> bool {
+        let entry = self.table.get_mut(spot);
+        let before = Dot { hlc: entry.hlc(), actor: dot.actor };
+        let done = entry.overwrite_inline(value, number, dot.hlc);
+        if done && let Some(seed) = self.shared.digests {
+            let (db, hash) = (entry.db(), at.hash);
+            let weigh = |dot| seed.of_key(hash, self.digest_of_text(slot_index(at), db, dot, seed));
+            let (before, after) = (weigh(before), weigh(dot));
+            self.reweigh(at, before, after);
         }
         done
     }

@@ -2,12 +2,12 @@
 //! that a record takes in the table afterwards.
 
 use super::{CELLS_FREED_MAX, Partition, Pass, Slots};
-use crate::causal::{Applied, Change, Delta, Horizon, Record};
+use crate::causal::{Applied, Change, Context, Delta, Horizon, Record};
 use crate::clock::Hlc;
 use crate::id::Dot;
 use crate::keyspace::effect::{Doomed, Effect};
 use crate::keyspace::packed::{is_small, pack};
-use crate::keyspace::table::{Entry, Located, Payload, Spot};
+use crate::keyspace::table::{Draft, Entry, INLINE_BYTES_MAX, Located, NewPayload, Payload, Spot};
 use crate::mutant::Mutant;
 use crate::placement::slot::Slot;
 
@@ -71,17 +71,6 @@ impl Partition {
         }
     }
 
-    pub(super) fn plan(
-        &self,
-        at: &Located,
-        key: &[u8],
-        change: Change,
-        hlc: Hlc,
-        pass: &Pass<'_>,
-    ) -> Delta {
-        self.plan_as_of(at, key, change, (hlc, self.view_ms(pass.now)), pass)
-    }
-
     fn plan_as_of(
         &self,
         at: &Located,
@@ -131,6 +120,9 @@ impl Partition {
         delta: &Delta,
         pass: &mut Pass<'_>,
     ) -> Applied {
+        if let Some(applied) = self.apply_text(at, key, delta, pass) {
+            return applied;
+        }
         let horizon = self.horizon(at, pass.db);
         let effects = &mut *pass.effects;
         let change = |record: &mut Record| {
@@ -143,11 +135,89 @@ impl Partition {
         self.update(at, key, (pass.db, Some(pass.lru)), &horizon, change)
     }
 
+    /// The same, but of a delta that is not applied nothing is seen, its clock neither.
+    pub fn try_apply(
+        &mut self,
+        at: &Located,
+        key: &[u8],
+        delta: &Delta,
+        pass: &mut Pass<'_>,
+    ) -> Applied {
+        match self.apply_text(at, key, delta, pass) {
+            Some(Applied::Applied) => {
+                self.clock = self.clock.max(delta.dot.hlc);
+                pass.effects.touched(pass.db, key);
+                return Applied::Applied;
+            }
+            Some(foreseen) => return foreseen,
+            None => {}
+        }
+        match self.foresee(at, pass.db, key, delta) {
+            Applied::Gap if Mutant::GapApplied.is_on() => self.apply(at, key, delta, pass),
+            Applied::Applied => self.apply(at, key, delta, pass),
+            foreseen => foreseen,
+        }
+    }
+
+    /// The ordinary delta, a SET, on what is absent or packed: does what [`Record::apply`] would do,
+    /// without the record. `None`, and nothing is done, where it needs one.
+    fn apply_text(
+        &mut self,
+        at: &Located,
+        key: &[u8],
+        delta: &Delta,
+        pass: &mut Pass<'_>,
+    ) -> Option<Applied> {
+        let (value, deadline_ms) = delta.replaced()?;
+        let (spot, horizon) = (self.table.find(at, pass.db, key), self.horizon(at, pass.db));
+        let (mut last, mut number) = (None, None);
+        if let Some(entry) = spot.map(|spot| self.table.get(spot)) {
+            if matches!(entry.payload(), Payload::Record(_)) {
+                return None;
+            }
+            // A packed entry has nothing newer than its context, and all of it of one actor.
+            let actor = self.shared.actors.get(entry.actor());
+            last = Some(Dot { hlc: entry.hlc(), actor });
+            number = (actor == delta.dot.actor).then(|| entry.actor());
+        }
+        let seen = last.filter(|dot| !horizon.covers(*dot));
+        let context = seen.map_or_else(Context::new, Context::single);
+        match delta.foresee(&context, &horizon) {
+            Applied::Applied => {}
+            Applied::Gap if Mutant::GapApplied.is_on() => return None,
+            foreseen => return Some(foreseen),
+        }
+        let Dot { hlc, actor } = delta.dot;
+        let stays = last.is_some_and(|dot| !delta.had_seen(dot));
+        if stays || seen.is_some_and(|seen| seen.actor != actor) {
+            return None;
+        }
+        let number = number.or_else(|| self.shared.actors.intern(actor))?;
+        match spot {
+            Some(spot)
+                if deadline_ms.is_none()
+                    && self.overwrite(at, spot, value, (number, delta.dot)) =>
+            {
+                self.table.get_mut(spot).touch(pass.lru);
+            }
+            _ => {
+                let payload = if value.len() <= INLINE_BYTES_MAX {
+                    NewPayload::Inline(value)
+                } else {
+                    NewPayload::Shared(value.clone())
+                };
+                let (db, deadline) = (pass.db, deadline_ms.map(|at_ms| (at_ms, hlc)));
+                let draft = Draft { db, key, actor: number, hlc, base_hlc: hlc, deadline, payload };
+                self.store(at, spot, Entry::new(draft, pass.lru));
+            }
+        }
+        Some(Applied::Applied)
+    }
+
     /// What [`Partition::apply`] would answer, without doing it.
     pub fn foresee(&self, at: &Located, db: u8, key: &[u8], delta: &Delta) -> Applied {
         let horizon = self.horizon(at, db);
-        let context = self.context(at, db, key);
-        Record { context, ..Record::default() }.foresee(delta, &horizon)
+        delta.foresee(&self.context(at, db, key), &horizon)
     }
 
     /// Joins another owner's record into this one's. Their cut is taken over first, or it would be

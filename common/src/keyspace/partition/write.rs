@@ -2,9 +2,10 @@
 //! else goes the long way, by [`Partition::change`].
 
 use super::{Found, Partition, Pass, Ttl};
-use crate::causal::{Change, NEVER, Value};
+use crate::causal::{Change, Delta, NEVER, Value};
 use crate::clock::Hlc;
 use crate::command::number::parse_i64;
+use crate::id::Dot;
 use crate::keyspace::effect::Effect;
 use crate::keyspace::table::{
     Counter, Draft, Entry, INLINE_BYTES_MAX, Located, NewPayload, Payload,
@@ -16,12 +17,13 @@ impl Partition {
     #[inline]
     pub fn set(&mut self, at: &Located, key: &[u8], value: &[u8], ttl: Ttl, pass: &mut Pass<'_>) {
         let hlc = self.mint(pass.now);
+        let dot = Dot { hlc, actor: self.own.1 };
         pass.effects.touched(pass.db, key);
         let spot = self.table.find(at, pass.db, key);
         if let Some(spot) = spot
             && ttl == Ttl::Clear
             && !pass.effects.interest.deltas
-            && self.overwrite(at, spot, value, hlc)
+            && self.overwrite(at, spot, value, (self.own.0, dot))
         {
             self.table.get_mut(spot).touch(pass.lru);
             return;
@@ -31,14 +33,25 @@ impl Partition {
             Ttl::At(ms) => Some(ms),
             Ttl::Keep => self.deadline(at, pass.db, key, pass.now).flatten(),
         };
-        let replace = |value| Change::Replace { value, deadline_ms: deadline };
         // The context keeps the clocks of other actors, so a packed entry can only follow our own.
         if spot.is_some_and(|spot| !self.is_own(self.table.get(spot))) {
-            return self.change_at(at, key, replace(pass.keep(value)), hlc, pass);
+            let change = Change::Replace { value: pass.keep(value), deadline_ms: deadline };
+            return self.change_at(at, key, change, hlc, pass);
         }
         if pass.effects.interest.deltas {
-            let delta = self.plan(at, key, replace(pass.keep(value)), hlc, pass);
+            let horizon = self.horizon(at, pass.db);
+            let seen = spot.map(|spot| self.seen(self.table.get(spot), &horizon));
+            let what = (pass.keep(value), deadline);
+            let delta = Delta::replace(seen.unwrap_or_default(), horizon, dot, what);
+            let delta = if self.shared.lone { delta.of_lone_owner() } else { delta };
             pass.effects.push(Effect::Delta { db: pass.db, key: key.to_vec(), delta });
+        }
+        if let Some(spot) = spot
+            && deadline.is_none()
+            && self.overwrite(at, spot, value, (self.own.0, dot))
+        {
+            self.table.get_mut(spot).touch(pass.lru);
+            return;
         }
         let payload = if value.len() <= INLINE_BYTES_MAX {
             NewPayload::Inline(value)

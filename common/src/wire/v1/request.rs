@@ -174,14 +174,13 @@ pub(super) fn reply_form(executed: &Executed) -> u8 {
 
 pub(super) fn put_executed(executed: &Executed, out: &mut Writer<'_>) {
     executed.id.put(out);
-    out.actor(executed.actor);
     if reply_form(executed) == REPLY_BYTES {
         executed.reply.iter().for_each(|reply| out.bytes(reply));
     }
 }
 
 pub(super) fn take_executed(form: u8, input: &mut Reader<'_>) -> Result<Executed, DecodeError> {
-    let (id, actor) = (RequestId::take(input)?, input.actor()?);
+    let id = RequestId::take(input)?;
     let reply = match form {
         REPLY_NONE => None,
         REPLY_OK => Some(Bytes::from_static(OK)),
@@ -192,11 +191,11 @@ pub(super) fn take_executed(form: u8, input: &mut Reader<'_>) -> Result<Executed
         }),
         _ => return Err(DecodeError::Tag("reply")),
     };
-    Ok(Executed { id, actor, reply })
+    Ok(Executed { id, reply })
 }
 
 impl Wire for Executed {
-    const BYTES_MIN: usize = 1 + RequestId::BYTES_MIN + 1;
+    const BYTES_MIN: usize = 1 + RequestId::BYTES_MIN;
 
     fn put(&self, out: &mut Writer<'_>) {
         out.byte(reply_form(self));

@@ -23,6 +23,7 @@ use crate::placement::layout::{Epoch, GroupId};
 use crate::wire::peer::{Batch, WriteNumber};
 use crate::wire::{GroupHorizon, Item, Name};
 use bytes::Bytes;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A write that names what its coordinator had seen by a digest. Its head can be read by anybody.
@@ -122,7 +123,7 @@ pub(super) fn put_batch(batch: &Batch, form: Form, out: &mut Writer<'_>) {
         out.varint(items.len() as u64);
     }
     let mut before = None;
-    for item in items {
+    for item in items.iter() {
         match item {
             Item::Cut { db, cut } => {
                 out.byte(CUT);
@@ -153,11 +154,16 @@ fn take_batch(input: &mut Reader<'_>, known: &[&GroupHorizon]) -> Result<Batch, 
     let (flags, head) = take_head(input)?;
     let WriteHead { group, epoch, number, stable, is_available } = head;
     let count = if flags & COUNTED == 0 { 1 } else { input.count(3)? };
-    let mut items = input.reserve(count);
-    for _ in 0..count {
-        let item = take_item(input, &items, known)?;
-        items.push(item);
-    }
+    let items: Arc<[Item]> = if count == 1 {
+        Arc::new([take_item(input, &[], known)?])
+    } else {
+        let mut items = input.reserve(count);
+        for _ in 0..count {
+            let item = take_item(input, &items, known)?;
+            items.push(item);
+        }
+        items.into()
+    };
     let executed = match flags >> REPLY_SHIFT {
         form if flags & EXECUTED != 0 => Some(take_executed(form, input)?),
         0 => None,
@@ -210,7 +216,7 @@ fn put_delta(
         _ if form == Form::Short => PAST_DIGEST,
         _ => PAST_WHOLE,
     };
-    let plain = if *removed == Removed::AllCovered { plain(added, *dot) } else { None };
+    let plain = delta.replaced();
     let body = match plain {
         None => BODY_ANY,
         Some((_, None)) => BODY_TEXT,
@@ -247,18 +253,6 @@ fn put_delta(
             out.bytes(value);
             at_ms.into_iter().for_each(|at_ms| out.time(at_ms));
         }
-    }
-}
-
-/// The value of a SET, and when it expires.
-fn plain(added: &[Added], dot: Dot) -> Option<(&Bytes, Option<u64>)> {
-    match added {
-        [Added::Base { path: Path::Text, value }] => Some((value, None)),
-        [
-            Added::Base { path: Path::Text, value },
-            Added::Deadline { path: Path::Text, base, at_ms, covers },
-        ] if *base == BaseId::Value(dot) && covers.is_empty() => Some((value, Some(*at_ms))),
-        _ => None,
     }
 }
 

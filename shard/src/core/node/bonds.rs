@@ -23,14 +23,14 @@ pub type Bound = Option<(u64, u64)>;
 
 impl Bonds {
     /// These were written together, in a tenure and a place in it if that is known.
-    pub fn add(&mut self, write: Bound, names: Vec<Name>) {
+    pub fn add(&mut self, write: Bound, names: &[Name]) {
         if names.len() < 2 || Mutant::BondsForgotten.is_on() {
             return;
         }
-        if self.sets.iter().any(|(_, known)| *known == names) && write.is_none() {
+        if self.sets.iter().any(|(_, known)| known == names) && write.is_none() {
             return;
         }
-        self.sets.push_back((write, names));
+        self.sets.push_back((write, names.to_vec()));
         if self.sets.len() > BONDS_MAX {
             self.sets.pop_front();
         }
@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn what_is_bound_over_others_travels_together() {
         let mut bonds = Bonds::default();
-        bonds.add(Some((1, 0)), names("ab"));
-        bonds.add(Some((1, 1)), names("cd"));
-        bonds.add(Some((1, 2)), names("bd"));
+        bonds.add(Some((1, 0)), &names("ab"));
+        bonds.add(Some((1, 1)), &names("cd"));
+        bonds.add(Some((1, 2)), &names("bd"));
         let (all, sets) = bonds.closure(&names("a"));
         assert_eq!((all, sets.len()), (names("abcd").into_iter().collect(), 3));
         bonds.end(1, 2);

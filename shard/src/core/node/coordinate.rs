@@ -5,10 +5,11 @@
 //! if this node is home still then.
 
 use super::journal::Waiting;
+use super::repair::Noted;
 use super::requests::Found;
 use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
-use crate::core::flight::{Sequence, Touched};
+use crate::core::flight::{Names, Sequence, Touched};
 use crate::store::{Entry, short_reply};
 use bytes::{Buf, Bytes};
 use kinring_common::clock::Hlc;
@@ -18,28 +19,27 @@ use kinring_common::command::{CommandError, run_one};
 use kinring_common::id::NodeId;
 use kinring_common::keyspace::{Effect, Effects, PartitionSet, Txn};
 use kinring_common::membership::drift::DRIFT_MAX_MS;
-use kinring_common::merkle::KeyRef;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::placement::slot::Slot;
 use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::peer::{Batch, Message, WriteNumber, names};
 use kinring_common::wire::request::{Consistency, Executed, Request, RequestId, Response, Work};
 use kinring_common::wire::{Item, Name};
-use std::collections::BTreeSet;
+use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// The commands of a request, looked up once.
 pub struct Wanted<'r> {
     /// Some of them may change something.
     pub is_write: bool,
     /// The keys that they name.
-    pub names: Vec<Name>,
-    commands: Vec<Command<'r>>,
+    pub names: Names,
+    commands: SmallVec<[Command<'r>; 1]>,
 }
 
 /// A command: its words, and its row or why it has none here.
 struct Command<'r> {
-    words: Vec<&'r [u8]>,
+    words: SmallVec<[&'r [u8]; 4]>,
     row: Result<&'static Row, CommandError>,
 }
 
@@ -48,24 +48,25 @@ pub struct Ran {
     /// The replies, one after the other.
     pub reply: Bytes,
     /// What changed.
-    pub items: Vec<Item>,
+    pub items: Arc<[Item]>,
 }
 
 impl<'r> Wanted<'r> {
     /// By a request's words and the command table. A flush has no commands, and changes something.
     pub fn of(request: &'r Request) -> Wanted<'r> {
+        let mut wanted = Wanted { is_write: false, names: Names::new(), commands: SmallVec::new() };
         let Work::Commands(commands) = &request.work else {
-            return Wanted { is_write: true, names: Vec::new(), commands: Vec::new() };
+            return Wanted { is_write: true, ..wanted };
         };
-        let mut wanted = Wanted { is_write: false, names: Vec::new(), commands: Vec::new() };
         for command in commands {
-            let words: Vec<&[u8]> = command.iter().map(|word| &word[..]).collect();
+            let mut words: SmallVec<[&[u8]; 4]> = SmallVec::new();
+            command.iter().for_each(|word| words.push(word));
             let row = known(&words);
             if let Ok(row) = row {
                 wanted.is_write |= row.is_write();
-                let keys = row.keys(&words).into_iter().flatten();
-                let name = |at: usize| Name { db: request.db, key: command[at].clone() };
-                wanted.names.extend(keys.map(name));
+                for at in row.keys(&words).into_iter().flatten() {
+                    wanted.names.push(Name { db: request.db, key: command[at].clone() });
+                }
             }
             wanted.commands.push(Command { words, row });
         }
@@ -130,7 +131,7 @@ impl Node {
             Work::Flush(_) => Touched::All,
             Work::Commands(_) => Touched::Keys(wanted.names),
         };
-        let executed = Executed { id: request.id, actor: self.actors.0, reply };
+        let executed = Executed { id: request.id, reply };
         if is_write {
             self.write(id, ran.items, Some(executed), moment);
         } else if wanted.is_write {
@@ -152,7 +153,7 @@ impl Node {
         let tenure = self.groups[&id].tenure.as_ref().filter(|_| !items.is_empty());
         let Some(tenure) = tenure else { return false };
         // An owner takes the changes of one key in their order or not at all.
-        let changed = if names.len() < 2 { names.to_vec() } else { distinct(items) };
+        let changed = if names.len() < 2 { names.into() } else { distinct(items) };
         tenure.flight.touches(names.iter().filter(|name| changed.binary_search(name).is_err()))
     }
 
@@ -195,7 +196,8 @@ impl Node {
 
     /// Executes the commands of a request, one after the other.
     pub(super) fn run(&mut self, wanted: &Wanted<'_>, request: &Request, moment: Moment) -> Ran {
-        let mut reply = ReplyBuf::new(request.protocol);
+        let mut reply = std::mem::take(&mut self.reply);
+        reply.set_protocol(request.protocol);
         let mut effects = self.effects();
         let random = self.random.word();
         let (mut set, mut hints) = (PartitionSet::default(), Hints::new());
@@ -227,8 +229,9 @@ impl Node {
         }
         locks.settle(&effects);
         drop(locks);
-        let len = reply.len();
-        Ran { reply: reply.copy_to_bytes(len), items: items(&mut effects) }
+        let bytes = taken(&mut reply);
+        self.reply = reply;
+        Ran { reply: bytes, items: Item::share(changes(&mut effects)) }
     }
 
     /// FLUSHDB of a group: a cut above all that was written in it.
@@ -238,8 +241,7 @@ impl Node {
         self.apply_cut(id, request.db, cut, moment);
         let mut reply = ReplyBuf::new(request.protocol);
         reply.ok();
-        let len = reply.len();
-        Ran { reply: reply.copy_to_bytes(len), items: vec![item] }
+        Ran { reply: taken(&mut reply), items: Arc::new([item]) }
     }
 
     /// The highest clock of a group's partitions.
@@ -253,22 +255,23 @@ impl Node {
     pub(super) fn write(
         &mut self,
         id: GroupId,
-        items: Vec<Item>,
+        items: Arc<[Item]>,
         executed: Option<Executed>,
         moment: Moment,
     ) {
         let now_us = moment.now.mono_us;
         let touched = distinct(&items);
-        let keys = self.key_refs(&touched);
+        let keys = self.remember(&touched);
         let is_cut = items.iter().any(|item| matches!(item, Item::Cut { .. }));
         let group = self.groups.get_mut(&id).expect("a home writes");
         let tenure = group.tenure.as_mut().expect("a home writes");
-        let what = if is_cut { Touched::All } else { Touched::Keys(touched.clone()) };
+        let (next, number) = (tenure.next, tenure.term.tenure);
+        group.bonds.end(number, tenure.flight.first().map_or(next, |Sequence(first)| first));
+        group.bonds.add(Some((number, next)), &touched);
+        let what = if is_cut { Touched::All } else { Touched::Keys(touched) };
         let Sequence(sequence) = tenure.flight.begin(what);
         tenure.next = sequence + 1;
-        let number = WriteNumber { tenure: tenure.term.tenure, sequence };
-        group.bonds.end(tenure.term.tenure, tenure.stable());
-        group.bonds.add(Some((tenure.term.tenure, sequence)), touched);
+        let number = WriteNumber { tenure: number, sequence };
         let batch = Batch {
             group: id,
             epoch: self.layout.epoch(),
@@ -278,14 +281,13 @@ impl Node {
             items: items.clone(),
             executed: executed.clone(),
         };
-        let up: BTreeSet<NodeId> = tenure
-            .owners
-            .keys()
-            .copied()
-            .filter(|node| !self.suspicion.suspects(*node, now_us))
-            .collect();
+        let mut up: SmallVec<[NodeId; 4]> = SmallVec::new();
         for (node, owner) in &mut tenure.owners {
-            owner.note(sequence, keys.clone(), up.contains(node), now_us);
+            let is_up = !self.suspicion.suspects(*node, now_us);
+            if is_up {
+                up.push(*node);
+            }
+            owner.note(sequence, keys.clone(), is_up, now_us);
         }
         if let Some(executed) = &executed {
             self.completed(id, executed, &items, moment);
@@ -303,9 +305,9 @@ impl Node {
 
     /// Keys changed at this home by what came from elsewhere: nobody sees that before it is on enough
     /// owners.
-    pub(super) fn note_changed(&mut self, id: GroupId, changed: Vec<Name>, moment: Moment) {
+    pub(super) fn note_changed(&mut self, id: GroupId, changed: Names, moment: Moment) {
         let now_us = moment.now.mono_us;
-        let keys = self.key_refs(&changed);
+        let keys = self.remember(&changed);
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let tenure = tenure.expect("a home changes");
         if tenure.flight.is_full() {
@@ -325,10 +327,13 @@ impl Node {
         self.wake_at(now_us + super::BUSY_TICK_US);
     }
 
-    /// The names by which owners speak of keys to each other.
-    pub(super) fn key_refs(&self, names: &[Name]) -> Vec<(Slot, KeyRef)> {
-        let seed = self.settings.seed;
-        names.iter().map(|name| (Slot::of(&name.key), seed.key_ref(name.db, &name.key))).collect()
+    /// What is remembered of a write for those who miss it.
+    pub(super) fn remember(&self, names: &[Name]) -> Arc<[Noted]> {
+        let noted = |name: &Name| Noted::new(name, self.settings.seed);
+        match names {
+            [name] => Arc::new([noted(name)]),
+            names => names.iter().map(noted).collect(),
+        }
     }
 
     /// This node itself holds one of its writes.
@@ -342,7 +347,7 @@ impl Node {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let Some(tenure) = tenure.filter(|tenure| tenure.term.tenure == w.tenure) else { return };
         if let Some(owner) = tenure.owners.get_mut(&by) {
-            owner.missed.remove(&w.sequence);
+            owner.missed.remove(w.sequence);
         }
         let free = tenure.flight.acknowledged(Sequence(w.sequence), by);
         for pending in free {
@@ -412,8 +417,8 @@ impl Node {
             let mut locks = self.keyspace.lock_one(part.0);
             locks.sweep(part, due_ms, moment.now, SWEPT_MAX, &mut effects);
             drop(locks);
-            for item in items(&mut effects) {
-                self.write(id, vec![item], None, moment);
+            for item in changes(&mut effects) {
+                self.write(id, Arc::new([item]), None, moment);
             }
         }
     }
@@ -442,21 +447,35 @@ fn known(words: &[&[u8]]) -> Result<&'static Row, CommandError> {
     }
 }
 
+/// What was written, and the buffer is empty again. The reply of most writes takes no memory, however
+/// often it is kept.
+fn taken(reply: &mut ReplyBuf) -> Bytes {
+    const OK: &[u8] = b"+OK\r\n";
+    let len = reply.len();
+    let is_ok = len == OK.len() && reply.chunk() == OK;
+    let bytes = if is_ok { Bytes::from_static(OK) } else { reply.copy_to_bytes(len) };
+    reply.clear();
+    bytes
+}
+
 /// The keys of some changes, each once.
-pub fn distinct(items: &[Item]) -> Vec<Name> {
-    let mut touched: Vec<Name> = names(items).cloned().collect();
+pub fn distinct(items: &[Item]) -> Names {
+    if let [Item::Delta { name, .. }] = items {
+        return Names::from_buf([name.clone()]);
+    }
+    let mut touched: Names = names(items).cloned().collect();
     touched.sort_unstable();
     touched.dedup();
     touched
 }
 
 /// What others need to do the same.
-pub fn items(effects: &mut Effects) -> Vec<Item> {
+fn changes(effects: &mut Effects) -> impl Iterator<Item = Item> {
     let item = |effect| match effect {
         Effect::Delta { db, key, delta } => {
             Some(Item::Delta { name: Name { db, key: Bytes::from(key) }, delta })
         }
         _ => None,
     };
-    effects.drain().filter_map(item).collect()
+    effects.drain().filter_map(item)
 }

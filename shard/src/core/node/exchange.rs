@@ -10,7 +10,7 @@
 use super::group::Wholeness;
 use super::session::{Opened, Purpose, RESEND_US, SESSIONS_MAX, Session, TRIES_MAX, Todo, Waits};
 use super::{Moment, Node};
-use crate::core::flight::Sequence;
+use crate::core::flight::{Names, Sequence};
 use crate::store::Take;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyspace::partition_of;
@@ -284,7 +284,9 @@ impl Node {
         if let (Take::Adopt, AskWhat::Keys { wanted, .. }) = (how, &session.last.what) {
             copies.copies.extend(self.nothing_of(wanted, &copies));
             let together = self.hold_back(id, &mut copies);
-            let wanted = together.iter().map(|names| self.key_refs(names));
+            let seed = self.settings.seed;
+            let key = |name: &Name| (Slot::of(&name.key), seed.key_ref(name.db, &name.key));
+            let wanted = together.iter().map(|names| names.iter().map(key).collect());
             let again: Vec<Todo> = wanted.map(|wanted| Todo::Again(Vec::new(), wanted)).collect();
             let session = self.sessions.open.get_mut(&number).expect("it is there");
             again.into_iter().for_each(|todo| session.todo.push_front(todo));
@@ -300,7 +302,7 @@ impl Node {
 
     /// What shows at a settled home has changed from elsewhere: it is a write like any other. A round
     /// under way has to give it to all.
-    pub(super) fn home_changed(&mut self, id: GroupId, changed: Vec<Name>, moment: Moment) {
+    pub(super) fn home_changed(&mut self, id: GroupId, changed: Names, moment: Moment) {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let Some(tenure) = tenure.filter(|tenure| tenure.is_settled()) else { return };
         if let Some(round) = &mut tenure.round {
@@ -450,10 +452,11 @@ impl Node {
         (owner.has_exchanged, owner.is_behind) = (true, false);
         owner.exchange_us = exchange_us;
         let is_in_step = owner.is_in_step;
-        let missed = owner.missed.range(..session.next_at_open).map(|(sequence, _)| *sequence);
+        let missed = owner.missed.iter().map(|(sequence, _)| sequence);
         let under_way = tenure.flight.missing(peer).map(|(Sequence(sequence), _)| sequence);
+        let is_sent = |sequence: &u64| *sequence < session.next_at_open;
         let held: BTreeSet<u64> =
-            missed.chain(under_way.take_while(|s| *s < session.next_at_open)).collect();
+            missed.take_while(is_sent).chain(under_way.take_while(is_sent)).collect();
         // Only what an owner in step has is safe there.
         if is_in_step {
             for sequence in held {

@@ -70,6 +70,7 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
 use kinring_common::quorum::Quorum;
 use kinring_common::random::Random;
+use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::peer::Message;
 use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
 use pull::Pulls;
@@ -178,6 +179,8 @@ pub struct Node {
     requests: Requests,
     journal: Journal,
     outputs: VecDeque<Output>,
+    /// Where commands write their replies, empty in between.
+    reply: ReplyBuf,
     beat_us: u64,
     wake_us: u64,
 }

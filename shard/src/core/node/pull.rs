@@ -346,7 +346,7 @@ impl Node {
         if self.pulls.models.is_empty() {
             return;
         }
-        for item in &batch.items {
+        for item in batch.items.iter() {
             let Item::Delta { name, delta } = item else { continue };
             let Some(model) = self.pulls.models.get_mut(name) else { continue };
             if model.whole.is_none() {

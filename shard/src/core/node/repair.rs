@@ -7,16 +7,17 @@
 
 use super::session::RESEND_US;
 use super::{Moment, Node};
+use crate::core::ascending::Ascending;
 use bytes::Bytes;
 use kinring_common::id::NodeId;
-use kinring_common::keyspace::partition_of;
-use kinring_common::merkle::{KeyName, KeyRef};
+use kinring_common::keyspace::{HashSeed, partition_of};
+use kinring_common::merkle::{KEY_BYTES_MAX, KeyName, KeyRef};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Message, Repair, Term, WriteNumber};
 use kinring_common::wire::{Copies, Copy, Large, Name};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Writes that an owner may miss before it is easier to compare everything: about what an exchange
 /// of a group costs.
@@ -50,15 +51,35 @@ pub struct Owner {
     /// When it is to be compared with again.
     pub exchange_us: u64,
     /// Writes that it has not acknowledged.
-    pub missed: BTreeMap<u64, Missed>,
+    pub missed: Ascending<Missed>,
 }
 
 /// A write that an owner has not acknowledged.
 #[derive(Debug)]
 pub struct Missed {
-    keys: Vec<(Slot, KeyRef)>,
+    keys: Arc<[Noted]>,
     due_us: u64,
     wait_us: u64,
+}
+
+/// A key as it is remembered for those who miss a write of it. Not its value: that may be long.
+#[derive(Clone, Debug)]
+pub enum Noted {
+    /// A short one by itself.
+    Short(Name),
+    /// A long one by its digest.
+    Long(Slot, KeyRef),
+}
+
+impl Noted {
+    /// What is remembered of a key.
+    pub fn new(name: &Name, seed: HashSeed) -> Noted {
+        if name.key.len() <= KEY_BYTES_MAX {
+            Noted::Short(name.clone())
+        } else {
+            Noted::Long(Slot::of(&name.key), seed.key_ref(name.db, &name.key))
+        }
+    }
 }
 
 impl Owner {
@@ -79,13 +100,13 @@ impl Owner {
     }
 
     /// Notes a write that was sent to it, or will have to be.
-    pub fn note(&mut self, sequence: u64, keys: Vec<(Slot, KeyRef)>, is_sent: bool, now_us: u64) {
+    pub fn note(&mut self, sequence: u64, keys: Arc<[Noted]>, is_sent: bool, now_us: u64) {
         if self.missed.len() >= MISSED_MAX {
             self.is_behind = true;
             return;
         }
         let due_us = if is_sent { now_us + RESEND_US } else { now_us };
-        self.missed.insert(sequence, Missed { keys, due_us, wait_us: RESEND_US });
+        self.missed.push(sequence, Missed { keys, due_us, wait_us: RESEND_US });
     }
 }
 
@@ -103,7 +124,7 @@ impl Node {
             }
             let missed = tenure.owners[&to].missed.iter();
             let due = missed.filter(|(_, missed)| missed.due_us <= now_us);
-            let due: Vec<u64> = due.map(|(at, _)| *at).take(WRITES_A_REPAIR).collect();
+            let due: Vec<u64> = due.map(|(at, _)| at).take(WRITES_A_REPAIR).collect();
             if !due.is_empty() {
                 self.send_repair(id, to, &due, moment);
             }
@@ -119,16 +140,15 @@ impl Node {
         let owner = tenure.owners.get_mut(&to).expect("it owns the group");
         let mut keys = Vec::new();
         for sequence in writes {
-            let Some(missed) = owner.missed.get_mut(sequence) else { continue };
+            let Some(missed) = owner.missed.get_mut(*sequence) else { continue };
             keys.extend(missed.keys.iter().cloned());
             missed.wait_us = (missed.wait_us * 2).min(RESEND_MAX_US);
             missed.due_us = now_us + missed.wait_us;
         }
         if Mutant::HintDroppedWhenSent.is_on() {
-            writes.iter().for_each(|sequence| drop(owner.missed.remove(sequence)));
+            writes.iter().for_each(|sequence| drop(owner.missed.remove(*sequence)));
         }
-        let names: Vec<Name> =
-            keys.iter().filter_map(|(slot, key)| self.name_of(*slot, key)).collect();
+        let names: Vec<Name> = keys.iter().filter_map(|key| self.noted(key)).collect();
         let copies = self.copies(id, &names);
         let write = |&sequence: &u64| WriteNumber { tenure: number, sequence };
         let repair = Repair {
@@ -139,6 +159,14 @@ impl Node {
             is_available: false,
         };
         self.send(to, Message::Repair(repair));
+    }
+
+    /// The key that was remembered, if it is there still.
+    pub(super) fn noted(&self, key: &Noted) -> Option<Name> {
+        match key {
+            Noted::Short(name) => Some(name.clone()),
+            Noted::Long(slot, key) => self.name_of(*slot, key),
+        }
     }
 
     /// The key that another owner names, if it is there.

@@ -15,6 +15,7 @@ use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
 use kinring_common::random::Random;
+use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::peer::Term;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -90,6 +91,7 @@ impl Node {
             requests: Requests::default(),
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),
+            reply: ReplyBuf::default(),
             beat_us: now.mono_us,
             wake_us: now.mono_us,
             layout,
@@ -115,7 +117,7 @@ impl Node {
                     self.merge_cuts(*group, &copies.horizon.cuts, *how, moment);
                     self.merge(copies, *how, moment);
                     let known = self.groups.get_mut(group).expect("it was asked");
-                    copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond.clone()));
+                    copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond));
                     self.note_all(*group, copies.completions.clone(), moment);
                 }
                 // What covers data that is not there would make it dead for good.
@@ -150,7 +152,7 @@ impl Node {
         }
         self.apply(id, items, moment);
         let touched = distinct(items);
-        self.groups.get_mut(&id).expect("it was asked").bonds.add(None, touched);
+        self.groups.get_mut(&id).expect("it was asked").bonds.add(None, &touched);
     }
 }
 

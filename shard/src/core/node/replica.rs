@@ -7,6 +7,7 @@ use super::bonds::Bound;
 use super::coordinate::distinct;
 use super::pull::{Cause, Pull};
 use super::{Moment, Node};
+use crate::core::flight::Names;
 use crate::store::{Entry, Take};
 use kinring_common::causal::{Applied, Context, Delta, Horizon};
 use kinring_common::clock::Hlc;
@@ -18,6 +19,7 @@ use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber};
 use kinring_common::wire::request::{Changed, Completion};
 use kinring_common::wire::{Copies, GroupCuts, GroupHorizon, Item, Name};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Node {
     pub(super) fn written(&mut self, from: NodeId, batch: &Batch, moment: Moment) {
@@ -28,14 +30,13 @@ impl Node {
             return;
         }
         let ack = |held, gaps| Message::Ack(Ack { group: id, held, gaps });
-        match self.foresee(&batch.items, moment) {
+        match self.take(batch, moment) {
             Foreseen::Refused => return,
             Foreseen::Gap => {
                 return self.send(from, ack(Vec::new(), vec![batch.number]));
             }
             Foreseen::Known => {}
             Foreseen::New => {
-                self.take(batch, moment);
                 if batch.is_available {
                     self.home_changed(id, distinct(&batch.items), moment);
                 }
@@ -57,18 +58,52 @@ impl Node {
         group.owners.contains(&from) && tenure.is_none_or(counts)
     }
 
-    fn take(&mut self, batch: &Batch, moment: Moment) {
+    /// Takes a write, if all of it can be taken.
+    fn take(&mut self, batch: &Batch, moment: Moment) -> Foreseen {
         let id = batch.group;
+        if let [Item::Delta { name, delta }] = &batch.items[..] {
+            // The ordinary write: it is seen and applied in one step.
+            let foreseen = self.take_delta(name, delta, moment);
+            if foreseen == Foreseen::New {
+                self.note_taken(batch, batch.items.clone(), moment);
+            }
+            return foreseen;
+        }
+        let foreseen = self.foresee(&batch.items, moment);
+        if foreseen != Foreseen::New {
+            return foreseen;
+        }
         let items = if Mutant::HalfBatchAcked.is_on() {
-            batch.items[..batch.items.len().div_ceil(2)].to_vec()
+            batch.items[..batch.items.len().div_ceil(2)].into()
         } else {
             batch.items.clone()
         };
         self.apply(id, &items, moment);
-        if !batch.is_available {
+        self.note_taken(batch, items, moment);
+        foreseen
+    }
+
+    fn take_delta(&mut self, name: &Name, delta: &Delta, moment: Moment) -> Foreseen {
+        if !self.is_believable(delta.dot.hlc, moment) {
+            return Foreseen::Refused;
+        }
+        let at = self.keyspace.locate(name.db, &name.key);
+        let mut effects = self.effects();
+        let mut partition = self.keyspace.partition(at.partition);
+        match partition.try_apply(&at, &name.key, delta, &mut pass(name.db, moment, &mut effects)) {
+            Applied::Applied => Foreseen::New,
+            Applied::Covered => Foreseen::Known,
+            Applied::Gap => Foreseen::Gap,
+        }
+    }
+
+    /// A write, or as much of it as was taken, is here now.
+    fn note_taken(&mut self, batch: &Batch, items: Arc<[Item]>, moment: Moment) {
+        let id = batch.group;
+        if !batch.is_available && items.len() > 1 {
             let touched = distinct(&items);
             let group = self.groups.get_mut(&id).expect("it is owned");
-            group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), touched);
+            group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), &touched);
         }
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
@@ -110,8 +145,7 @@ impl Node {
 
     fn foresee_delta(&self, name: &Name, delta: &Delta) -> Applied {
         let at = self.keyspace.locate(name.db, &name.key);
-        let mut locks = self.keyspace.lock_one(at.partition);
-        locks.partition(at.partition).foresee(&at, name.db, &name.key, delta)
+        self.keyspace.partition(at.partition).foresee(&at, name.db, &name.key, delta)
     }
 
     /// Applies changes. What was seen before changes nothing.
@@ -122,9 +156,9 @@ impl Node {
                 Item::Delta { name, delta } => {
                     let at = self.keyspace.locate(name.db, &name.key);
                     let mut effects = self.effects();
-                    let mut locks = self.keyspace.lock_one(at.partition);
+                    let mut partition = self.keyspace.partition(at.partition);
                     let mut pass = pass(name.db, moment, &mut effects);
-                    locks.partition(at.partition).apply(&at, &name.key, delta, &mut pass);
+                    partition.apply(&at, &name.key, delta, &mut pass);
                 }
             }
         }
@@ -229,7 +263,7 @@ impl Node {
         mut copies: Copies,
         (how, bound): (Take, Bound),
         moment: Moment,
-    ) -> Vec<Name> {
+    ) -> Names {
         let is_flush = |completion: &Completion| completion.changed == Changed::All;
         let (flushes, mut completions) =
             std::mem::take(&mut copies.completions).into_iter().partition(is_flush);
@@ -237,7 +271,7 @@ impl Node {
         let changed = self.merge(&copies, how, moment);
         let group = self.groups.get_mut(&id).expect("it is owned");
         for bond in &copies.bonds {
-            group.bonds.add(bound, bond.clone());
+            group.bonds.add(bound, bond);
         }
         self.whose_are_taken(&mut completions, how, &changed);
         copies.completions = self.note_all(id, completions, moment);
@@ -263,8 +297,8 @@ impl Node {
     }
 
     /// The same in memory alone.
-    pub(super) fn merge(&mut self, copies: &Copies, how: Take, moment: Moment) -> Vec<Name> {
-        let mut changed = Vec::new();
+    pub(super) fn merge(&mut self, copies: &Copies, how: Take, moment: Moment) -> Names {
+        let mut changed = Names::new();
         for copy in &copies.copies {
             let name = &copy.name;
             let theirs = copies.horizon.of(name.db);
@@ -302,6 +336,9 @@ impl Node {
         for write in &ack.held {
             self.is_held(id, *write, from, moment);
             self.unleased_is_held(id, *write, from, moment);
+        }
+        if ack.gaps.is_empty() {
+            return;
         }
         let tenure = self.groups.get(&id).and_then(|group| group.tenure.as_ref());
         let Some(tenure) = tenure.filter(|tenure| tenure.owners.contains_key(&from)) else {

@@ -8,9 +8,12 @@
 //! Bounded: past [`REQUESTS_MAX`] the oldest go, and for as long as they might come again, a retry
 //! that is not found may have been executed.
 
+use bytes::Bytes;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::request::{Completion, RequestId};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// How long a proxy goes on trying.
 pub const RETRY_US: u64 = 5_000_000;
@@ -18,18 +21,28 @@ pub const RETRY_US: u64 = 5_000_000;
 /// How long a name is kept.
 const KEEP_US: u64 = RETRY_US + RETRY_US / 8;
 
-/// Names kept at most: some 10 MB. Over a hundred thousand writes a second, retries of an unlucky
+/// Names kept at most: some 20 MB. Over a hundred thousand writes a second, retries of an unlucky
 /// moment are answered with UNKNOWN.
 pub const REQUESTS_MAX: usize = 131_072;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Requests {
-    known: HashMap<RequestId, Completion>,
     /// By the time at which they are forgotten.
-    queue: VecDeque<(u64, GroupId, RequestId)>,
+    queue: VecDeque<Known>,
+    /// How many have left the queue.
+    gone: u64,
+    /// Which of all that were ever in the queue.
+    places: HashMap<RequestId, u64, BuildHasherDefault<Near>>,
     /// Names that went too early might come again until then.
     unsure_until_us: u64,
+}
+
+#[derive(Debug)]
+struct Known {
+    until_us: u64,
+    group: GroupId,
+    completion: Completion,
 }
 
 /// What is known of a retry.
@@ -38,7 +51,7 @@ pub enum Found {
     /// It was not executed.
     New,
     /// It was, and this was replied, if that is known.
-    Executed(Option<bytes::Bytes>),
+    Executed(Option<Bytes>),
     /// Nobody knows.
     Unsure,
 }
@@ -48,41 +61,38 @@ impl Requests {
     /// is known stays known.
     pub fn note(&mut self, group: GroupId, completion: Completion, now_us: u64) -> bool {
         self.forget(now_us);
-        let id = completion.executed.id;
-        if let Some(known) = self.known.get_mut(&id) {
-            let is_new = known.executed.reply.is_none() && completion.executed.reply.is_some();
-            if is_new {
-                *known = completion;
+        match self.places.entry(completion.executed.id) {
+            Entry::Occupied(place) => {
+                let known = &mut self.queue[(place.get() - self.gone) as usize].completion;
+                let is_new = known.executed.reply.is_none() && completion.executed.reply.is_some();
+                if is_new {
+                    *known = completion;
+                }
+                return is_new;
             }
-            return is_new;
-        }
-        self.known.insert(id, completion);
-        self.queue.push_back((now_us + KEEP_US, group, id));
+            Entry::Vacant(place) => place.insert(self.gone + self.queue.len() as u64),
+        };
+        self.queue.push_back(Known { until_us: now_us + KEEP_US, group, completion });
         if self.queue.len() > REQUESTS_MAX
-            && let Some((end_us, _, id)) = self.queue.pop_front()
+            && let Some(until_us) = self.pop()
         {
-            self.known.remove(&id);
-            self.unsure_until_us = self.unsure_until_us.max(end_us);
+            self.unsure_until_us = self.unsure_until_us.max(until_us);
         }
         true
     }
 
     /// What was replied is no longer certain.
     pub fn doubt(&mut self, id: RequestId) {
-        if let Some(known) = self.known.get_mut(&id) {
-            known.executed.reply = None;
+        if let Some(place) = self.places.get(&id) {
+            self.queue[(place - self.gone) as usize].completion.executed.reply = None;
         }
     }
 
     /// What was replied to the requests of a group, or of all, is no longer certain.
     pub fn doubt_all(&mut self, group: Option<GroupId>) {
-        let is_meant = |of: &GroupId| group.is_none_or(|group| group == *of);
-        let meant = self.queue.iter().filter(|(_, of, _)| is_meant(of));
-        for (_, _, id) in meant {
-            if let Some(known) = self.known.get_mut(id) {
-                known.executed.reply = None;
-            }
-        }
+        let is_meant = |known: &&mut Known| group.is_none_or(|group| known.group == group);
+        let meant = self.queue.iter_mut().filter(is_meant);
+        meant.for_each(|known| known.completion.executed.reply = None);
     }
 
     /// How long names that are known no more may come again.
@@ -100,8 +110,11 @@ impl Requests {
 
     /// What is known of a request.
     pub fn find(&self, id: RequestId, is_retry: bool, now_us: u64) -> Found {
-        match self.known.get(&id) {
-            Some(known) => Found::Executed(known.executed.reply.clone()),
+        match self.places.get(&id) {
+            Some(place) => {
+                let known = &self.queue[(place - self.gone) as usize].completion;
+                Found::Executed(known.executed.reply.clone())
+            }
             None if is_retry && now_us < self.unsure_until_us => Found::Unsure,
             None => Found::New,
         }
@@ -109,32 +122,65 @@ impl Requests {
 
     /// What is known of the requests of a group, oldest first.
     pub fn of(&self, group: GroupId) -> impl Iterator<Item = &Completion> {
-        let ids = self.queue.iter().filter(move |(_, of, _)| *of == group);
-        ids.filter_map(|(_, _, id)| self.known.get(id))
+        let of_group = self.queue.iter().filter(move |known| known.group == group);
+        of_group.map(|known| &known.completion)
     }
 
     /// How many are known.
     pub fn len(&self) -> usize {
-        self.known.len()
+        self.queue.len()
     }
 
     fn forget(&mut self, now_us: u64) {
-        while let Some((_, _, id)) = self.queue.front().filter(|(end_us, ..)| *end_us <= now_us) {
-            self.known.remove(id);
-            self.queue.pop_front();
+        while self.queue.front().is_some_and(|known| known.until_us <= now_us) {
+            self.pop();
         }
+    }
+
+    /// Forgets the oldest. Returns until when it was to be kept.
+    fn pop(&mut self) -> Option<u64> {
+        let known = self.queue.pop_front()?;
+        self.gone += 1;
+        self.places.remove(&known.completion.executed.id);
+        Some(known.until_us)
+    }
+}
+
+/// Numbers in which each session counts up lie near each other in the table, 64 at a time, and so do
+/// the requests that come and go together: a table of millions of bytes costs no memory access that the
+/// request before has not made. We draw these names ourselves: nobody chooses them so that they collide.
+#[derive(Debug, Default)]
+struct Near(u64);
+
+/// Neighbours in the table.
+const NEAR: u64 = 64;
+
+impl Hasher for Near {
+    /// The session, then the number.
+    fn write_u64(&mut self, n: u64) {
+        let block = (self.0 ^ (n / NEAR)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let block = (block ^ (block >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        // The table looks for the first entry by the low bits, and tells it from others by the high.
+        let near = n % NEAR;
+        self.0 = (block ^ (block >> 32)).wrapping_add(near) ^ (near << 57);
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("the name of a request is two numbers");
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
-    use kinring_common::id::Actor;
     use kinring_common::wire::request::{Changed, Executed};
 
     fn completion(number: u64) -> Completion {
-        let executed = Executed { id: id(number), actor: Actor(1), reply: None };
+        let executed = Executed { id: id(number), reply: None };
         Completion { executed, changed: Changed::Keys([number].into()) }
     }
 
@@ -176,7 +222,7 @@ mod tests {
         for number in 0..=REQUESTS_MAX as u64 {
             requests.note(GroupId(1), completion(number), 0);
         }
-        assert_eq!(requests.known.len(), REQUESTS_MAX);
+        assert_eq!((requests.len(), requests.places.len()), (REQUESTS_MAX, REQUESTS_MAX));
         assert_eq!(requests.find(id(0), true, 1), Found::Unsure);
         assert_eq!(requests.find(id(0), false, 1), Found::New);
         assert_eq!(requests.find(id(0), true, KEEP_US), Found::New);

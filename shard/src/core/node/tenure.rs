@@ -24,9 +24,9 @@ use crate::store::{Entry, Take};
 use bytes::Bytes;
 use kinring_common::causal::Floor;
 use kinring_common::id::{Actor, NodeId};
+use kinring_common::keyed::Keyed;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::quorum::Quorum;
 use kinring_common::wire::peer::{Message, Settle, Term};
 use kinring_common::wire::request::{Request, RequestId, Response};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -89,11 +89,11 @@ pub enum Phase {
 }
 
 impl Tenure {
-    fn new(term: Term, quorum: Quorum, others: impl Iterator<Item = NodeId>) -> Tenure {
+    fn new(term: Term, flight: Flight<Pending>, others: impl Iterator<Item = NodeId>) -> Tenure {
         Tenure {
             term,
             phase: Phase::Taking,
-            flight: Flight::new(quorum),
+            flight,
             next: 0,
             owners: others.map(|owner| (owner, Owner::default())).collect(),
             waiting: VecDeque::new(),
@@ -137,7 +137,8 @@ impl Node {
         match (is_home, &group.tenure, group.bid) {
             (true, None, Some(term)) => {
                 group.asking_since_us = None;
-                let mut tenure = Tenure::new(term, self.quorum, group.others());
+                let flight = Flight::new(self.quorum, Keyed::new(self.settings.seed.0));
+                let mut tenure = Tenure::new(term, flight, group.others());
                 // Not all groups at the same time.
                 let random = &mut self.random;
                 tenure.round_us = now_us + random.below(self.settings.round_us as usize) as u64;

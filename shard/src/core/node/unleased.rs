@@ -8,7 +8,7 @@
 
 use super::coordinate::{Wanted, distinct};
 use super::journal::Waiting;
-use super::repair::MISSED_MAX;
+use super::repair::{MISSED_MAX, Noted};
 use super::requests::Found;
 use super::session::RESEND_US;
 use super::tenure::{Pending, Tenure};
@@ -16,13 +16,12 @@ use super::{Asker, Moment, Node, Output};
 use crate::core::flight::Touched;
 use crate::store::{Entry, short_reply};
 use kinring_common::id::NodeId;
-use kinring_common::merkle::KeyRef;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Batch, Message, Repair, WriteNumber};
 use kinring_common::wire::request::{Executed, Request, RequestId, Response};
 use kinring_common::wire::{Item, Name};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Writes of one group that were coordinated here without a lease.
 #[derive(Debug, Default)]
@@ -34,7 +33,7 @@ pub struct Unleased {
 #[derive(Debug)]
 struct Write {
     request: RequestId,
-    keys: Vec<(Slot, KeyRef)>,
+    keys: Arc<[Noted]>,
     held: Vec<NodeId>,
     pending: Option<Pending>,
     due_us: u64,
@@ -114,7 +113,7 @@ impl Node {
         }
         let ran = self.run(&wanted, request, moment);
         let reply = short_reply(&ran.reply);
-        let executed = Executed { id: request.id, actor: self.actors.1, reply };
+        let executed = Executed { id: request.id, reply };
         if ran.items.is_empty() {
             if wanted.is_write {
                 self.completed(id, &executed, &[], moment);
@@ -128,14 +127,14 @@ impl Node {
     fn write_unleased(
         &mut self,
         id: GroupId,
-        items: Vec<Item>,
+        items: Arc<[Item]>,
         executed: Executed,
         pending: Pending,
         moment: Moment,
     ) {
         let now_us = moment.now.mono_us;
         let touched = distinct(&items);
-        let keys = self.key_refs(&touched);
+        let keys = self.remember(&touched);
         let group = self.groups.get_mut(&id).expect("it is owned");
         let unleased = &mut group.unleased;
         let number = WriteNumber { tenure: self.incarnation, sequence: unleased.next };
@@ -241,8 +240,7 @@ impl Node {
                 })
                 .collect();
             for (sequence, keys, held) in due {
-                let names: Vec<_> =
-                    keys.iter().filter_map(|(slot, key)| self.name_of(*slot, key)).collect();
+                let names: Vec<_> = keys.iter().filter_map(|key| self.noted(key)).collect();
                 let missing = others.iter().filter(|node| !held.contains(node));
                 let missing: Vec<NodeId> =
                     missing.copied().filter(|node| self.is_up(*node, moment)).collect();

@@ -29,7 +29,7 @@ impl Draw<'_> {
             number,
             stable: number.sequence.wrapping_sub(behind),
             is_available: self.chance(20),
-            items,
+            items: items.into(),
             executed: self.chance(70).then(|| self.executed()),
         }
     }

@@ -175,7 +175,7 @@ impl<'c> Draw<'c> {
             1 => Some(Bytes::from_static(b"+OK\r\n")),
             _ => Some(self.bytes()),
         };
-        Executed { id: self.request_id(), actor: self.actor(), reply }
+        Executed { id: self.request_id(), reply }
     }
 
     pub fn completion(&mut self) -> Completion {

@@ -55,8 +55,8 @@ impl Ordinary {
             number: WriteNumber { tenure: random.word(), sequence },
             stable: sequence.saturating_sub(random.below(1 << 13) as u64),
             is_available: false,
-            items: vec![Item::Delta { name, delta }],
-            executed: Some(Executed { id, actor: self.actor, reply }),
+            items: [Item::Delta { name, delta }].into(),
+            executed: Some(Executed { id, reply }),
         }
     }
 }
