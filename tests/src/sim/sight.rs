@@ -49,7 +49,7 @@ impl Sight {
     /// Somebody has executed a write without a lease.
     pub fn note(&mut self, batch: &Batch) {
         let who = batch.executed.as_ref().and_then(|executed| self.asked.get(&executed.id));
-        for item in &batch.items {
+        for item in batch.items.iter() {
             let Item::Delta { name, delta } = item else { continue };
             for added in &delta.added {
                 let Added::Base { path: Path::Text, value } = added else { continue };
@@ -107,6 +107,7 @@ mod tests {
     use kinring_common::wire::Name;
     use kinring_common::wire::peer::WriteNumber;
     use kinring_common::wire::request::Executed;
+    use std::sync::Arc;
 
     fn dot(ms: u64, actor: u64) -> Dot {
         Dot { hlc: Hlc::new(ms, 0), actor: Actor(actor) }
@@ -131,8 +132,8 @@ mod tests {
             number: WriteNumber { tenure: NodeId(1).0, sequence: number },
             stable: 0,
             is_available: true,
-            items: vec![Item::Delta { name, delta }],
-            executed: Some(Executed { id, actor: dot.actor, reply: None }),
+            items: Arc::new([Item::Delta { name, delta }]),
+            executed: Some(Executed { id, reply: None }),
         }
     }
 

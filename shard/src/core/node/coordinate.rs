@@ -358,7 +358,7 @@ impl Node {
     pub(super) fn synced(&mut self, entries: u64, moment: Moment) {
         for waiting in self.journal.synced(entries) {
             match waiting {
-                Waiting::Output(output) => self.outputs.push_back(output),
+                Waiting::Output(output) => self.outputs.push_back(*output),
                 Waiting::Own(id, tenure, sequence) => {
                     self.own_is_safe(id, tenure, sequence, moment);
                     self.unleased_is_held(id, WriteNumber { tenure, sequence }, self.own, moment);

@@ -179,37 +179,9 @@ impl Node {
         session.last.incarnation = Some(answer.incarnation);
         let number = answer.session;
         match answer.what {
-            AnswerWhat::Opened {
-                is_equal,
-                cuts,
-                completions,
-                floor,
-                is_whole,
-                step,
-                term,
-                clock,
-            } => {
-                let id = answer.group;
-                let group = self.groups.get_mut(&id).expect("it is owned");
-                group.known_term = group.known_term.max(term.number);
-                if Mutant::FloorBeforeExchange.is_on() {
-                    self.raise_floor(id, &floor);
-                }
-                let session = self.sessions.open.get_mut(&number).expect("it is there");
-                if session.purpose == Purpose::Survey {
-                    return self.surveyed(number, is_whole, step, moment);
-                }
-                let is_flush = |completion: &&Completion| completion.changed == Changed::All;
-                let flushes = completions.iter().filter(is_flush).cloned().collect();
-                session.theirs = Some(Opened { floor, step, clock, completions });
-                if !is_equal {
-                    session.todo.push_back(Todo::Slots { from: 0 });
-                }
-                if let Purpose::Take(how) | Purpose::Rebuild(how) = session.purpose {
-                    if how == Take::Adopt {
-                        self.requests.doubt_all(Some(id));
-                    }
-                    self.take_cuts(id, &cuts, flushes, how, moment);
+            opened @ AnswerWhat::Opened { .. } => {
+                if !self.opened(number, opened, moment) {
+                    return;
                 }
             }
             AnswerWhat::Leaves { slots, looked } => self.compare_leaves(number, &slots, looked),
@@ -239,6 +211,40 @@ impl Node {
         if self.sessions.open.contains_key(&number) {
             self.next_step(number, moment);
         }
+    }
+
+    /// An exchange has begun. Returns whether it goes on: a survey does not.
+    fn opened(&mut self, number: u64, what: AnswerWhat, moment: Moment) -> bool {
+        let AnswerWhat::Opened { is_equal, cuts, completions, floor, is_whole, step, term, clock } =
+            what
+        else {
+            return false;
+        };
+        let session = self.sessions.open.get_mut(&number).expect("it is there");
+        let (id, purpose) = (session.group, session.purpose);
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        group.known_term = group.known_term.max(term.number);
+        if Mutant::FloorBeforeExchange.is_on() {
+            self.raise_floor(id, &floor);
+        }
+        if purpose == Purpose::Survey {
+            self.surveyed(number, is_whole, step, moment);
+            return false;
+        }
+        let is_flush = |completion: &&Completion| completion.changed == Changed::All;
+        let flushes = completions.iter().filter(is_flush).cloned().collect();
+        let session = self.sessions.open.get_mut(&number).expect("it is there");
+        session.theirs = Some(Opened { floor, step, clock, completions });
+        if !is_equal {
+            session.todo.push_back(Todo::Slots { from: 0 });
+        }
+        if let Purpose::Take(how) | Purpose::Rebuild(how) = purpose {
+            if how == Take::Adopt {
+                self.requests.doubt_all(Some(id));
+            }
+            self.take_cuts(id, &cuts, flushes, how, moment);
+        }
+        true
     }
 
     /// Which parts of these slots are not equal?

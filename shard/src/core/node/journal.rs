@@ -14,7 +14,7 @@ pub const WAITING_MAX: usize = 65_536;
 #[derive(Debug)]
 pub enum Waiting {
     /// Something to be said.
-    Output(Output),
+    Output(Box<Output>),
     /// This node itself holds a write of its own.
     Own(kinring_common::placement::layout::GroupId, u64, u64),
 }
@@ -59,7 +59,7 @@ impl Journal {
         if self.is_synced() {
             outputs.push_back(output);
         } else if self.waiting.len() < WAITING_MAX {
-            self.waiting.push_back((self.appended, Waiting::Output(output)));
+            self.waiting.push_back((self.appended, Waiting::Output(Box::new(output))));
         }
     }
 

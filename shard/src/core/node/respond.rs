@@ -8,7 +8,7 @@ use kinring_common::causal::Record;
 use kinring_common::clock::Hlc;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyspace::partition_of;
-use kinring_common::merkle::{KeyRef, Leaves};
+use kinring_common::merkle::{KeyRef, Leaf, Leaves};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
@@ -71,16 +71,13 @@ impl Node {
                     floor: group.horizon.floor.clone(),
                     is_whole: group.is_whole(),
                     step: group.has_of(),
-                    term: group.term,
+                    term: group.latest(),
                     clock,
                 }
             }
             AskWhat::Slots { from, digests } => self.differing(id, from, &digests),
             AskWhat::Leaf { slot, leaf, from } if self.owns(id, slot) => {
-                let partition = partition_of(slot);
-                let mut locks = self.keyspace.lock_one(partition);
-                let page = locks.partition(partition).leaf_keys(slot, leaf, from, LOOKS_A_PAGE);
-                AnswerWhat::Page(page)
+                self.page(slot, leaf, from)
             }
             AskWhat::Leaf { .. } => AnswerWhat::Refused,
             AskWhat::Keys { mut copies, wanted } => {
@@ -92,11 +89,11 @@ impl Node {
                     Some(push) => {
                         self.take_pushed((id, from), push, copies, (session, step), moment)
                     }
-                    None => Ok(Vec::new()),
+                    None => Some(Vec::new()),
                 };
                 match taken {
-                    Ok(together) => self.give(id, (names, &wanted), together),
-                    Err(pulling) => pulling,
+                    Some(together) => self.give(id, (names, &wanted), together),
+                    None => self.pulls.pushing(),
                 }
             }
             AskWhat::Cells { tenure, asks } => self.cells(id, tenure, asks),
@@ -113,6 +110,12 @@ impl Node {
                 }
             }
         }
+    }
+
+    fn page(&self, slot: Slot, leaf: Leaf, from: u64) -> AnswerWhat {
+        let partition = partition_of(slot);
+        let mut locks = self.keyspace.lock_one(partition);
+        AnswerWhat::Page(locks.partition(partition).leaf_keys(slot, leaf, from, LOOKS_A_PAGE))
     }
 
     pub(super) fn owns(&self, id: GroupId, slot: Slot) -> bool {
@@ -137,8 +140,8 @@ impl Node {
         AnswerWhat::Leaves { slots: differing, looked }
     }
 
-    /// Takes what a holder gives. Returns what can only be taken together with more; or what to answer
-    /// as long as large records are pulled.
+    /// Takes what a holder gives. Returns what can only be taken together with more; nothing as long as
+    /// large records are pulled.
     fn take_pushed(
         &mut self,
         (id, from): (GroupId, NodeId),
@@ -146,7 +149,7 @@ impl Node {
         mut copies: Copies,
         (session, step): (u64, u32),
         moment: Moment,
-    ) -> Result<Vec<Vec<Name>>, AnswerWhat> {
+    ) -> Option<Vec<Vec<Name>>> {
         let how = if push.is_adopted { Take::Adopt } else { Take::Join };
         let together = if push.is_adopted { self.hold_back(id, &mut copies) } else { Vec::new() };
         let units = self.part_large(id, &mut copies, how, moment);
@@ -154,10 +157,10 @@ impl Node {
         if !left.is_empty() && !Mutant::PullNotAwaited.is_on() {
             let (tenure, cause) = (Some(push.term.tenure), Cause::Pushed { session, step });
             self.pull((id, from), (how, Pull { tenure, cause }), left, moment);
-            return Err(self.pulls.pushing());
+            return None;
         }
         self.take_copies(id, copies, (how, None), moment);
-        Ok(together)
+        Some(together)
     }
 
     /// Copies of keys that another owner wanted or was asked for, that it does not name, and that are here:
