@@ -228,4 +228,21 @@ fn what_a_hole_in_the_log_took_is_not_settled_there() {
     );
 }
 
+#[test]
+fn a_floor_is_not_taken_before_the_data_that_it_speaks_of() {
+    check(
+        "owners 3, rounds every 1s
+        settle
+        a counts n for 100ms
+        wait 3s
+        # It hears from one owner how that is; its data comes later.
+        lose every Answer from owner 1 to owner 3
+        wipe owner 3
+        wait 6s
+        free
+        rest
+        b counts n for 100ms",
+    );
+}
+
 }

@@ -5,7 +5,7 @@ use super::plan::Plan;
 use super::words::name;
 use crate::checker::{Final, Held, Key, Place, Text};
 use bytes::Bytes;
-use kinring_common::causal::{Base, Horizon, Path, Record};
+use kinring_common::causal::{Base, Context, Horizon, Path, Record};
 use kinring_common::clock::Now;
 use kinring_common::placement::slot::Slot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Stored {
     pub(super) horizon: Horizon,
     pub(super) record: Record,
+}
+
+impl Stored {
+    /// The context without what is settled: a copy says the same with that and without.
+    fn unsettled(&self) -> Context {
+        let mut context = self.record.context.clone();
+        context.remove_where(|dot| self.horizon.covers(dot));
+        context
+    }
 }
 
 /// The copies of a key, by owner.
@@ -37,7 +46,7 @@ pub fn unequal(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> Option<S
         let copies = copies(plan, hosts, name);
         for (at, (one, a)) in copies.iter().enumerate() {
             for (other, b) in &copies[at + 1..] {
-                let same = a.horizon == b.horizon && a.record.context == b.record.context;
+                let same = a.horizon == b.horizon && a.unsettled() == b.unsettled();
                 if same && a.record.cells != b.record.cells {
                     return Some(format!(
                         "{name:?}: nodes {one} and {other} have seen the same and differ:\n{a:#?}\n{b:#?}"
