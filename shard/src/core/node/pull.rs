@@ -17,14 +17,16 @@
 //!
 //! [`Repair`]: kinring_common::causal::Repair
 
+mod model;
+
+pub use model::{MODELS_MAX, Pulls};
+
 use super::bonds::closure;
 use super::replica::has_unleased;
-use super::session::{Purpose, SESSIONS_MAX, Session, Todo};
+use super::session::{Purpose, Session, Todo};
 use super::{Moment, Node};
 use crate::store::Take;
-use kinring_common::causal::{
-    Answer, Ask, Counterpart, DigestSeed, Horizon, Progress, Record, Repair,
-};
+use kinring_common::causal::{Ask, Horizon, Record, Repair};
 use kinring_common::id::NodeId;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
@@ -32,7 +34,8 @@ use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{self, Ack, AnswerWhat, AskWhat, Batch, Message, WriteNumber};
 use kinring_common::wire::request::{Changed, Completion};
 use kinring_common::wire::{Copies, Copy, GroupHorizon, Item, Large, Name};
-use std::collections::{BTreeMap, BTreeSet};
+use model::Model;
+use std::collections::BTreeSet;
 
 /// Records of more cells than this go by ranges: with fewer, all of it is a hundred kilobytes or so, and
 /// sent in the time of one round trip more.
@@ -44,19 +47,6 @@ pub const RANGES_BYTES: usize = 256 << 10;
 
 /// Pulls at a time that others wait for. Who waits for more than these asks again.
 pub const PULLS_MAX: usize = 8;
-
-/// Records that are known in part, at a time: one for each session.
-pub const MODELS_MAX: usize = SESSIONS_MAX;
-
-/// What was fetched and is not taken yet, in bytes: a large part of a large record. One record alone may
-/// have more.
-const FETCHED_BYTES_MAX: usize = 256 << 20;
-
-/// So long what was fetched is kept for a session that goes on with it.
-const KEEP_US: u64 = 30_000_000;
-
-/// Exchanges, driven by others, of which it is known what was pulled for them: one a peer and group.
-const PUSHES_MAX: usize = 256;
 
 /// Why an owner pulls what another one wants it to have, and who waits for that.
 #[derive(Clone, Debug)]
@@ -83,168 +73,6 @@ pub enum Cause {
 
 /// Keys that are taken together, and the large ones among them by ranges.
 pub type Unit = BTreeSet<Name>;
-
-/// What is known of the records that are being pulled.
-#[derive(Debug, Default)]
-pub struct Pulls {
-    models: BTreeMap<Name, Model>,
-    /// What was taken for a step of an exchange that another node drives, by session.
-    pushes: BTreeMap<u64, Pushed>,
-    /// Answers that were taken in.
-    answers: u64,
-    begun: u64,
-    counts: BTreeMap<&'static str, u64>,
-}
-
-/// Another owner's record, as far as it is known.
-#[derive(Debug)]
-struct Model {
-    repair: Repair,
-    /// All of it, as it was at its last answer.
-    whole: Option<Counterpart>,
-    begun: u64,
-    used_us: u64,
-}
-
-#[derive(Debug, Default)]
-struct Pushed {
-    /// All of this step, and of those before it, was taken.
-    step: Option<u32>,
-    /// Of a later one, this was.
-    names: BTreeSet<Name>,
-    used_us: u64,
-}
-
-impl Pulls {
-    /// How many records are known in part.
-    pub fn len(&self) -> usize {
-        self.models.len()
-    }
-
-    /// How often records were pulled, and why.
-    pub fn counts(&self) -> &BTreeMap<&'static str, u64> {
-        &self.counts
-    }
-
-    /// This record was replaced: what was compared with it is worth nothing.
-    pub fn forget(&mut self, name: &Name) {
-        self.models.remove(name);
-    }
-
-    /// What is under way for a step of an exchange, or was done for it.
-    pub fn pushing(&self) -> AnswerWhat {
-        AnswerWhat::Pulling { answers: self.answers, is_done: false }
-    }
-
-    /// The units that have not been taken for a step of an exchange yet. If there are none, it is done.
-    pub fn left(
-        &mut self,
-        units: Vec<Unit>,
-        (session, step): (u64, u32),
-        now_us: u64,
-    ) -> Vec<Unit> {
-        if units.is_empty() && !self.pushes.contains_key(&session) {
-            return units;
-        }
-        let pushed = self.pushed(session, now_us);
-        let is_taken = |unit: &Unit| pushed.step >= Some(step) || unit.is_subset(&pushed.names);
-        let left: Vec<Unit> = units.into_iter().filter(|unit| !is_taken(unit)).collect();
-        if left.is_empty() {
-            pushed.step = pushed.step.max(Some(step));
-            pushed.names.clear();
-        }
-        left
-    }
-
-    fn pushed(&mut self, session: u64, now_us: u64) -> &mut Pushed {
-        if self.pushes.len() >= PUSHES_MAX && !self.pushes.contains_key(&session) {
-            let oldest = self.pushes.iter().min_by_key(|(_, pushed)| pushed.used_us);
-            let oldest = oldest.map(|(session, _)| *session);
-            // Forgotten too early, it is pulled once more.
-            oldest.map(|session| self.pushes.remove(&session));
-        }
-        let pushed = self.pushes.entry(session).or_default();
-        pushed.used_us = now_us;
-        pushed
-    }
-
-    /// What to ask about a key; nothing of one that is not known to be large, or all of which is here.
-    fn ask(&mut self, name: &Name, now_us: u64) -> Ask {
-        let Some(model) = self.models.get_mut(name) else { return Default::default() };
-        model.used_us = now_us;
-        if model.whole.is_some() { Default::default() } else { model.repair.ask() }
-    }
-
-    fn model(&mut self, name: &Name, new: impl FnOnce() -> Repair, now_us: u64) -> &mut Model {
-        let begun = self.begun;
-        self.begun += 1;
-        let new = || Model { repair: new(), whole: None, begun, used_us: now_us };
-        let model = self.models.entry(name.clone()).or_insert_with(new);
-        model.used_us = now_us;
-        model
-    }
-
-    /// Drops what nobody goes on with, and what there is no room for: the oldest one always comes to
-    /// its end.
-    pub fn trim(&mut self, now_us: u64) {
-        self.models.retain(|_, model| now_us < model.used_us + KEEP_US);
-        while self.models.len() > MODELS_MAX {
-            let idle = self.models.iter().min_by_key(|(_, model)| model.used_us);
-            let idle = idle.map(|(name, _)| name.clone());
-            idle.map(|name| self.models.remove(&name));
-        }
-        let bytes = |model: &Model| {
-            model.repair.bytes() + model.whole.as_ref().map_or(0, Counterpart::bytes)
-        };
-        while self.models.len() > 1
-            && self.models.values().map(bytes).sum::<usize>() > FETCHED_BYTES_MAX
-        {
-            let last = self.models.iter().max_by_key(|(_, model)| model.begun);
-            let last = last.map(|(name, _)| name.clone());
-            last.map(|name| self.models.remove(&name));
-        }
-    }
-}
-
-impl Model {
-    /// Takes what is said of a record. Returns whether all of it is known, as it is at this moment.
-    fn take(&mut self, mine: &Record, own: &Horizon, answer: Answer) -> bool {
-        if self.whole.as_ref().is_some_and(|whole| *whole.standing() == answer.standing) {
-            return true;
-        }
-        if let Some(whole) = self.whole.take() {
-            self.repair.resume(whole);
-        }
-        match self.repair.take(mine, own, answer) {
-            Progress::Asks => false,
-            Progress::Complete(whole) => {
-                self.whole = Some(whole);
-                true
-            }
-        }
-    }
-
-    /// The record, if it is known still.
-    fn record(
-        &mut self,
-        mine: &Record,
-        own: &Horizon,
-        how: Take,
-        seed: DigestSeed,
-    ) -> Option<Record> {
-        let whole = self.whole.take()?;
-        let record = whole.record(mine, own);
-        // What is joined may lack what has gone here; what takes the place of this one may not.
-        let is_it = |record: &Record| {
-            how != Take::Adopt || record.cells.digest(seed) == whole.standing().digest
-        };
-        let record = record.filter(is_it);
-        if record.is_none() {
-            self.repair.resume(whole);
-        }
-        record
-    }
-}
 
 /// What is to be taken.
 impl Node {
@@ -343,19 +171,17 @@ impl Node {
 
     /// A write of another owner has come: it says what has changed there of what is being pulled.
     pub(super) fn follow(&mut self, batch: &Batch) {
-        if self.pulls.models.is_empty() {
+        if self.pulls.is_empty() {
             return;
         }
         for item in batch.items.iter() {
             let Item::Delta { name, delta } = item else { continue };
-            let Some(model) = self.pulls.models.get_mut(name) else { continue };
-            if model.whole.is_none() {
-                let at = self.keyspace.locate(name.db, &name.key);
-                let mut locks = self.keyspace.lock_one(at.partition);
-                let partition = locks.partition(at.partition);
-                let follow = |mine: &Record| model.repair.follow(mine, delta);
-                partition.with_record(&at, name.db, &name.key, follow);
-            }
+            let Some(repair) = self.pulls.known(name) else { continue };
+            let at = self.keyspace.locate(name.db, &name.key);
+            let mut locks = self.keyspace.lock_one(at.partition);
+            let partition = locks.partition(at.partition);
+            let follow = |mine: &Record| repair.follow(mine, delta);
+            partition.with_record(&at, name.db, &name.key, follow);
         }
     }
 }
@@ -443,14 +269,17 @@ impl Node {
 impl Node {
     /// What was asked by ranges is answered. Returns whether the session goes on.
     pub(super) fn collected(&mut self, number: u64, copies: Copies, moment: Moment) -> bool {
-        self.pulls.answers += 1;
+        self.pulls.answered();
         let session = self.sessions.open.get_mut(&number).expect("it is there");
         let (id, how) = (session.group, session.purpose.takes());
         let Some(Todo::Pull(mut unit)) = session.todo.pop_front() else { return true };
         match self.collect(id, how, &mut unit, copies, moment) {
             Some((copies, is_pulled)) => {
                 if is_pulled {
-                    self.pulls.count(&self.sessions.open[&number], &copies);
+                    self.pulls.count(self.sessions.open[&number].pull_class());
+                    if copies.copies.len() > 1 {
+                        self.pulls.count("pulled with others");
+                    }
                 }
                 self.take_pulled(number, copies, moment)
             }
@@ -532,8 +361,7 @@ impl Node {
         }
         let bound = match &cause {
             Cause::Pushed { session, .. } => {
-                let pushed = self.pulls.pushed(*session, moment.now.mono_us);
-                pushed.names.extend(copies.names().cloned());
+                self.pulls.took(*session, copies.names().cloned(), moment.now.mono_us);
                 None
             }
             Cause::Missed(writes) => writes.first().map(|write| (write.tenure, write.sequence)),
@@ -556,8 +384,8 @@ impl Node {
     fn say_pulled(&mut self, (id, peer): (GroupId, NodeId), tenure: Option<u64>, cause: Cause) {
         let message = match cause {
             Cause::Pushed { session, step } => {
-                let what = AnswerWhat::Pulling { answers: self.pulls.answers, is_done: true };
                 let (group, incarnation) = (id, self.incarnation);
+                let what = self.pulls.pulling(true);
                 Message::Answer(peer::Answer { session, step, group, incarnation, what })
             }
             Cause::Missed(gaps) if tenure.is_some() => {
@@ -586,9 +414,10 @@ impl Pull {
     }
 }
 
-impl Pulls {
-    fn count(&mut self, session: &Session, copies: &Copies) {
-        let class = match (session.purpose, &session.pull) {
+impl Session {
+    /// Why it pulls, in words.
+    fn pull_class(&self) -> &'static str {
+        match (self.purpose, &self.pull) {
             (_, Some(Pull { cause: Cause::Missed(_), tenure: None })) => "pulled without a lease",
             (_, Some(Pull { cause: Cause::Missed(_), .. })) => "pulled for a repair",
             (Purpose::Pull(Take::Adopt), _) => "pulled as pushed, to adopt",
@@ -598,15 +427,9 @@ impl Pulls {
                 Take::Adopt => "pulled to adopt",
                 Take::Keep => "pulled to keep",
             },
-        };
-        *self.counts.entry(class).or_default() += 1;
-        if copies.copies.len() > 1 {
-            *self.counts.entry("pulled with others").or_default() += 1;
         }
     }
-}
 
-impl Session {
     /// Something more is to be pulled.
     fn adds(&mut self, unit: Unit) {
         let overlaps = |todo: &&mut Todo| match todo {

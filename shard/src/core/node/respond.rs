@@ -93,7 +93,7 @@ impl Node {
                 };
                 match taken {
                     Some(together) => self.give(id, (names, &wanted), together),
-                    None => self.pulls.pushing(),
+                    None => self.pulls.pulling(false),
                 }
             }
             AskWhat::Cells { tenure, asks } => self.cells(id, tenure, asks),
