@@ -38,7 +38,8 @@ fn contexts_are_in_order_and_start_above_zero() {
         body(|out| {
             close(out);
             out.dots(dots.len(), dots.into_iter());
-            out.byte(0); // executed
+            out.byte(0); // completions
+            out.byte(0); // unsure
         })
     };
     let decoded = |dots: Vec<Dot>| decode(frame_with(ASK, &floor(dots))).map(|_| ());
