@@ -238,8 +238,9 @@ impl Node {
         let group = self.groups.get_mut(&id).expect("it is owned");
         let Some(tenure) = group.tenure.as_mut() else { return };
         let Some(owner) = tenure.owners.get_mut(&peer) else { return };
+        // It may have been asked anew meanwhile: then this does not count.
+        let Some(step) = owner.found else { return };
         owner.is_taken = true;
-        let step = owner.found.expect("it was found before");
         if how == Take::Adopt {
             self.step(id, step);
         }
