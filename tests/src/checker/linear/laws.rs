@@ -72,6 +72,20 @@ impl Search<'_> {
         forgets
     }
 
+    /// The step brings members of a set together that are seen apart.
+    pub fn is_spoilt(&self, op: usize, before: &State, after: &State) -> bool {
+        let is_open = |at: usize| {
+            let item = &self.items[at];
+            let class = || self.classes.get(item.class).map_or(0, Vec::len);
+            match item.ended {
+                Some(_) => !self.done[at],
+                None => usize::from(self.taken[item.class]) < class(),
+            }
+        };
+        let call = (op, &self.items[op].call);
+        self.company.is_spoilt(call, (before, after), &self.tokens, is_open)
+    }
+
     /// A known operation can no longer be executed rightly before it has ended.
     pub fn is_too_late(&self, at: usize, state: &State, after: &State, would: &Reply) -> bool {
         let item = &self.items[at];

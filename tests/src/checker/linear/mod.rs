@@ -6,6 +6,7 @@
 //! search little. Better still where it is possible: a short window that begins with a read of all
 //! that the key holds and has no order either (`problem`).
 
+mod company;
 mod laws;
 mod memo;
 pub(super) mod problem;

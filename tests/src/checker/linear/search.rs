@@ -14,8 +14,9 @@
 //!    invocation: the memo counts them, it does not name them.
 //! 4. A state that has lost a text that only one call writes, while someone who saw it is still to
 //!    come, leads nowhere ([`Tokens`]). So does one that keeps a text, for someone to come, from
-//!    whom an operation that cannot stand beside it has to go first; and one where a text was put
-//!    on something else than what it is seen to stand on.
+//!    whom an operation that cannot stand beside it has to go first; one where a text was put on
+//!    something else than what it is seen to stand on; and one where a member was put beside another
+//!    that it is seen without ([`Company`]).
 //! 5. A counter that only rises never comes back to what an operation still to come has seen.
 //!
 //! 6. An operation with an unknown outcome whose text somebody saw was executed before that: it is
@@ -28,15 +29,18 @@
 //! 8. What nobody is still to see is blanked, the begin of a deadline that has begun is forgotten:
 //!    more states are equal.
 //!
-//! Long runs of unknown operations are rarely needed: it first looks for an order in which few of
+//! Of unknown operations those that were sent last are tried first: what has taken effect has mostly done so
+//! soon. Long runs of unknown operations are rarely needed: it first looks for an order in which few of
 //! them follow each other. Only the search without that bound can say that there is none.
 
+use super::company::Company;
 use super::memo::{Memo, Way};
 use super::problem::{Item, Problem, Window};
 use super::run::{Run, Times, advance, latest};
 use super::tokens::{Token, Tokens};
 use crate::checker::history::{Key, Operation, Reply};
 use crate::checker::model::{State, Timing};
+use std::cmp::Reverse;
 
 /// How a search ended.
 pub enum Found {
@@ -117,6 +121,10 @@ pub struct Search<'a> {
     /// How many operations that saw a token are still to come.
     pub waiting: Vec<u32>,
     pub order: Vec<usize>,
+    /// The known operations that are linearised.
+    pub done: Vec<bool>,
+    /// Who was seen without whom.
+    pub company: Company,
     memo: Memo,
     /// The longest run of unknown operations to try.
     run_max: usize,
@@ -153,6 +161,8 @@ impl<'a> Search<'a> {
             known: 0,
             taken: vec![0; classes.len()],
             order: Vec::with_capacity(items.len()),
+            done: vec![false; items.len()],
+            company: Company::new(&items),
             memo: Memo::default(),
             best: Stuck::default(),
             items,
@@ -203,7 +213,10 @@ impl<'a> Search<'a> {
             let (op, after, since_us) = (*op, std::mem::take(after), *since_us);
             frame.tried += 1;
             let misplaces = self.tokens.misplaces(&self.items[op].call, &frame.state, &after);
-            if misplaces || self.forgets(op, &frame.state, &after) {
+            if misplaces
+                || self.forgets(op, &frame.state, &after)
+                || self.is_spoilt(op, &frame.state, &after)
+            {
                 continue;
             }
             let mark = self.order.len();
@@ -338,9 +351,15 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        if let Some(blocker) = self.blocker() {
-            branches.sort_by_key(|(at, ..)| !self.is_wanted(*at, blocker));
-        }
+        // What was sent last is likely to be what happened last.
+        let sent = |at: usize| {
+            let class = &self.classes[self.items[at].class];
+            let open = class.partition_point(|at| self.items[*at].invoked_at <= deadline);
+            Reverse(self.items[class[open - 1]].invoked_at)
+        };
+        let blocker = self.blocker();
+        let is_wanted = |at: usize| blocker.is_some_and(|blocker| self.is_wanted(at, blocker));
+        branches.sort_by_cached_key(|(at, ..)| (!is_wanted(*at), sent(*at)));
         branches
     }
 
@@ -382,6 +401,7 @@ impl<'a> Search<'a> {
         let (before, after) = (self.previous[at], self.next[at]);
         (self.next[before], self.previous[after]) = (after, before);
         self.owed -= 1;
+        self.done[at] = true;
         self.known ^= self.items[at].fingerprint;
         self.items[at].names.iter().for_each(|token| self.waiting[*token as usize] -= 1);
     }
@@ -396,6 +416,7 @@ impl<'a> Search<'a> {
             }
             (self.next[self.previous[at]], self.previous[self.next[at]]) = (at, at);
             self.owed += 1;
+            self.done[at] = false;
             self.known ^= self.items[at].fingerprint;
             self.items[at].names.iter().for_each(|token| self.waiting[*token as usize] += 1);
         }

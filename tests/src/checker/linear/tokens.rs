@@ -167,6 +167,11 @@ impl Tokens {
         });
     }
 
+    /// Whether one call alone writes it, and somebody saw it.
+    pub fn is_token(&self, text: &Text) -> bool {
+        self.numbers.contains_key(text)
+    }
+
     /// How many tokens somebody saw.
     pub fn len(&self) -> usize {
         self.numbers.len()
