@@ -4,6 +4,7 @@
 //! microseconds of the run) print what happened between.
 
 mod direct;
+mod direct2;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod scenarios;
