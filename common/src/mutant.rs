@@ -73,6 +73,8 @@ mutants! {
     FloorWithoutAll,
     /// An owner grants a term although it has granted a later one.
     StaleTermGranted,
+    /// An owner that lost its data and got it back grants terms below those that it granted before.
+    GrantsForgotten,
     /// Keys that were written together travel one by one.
     BondsForgotten,
     /// An owner takes a holder's writes before it is in step with it.

@@ -43,6 +43,11 @@ impl Quorum {
         if majority > self.others() { majority } else { self.others() }
     }
 
+    /// Owners that a home is in step with before it answers, itself among them: what it shows is safe.
+    pub const fn settles(self) -> usize {
+        if self.grants() > self.acks() { self.grants() } else { self.acks() }
+    }
+
     /// Other owners that one which lost data must have exchanged with before it counts again: each
     /// write that it had acknowledged is on one of them.
     ///

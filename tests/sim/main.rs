@@ -4,7 +4,7 @@
 //! microseconds of the run) print what happened between.
 
 mod direct;
-mod direct2;
+mod disks;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod scenarios;

@@ -17,7 +17,6 @@ pub use fences::STORIES as OF_FENCES;
 pub use found::STORIES as FOUND;
 mod fences;
 mod found;
-mod second;
 
 stories! {
 

@@ -6,6 +6,7 @@
 
 pub mod peer;
 pub mod request;
+mod scope;
 pub mod v1;
 
 use crate::causal::{Answer, Context, Delta, Finding, Floor, Horizon, Record, Standing};

@@ -77,6 +77,8 @@ pub struct Heartbeat {
 pub struct Beat {
     /// Which start of the sender it is.
     pub incarnation: u64,
+    /// As in the heartbeat: which start of whoever asked it is.
+    pub asker: u64,
     /// As in the heartbeat.
     pub sent_us: u64,
     /// The sender's wall clock.
@@ -147,6 +149,8 @@ pub struct Repair {
     pub copies: Copies,
     /// The writes that are in these copies, whole.
     pub writes: Vec<WriteNumber>,
+    /// Every write of their tenure that is in these copies, whole or in part, is below this one.
+    pub next: u64,
     /// Coordinated without a lease.
     pub is_available: bool,
 }

@@ -6,8 +6,10 @@
 //! earlier ones of that key: a reply waits for the last write of each of its keys, and for the last
 //! flush.
 //!
-//! Invariant: `last` and `flush` name writes that are in `writes`; a waiting reply is noted at each
-//! write that it waits for, and is kept there if that is the only one.
+//! What observed all keys waits for all writes before it, in their order.
+//!
+//! Invariant: `last` and `flush` name writes that are in `writes`; a reply that waits for some keys is noted
+//! at each write that it waits for, and is kept there if that is the only one.
 
 use super::ascending::Ascending;
 use kinring_common::id::NodeId;
@@ -15,7 +17,7 @@ use kinring_common::keyed::Keyed;
 use kinring_common::quorum::Quorum;
 use kinring_common::wire::Name;
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,16 @@ pub enum Touched {
     All,
 }
 
+impl Touched {
+    /// Whether one of these keys is among them.
+    pub fn holds(&self, names: &[Name]) -> bool {
+        match self {
+            Touched::Keys(keys) => keys.iter().any(|key| names.contains(key)),
+            Touched::All => true,
+        }
+    }
+}
+
 /// See the module. `R` is a reply.
 #[derive(Debug)]
 pub struct Flight<R> {
@@ -52,8 +64,12 @@ pub struct Flight<R> {
     writes: Ascending<Write<R>>,
     last: HashMap<Name, Sequence, Keyed>,
     flush: Option<Sequence>,
+    /// Keys that writes under way change that came from elsewhere: nearly always none.
+    others: BTreeMap<Name, usize>,
     /// Replies that wait for more than one write.
     shared: BTreeMap<u64, Shared<R>>,
+    /// Replies that wait for all writes up to one, with their numbers.
+    behind_all: VecDeque<(Sequence, u64, R)>,
     replies: u64,
     /// Replies that wait.
     kept: usize,
@@ -92,7 +108,9 @@ impl<R> Flight<R> {
             writes: Ascending::default(),
             last: HashMap::with_hasher(keyed),
             flush: None,
+            others: BTreeMap::new(),
             shared: BTreeMap::new(),
+            behind_all: VecDeque::new(),
             replies: 0,
             kept: 0,
         }
@@ -114,15 +132,14 @@ impl<R> Flight<R> {
     }
 
     /// What the writes under way change that are this home's own: not those that came from elsewhere.
-    pub fn own(&self) -> impl Iterator<Item = &Touched> {
-        self.writes.iter().filter(|(_, write)| write.is_own).map(|(_, write)| &write.touched)
+    pub fn own(&self) -> impl Iterator<Item = (Sequence, &Touched)> {
+        let own = self.writes.iter().filter(|(_, write)| write.is_own);
+        own.map(|(sequence, write)| (Sequence(sequence), &write.touched))
     }
 
-    /// The last write that was begun came from elsewhere.
-    pub fn is_of_others(&mut self) {
-        if let Some((_, write)) = self.writes.last_mut() {
-            write.is_own = false;
-        }
+    /// Whether something that came from elsewhere, and is under way, changes one of these keys.
+    pub fn is_behind_others(&self, names: &[Name]) -> bool {
+        !self.others.is_empty() && names.iter().any(|name| self.others.contains_key(name))
     }
 
     /// How many replies wait.
@@ -145,6 +162,18 @@ impl<R> Flight<R> {
     /// # Panics
     /// When the table is full.
     pub fn begin(&mut self, touched: Touched) -> Sequence {
+        self.begin_by(touched, true)
+    }
+
+    /// The same for what came from elsewhere.
+    ///
+    /// # Panics
+    /// When the table is full.
+    pub fn begin_of_others(&mut self, touched: Touched) -> Sequence {
+        self.begin_by(touched, false)
+    }
+
+    fn begin_by(&mut self, touched: Touched, is_own: bool) -> Sequence {
         assert!(!self.is_full(), "a full table takes no further write");
         let sequence = Sequence(self.next);
         self.next += 1;
@@ -156,8 +185,12 @@ impl<R> Flight<R> {
             }
             Touched::All => self.flush = Some(sequence),
         }
-        let write =
-            Write { touched, is_own: true, owners: SmallVec::new(), waiting: SmallVec::new() };
+        if let (false, Touched::Keys(names)) = (is_own, &touched) {
+            for name in names {
+                *self.others.entry(name.clone()).or_default() += 1;
+            }
+        }
+        let write = Write { touched, is_own, owners: SmallVec::new(), waiting: SmallVec::new() };
         self.writes.push(sequence.0, write);
         sequence
     }
@@ -182,7 +215,7 @@ impl<R> Flight<R> {
             Touched::Keys(names) => {
                 writes.extend(names.iter().filter_map(|name| self.last.get(name)).copied());
             }
-            Touched::All => writes.extend(self.last.values().copied()),
+            Touched::All => return self.reply_behind_all(reply),
         }
         writes.sort_unstable();
         writes.dedup();
@@ -199,6 +232,13 @@ impl<R> Flight<R> {
             self.wait(*sequence, number, Waiting::Shared);
         }
         self.shared.insert(number, Shared { reply, writes: writes.len() });
+        None
+    }
+
+    fn reply_behind_all(&mut self, reply: R) -> Option<R> {
+        let Some((last, _)) = self.writes.last_mut() else { return Some(reply) };
+        self.behind_all.push_back((Sequence(last), self.replies, reply));
+        (self.replies, self.kept) = (self.replies + 1, self.kept + 1);
         None
     }
 
@@ -219,12 +259,20 @@ impl<R> Flight<R> {
         }
         let write = self.writes.remove(sequence.0).expect("it is there");
         self.forget(sequence, &write.touched);
+        if let (false, Touched::Keys(names)) = (write.is_own, &write.touched) {
+            self.forget_others(names);
+        }
         let mut free = SmallVec::new();
         for (number, waiting) in write.waiting {
             match waiting {
                 Waiting::Alone(reply) => free.push(reply),
                 Waiting::Shared => free.extend(self.release(number)),
             }
+        }
+        let first = self.first();
+        let is_free = |last: &Sequence| first.is_none_or(|first| *last < first);
+        while self.behind_all.front().is_some_and(|(last, ..)| is_free(last)) {
+            free.extend(self.behind_all.pop_front().map(|(.., reply)| reply));
         }
         self.kept -= free.len();
         free
@@ -240,6 +288,18 @@ impl<R> Flight<R> {
                 }
             }
             Touched::All => self.flush = self.flush.filter(|last| *last != sequence),
+        }
+    }
+
+    fn forget_others(&mut self, names: &[Name]) {
+        for name in names {
+            let left = self.others.get_mut(name).map(|count| {
+                *count -= 1;
+                *count
+            });
+            if left == Some(0) {
+                self.others.remove(name);
+            }
         }
     }
 
@@ -274,10 +334,12 @@ impl<R> Flight<R> {
     /// replies that waited, in the order of their execution.
     pub fn abandon(&mut self) -> Vec<R> {
         self.last.clear();
+        self.others.clear();
         (self.flush, self.kept) = (None, 0);
         let shared = std::mem::take(&mut self.shared).into_iter();
         let mut replies: Vec<(u64, R)> =
             shared.map(|(number, shared)| (number, shared.reply)).collect();
+        replies.extend(self.behind_all.drain(..).map(|(_, number, reply)| (number, reply)));
         for (number, waiting) in self.writes.drain().flat_map(|(_, write)| write.waiting) {
             if let Waiting::Alone(reply) = waiting {
                 replies.push((number, reply));

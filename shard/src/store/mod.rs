@@ -10,7 +10,7 @@ use bytes::Bytes;
 use kinring_common::causal::Floor;
 use kinring_common::id::Actor;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::peer::Term;
+use kinring_common::wire::peer::{Term, WriteNumber};
 use kinring_common::wire::request::Executed;
 use kinring_common::wire::{Copies, Item};
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub enum Entry {
         items: Arc<[Item]>,
         /// For which request.
         executed: Option<Executed>,
+        /// Of one of this shard's own as a home: which it is.
+        mark: Option<Mark>,
     },
     /// Copies of another owner were taken.
     Copies {
@@ -66,6 +68,15 @@ pub enum Entry {
         /// The term.
         term: Term,
     },
+}
+
+/// Which write of a home it is, and which were safe then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its number.
+    pub number: WriteNumber,
+    /// All writes of its tenure below this one are on enough owners.
+    pub stable: u64,
 }
 
 /// How copies of another owner are taken.

@@ -40,6 +40,7 @@ impl Wire for Heartbeat {
 impl Wire for Beat {
     fn put(&self, out: &mut Writer<'_>) {
         out.word(self.incarnation);
+        out.word(self.asker);
         out.varint(self.sent_us);
         out.varint(self.wall_ms);
         out.list(&self.asked);
@@ -48,6 +49,7 @@ impl Wire for Beat {
     fn take(input: &mut Reader<'_>) -> Result<Beat, DecodeError> {
         Ok(Beat {
             incarnation: input.word()?,
+            asker: input.word()?,
             sent_us: input.varint()?,
             wall_ms: take_wall(input)?,
             asked: input.list()?,
@@ -103,11 +105,12 @@ impl Wire for Term {
 
 impl Wire for Repair {
     fn put(&self, out: &mut Writer<'_>) {
-        let Repair { group, epoch, copies, writes, is_available } = self;
+        let Repair { group, epoch, copies, writes, next, is_available } = self;
         group.put(out);
         epoch.put(out);
         copies.put(out);
         put_numbers(writes, out);
+        out.varint(*next);
         is_available.put(out);
     }
 
@@ -117,6 +120,7 @@ impl Wire for Repair {
             epoch: Epoch::take(input)?,
             copies: Copies::take(input)?,
             writes: take_numbers(input)?,
+            next: input.varint()?,
             is_available: bool::take(input)?,
         })
     }

@@ -55,6 +55,23 @@ fn everybody_waits_for_a_flush_and_a_flush_for_everybody() {
 }
 
 #[test]
+fn what_waits_for_all_is_noted_once_and_leaves_after_the_last_of_them() {
+    let mut flight = Flight::new(Quorum::majority(1), Keyed::new(1));
+    let writes: Vec<Sequence> = (0..100).map(|n| flight.begin(keys(&[&format!("k{n}")]))).collect();
+    (0..1_000).for_each(|number| assert_eq!(flight.reply(&Touched::All, number), None));
+    let later = flight.begin(keys(&["later"]));
+    assert_eq!(flight.reply(&Touched::All, 1_000), None);
+    let noted = flight.writes.iter().map(|(_, write)| write.waiting.len()).sum::<usize>();
+    assert_eq!((noted, flight.shared.len(), flight.replies()), (0, 0, 1_001));
+    for write in writes[1..].iter().rev() {
+        assert!(flight.acknowledged(*write, A).is_empty());
+    }
+    assert_eq!(flight.acknowledged(writes[0], A).len(), 1_000);
+    assert_eq!(flight.acknowledged(later, A)[..], [1_000]);
+    assert_eq!((flight.replies(), flight.reply(&Touched::All, 0)), (0, Some(0)));
+}
+
+#[test]
 fn what_is_abandoned_comes_back_whole_and_leaves_nothing() {
     let mut flight = Flight::new(Quorum::majority(3), Keyed::new(1));
     let x = flight.begin(keys(&["x"]));

@@ -4,6 +4,9 @@
 //! what it holds. Nobody else asks while somebody says that he holds it; when nobody does, the first
 //! healthy owner asks. One that asks in vain for a second stops for a while: perhaps its answers do
 //! not reach it, and it keeps others from being granted.
+//!
+//! Messages of an earlier start of a node may come late, so which of two starts is the later one is told
+//! by answers: that of the later one is to a later heartbeat, by the clock of whoever sent both.
 
 use super::group::Group;
 use super::{Moment, Node};
@@ -84,7 +87,7 @@ impl Node {
         let first = group.earlier().iter().all(|owner| !self.is_able(*owner, id, moment));
         // With too few owners up it would ask in vain, and be tired when they come back.
         let up = group.owners.iter().filter(|owner| self.is_up(**owner, moment)).count();
-        let is_possible = up >= self.quorum.grants();
+        let is_possible = up >= self.quorum.settles();
         let wants = is_possible && (is_offered || !is_held && (first || is_overdue));
         let group = self.groups.get_mut(&id).expect("it was there");
         if !wants {
@@ -167,20 +170,30 @@ impl Node {
             Answer::Held(holder) => Granted::Held(holder),
             Answer::Barred => Granted::NotYet,
             Answer::Granted => {
-                if group.grant(term, actor) {
-                    self.log(Entry::Granted { group: id, term, actor });
-                    let granted_at = self.journal.appended();
-                    self.groups.get_mut(&id).expect("it was there").granted_at = granted_at;
-                }
+                self.has_granted(id, term, actor);
                 Granted::Yes
             }
         }
     }
 
+    /// A term is granted here.
+    pub(super) fn has_granted(&mut self, id: GroupId, term: Term, actor: Actor) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        if group.grant(term, actor) {
+            self.log(Entry::Granted { group: id, term, actor });
+            let granted_at = self.journal.appended();
+            self.groups.get_mut(&id).expect("it was there").granted_at = granted_at;
+        }
+    }
+
     pub(super) fn heartbeat(&mut self, from: NodeId, beat: &Heartbeat, moment: Moment) {
-        if !self.heard(from, beat.incarnation, beat.wall_ms, moment)
-            || beat.epoch != self.layout.epoch()
-        {
+        let Some(peer) = self.peers.get_mut(&from) else { return };
+        if peer.incarnation != Some(beat.incarnation) {
+            // Another start of it, a later one or an earlier: that is told by its answer to this.
+            return self.answer_beat(from, beat, Vec::new(), moment);
+        }
+        self.heard(from, beat.wall_ms, moment);
+        if beat.epoch != self.layout.epoch() {
             return;
         }
         let peer = self.peers.get_mut(&from).expect("it was heard of");
@@ -198,13 +211,19 @@ impl Node {
             let granted = self.grant(id, (from, beat.actor), term, beat.sent_us, moment);
             asked.push((id, term, granted));
         }
-        let beat = Beat {
-            incarnation: self.incarnation,
-            sent_us: beat.sent_us,
-            wall_ms: moment.raw_ms,
-            asked,
-        };
-        self.send(from, Message::Beat(beat));
+        self.answer_beat(from, beat, asked, moment);
+    }
+
+    fn answer_beat(
+        &mut self,
+        to: NodeId,
+        beat: &Heartbeat,
+        asked: Vec<(GroupId, Term, Granted)>,
+        moment: Moment,
+    ) {
+        let (incarnation, wall_ms) = (self.incarnation, moment.raw_ms);
+        let (asker, sent_us) = (beat.incarnation, beat.sent_us);
+        self.send(to, Message::Beat(Beat { incarnation, asker, sent_us, wall_ms, asked }));
     }
 
     /// Of two that ask, the one before the other in the list goes first, or they would deny each other
@@ -220,10 +239,21 @@ impl Node {
     }
 
     pub(super) fn beaten(&mut self, from: NodeId, beat: &Beat, moment: Moment) {
-        if !self.heard(from, beat.incarnation, beat.wall_ms, moment) {
-            return;
-        }
         let now_us = moment.now.mono_us;
+        let is_ours = beat.asker == self.incarnation && beat.sent_us <= now_us;
+        let Some(peer) = self.peers.get_mut(&from).filter(|_| is_ours) else { return };
+        // Whoever answers what was asked later lives later.
+        let is_later = peer.answered_us.is_none_or(|answered_us| beat.sent_us > answered_us);
+        if peer.incarnation != Some(beat.incarnation) {
+            if !is_later {
+                return;
+            }
+            peer.incarnation = Some(beat.incarnation);
+            self.restarted(from);
+        }
+        let peer = self.peers.get_mut(&from).expect("it was heard of");
+        peer.answered_us = peer.answered_us.max(Some(beat.sent_us));
+        self.heard(from, beat.wall_ms, moment);
         for &(id, term, granted) in &beat.asked {
             if self.groups.get(&id).and_then(|group| group.bid) != Some(term) {
                 continue;
@@ -241,17 +271,11 @@ impl Node {
         }
     }
 
-    /// A node is there, in this start of it. Returns whether it is a co-owner.
-    fn heard(&mut self, from: NodeId, incarnation: u64, wall_ms: u64, moment: Moment) -> bool {
+    /// A co-owner is there.
+    fn heard(&mut self, from: NodeId, wall_ms: u64, moment: Moment) {
         let now_us = moment.now.mono_us;
-        let Some(peer) = self.peers.get_mut(&from) else { return false };
         self.suspicion.heard(from, now_us);
         self.drift.heard(from, wall_ms, now_us);
-        if peer.incarnation != Some(incarnation) {
-            peer.incarnation = Some(incarnation);
-            self.restarted(from);
-        }
-        true
     }
 
     pub(super) fn released(

@@ -9,7 +9,7 @@ use kinring_common::mutant::Mutant;
 use kinring_common::wire::Name;
 use std::collections::{BTreeSet, VecDeque};
 
-/// Bonds kept in a group at most: one more than writes under way, so that the oldest is ended by then.
+/// Bonds kept in a group at most: as many as writes under way.
 pub const BONDS_MAX: usize = crate::core::flight::WRITES_MAX;
 
 /// See the module.
@@ -32,8 +32,22 @@ impl Bonds {
         }
         self.sets.push_back((write, names.to_vec()));
         if self.sets.len() > BONDS_MAX {
-            self.sets.pop_front();
+            self.tie_oldest();
         }
+    }
+
+    /// Makes one of the two oldest: what is bound too much travels together for a while longer.
+    fn tie_oldest(&mut self) {
+        let (Some((one, names)), Some((other, more))) =
+            (self.sets.pop_front(), self.sets.pop_front())
+        else {
+            return;
+        };
+        // It lasts as long as both, of different tenures until all end.
+        let write = one.zip(other).filter(|(one, other)| one.0 == other.0);
+        let all: BTreeSet<Name> = names.into_iter().chain(more).collect();
+        let write = write.map(|(one, other)| one.max(other));
+        self.sets.push_front((write, all.into_iter().collect()));
     }
 
     /// How many there are.
@@ -112,5 +126,22 @@ mod tests {
         assert_eq!(bonds.closure(&names("b")).0, names("bd").into_iter().collect());
         bonds.end_all();
         assert!(bonds.sets.is_empty());
+    }
+
+    #[test]
+    fn past_the_bound_the_oldest_are_tied_together_and_none_is_lost() {
+        let mut bonds = Bonds::default();
+        for at in 0..=BONDS_MAX as u64 + 1 {
+            let name = |n: u64| Name { db: 0, key: n.to_le_bytes().to_vec().into() };
+            bonds.add(Some((1, at)), &[name(2 * at), name(2 * at + 1)]);
+        }
+        assert_eq!(
+            (bonds.len(), bonds.sets[0].clone().0, bonds.sets[0].1.len()),
+            (BONDS_MAX, Some((1, 2)), 6)
+        );
+        bonds.end(1, 2);
+        assert_eq!(bonds.len(), BONDS_MAX, "the last of three is under way");
+        bonds.end(1, 3);
+        assert_eq!(bonds.len(), BONDS_MAX - 1);
     }
 }

@@ -10,7 +10,7 @@ use super::requests::Found;
 use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
 use crate::core::flight::{Names, Sequence, Touched};
-use crate::store::{Entry, short_reply};
+use crate::store::{Entry, Mark, short_reply};
 use bytes::{Buf, Bytes};
 use kinring_common::clock::Hlc;
 use kinring_common::command::plan::{Hints, reach};
@@ -86,6 +86,11 @@ impl Node {
         let Some(group) = self.groups.get(&id).filter(|_| is_meant && !is_late) else {
             return self.respond_to(asker, request_id, Response::Elsewhere(None));
         };
+        if u16::from(request.db) >= self.settings.databases {
+            let mut reply = ReplyBuf::new(request.protocol);
+            reply.error_line(&CommandError::DbOutOfRange.line());
+            return self.respond_to(asker, request_id, Response::Done(taken(&mut reply)));
+        }
         let is_flush = matches!(request.work, Work::Flush(_));
         if request.consistency == Consistency::Available && !is_flush {
             return self.coordinate_unleased(id, asker, &request, moment);
@@ -119,6 +124,11 @@ impl Node {
         let wanted = Wanted::of(request);
         if wanted.is_write && self.answer_again(id, asker, request, moment) {
             return;
+        }
+        let tenure = self.groups[&id].tenure.as_ref().expect("a home coordinates");
+        if wanted.is_write && tenure.flight.is_behind_others(&wanted.names) {
+            // What is written on top of something that counts wherever it is would count with it.
+            return self.respond_to(asker, request.id, Response::Later);
         }
         let ran = match &request.work {
             Work::Commands(_) => self.run(&wanted, request, moment),
@@ -292,7 +302,8 @@ impl Node {
         if let Some(executed) = &executed {
             self.completed(id, executed, &items, moment);
         }
-        self.log(Entry::Write { group: id, items, executed });
+        let mark = Some(Mark { number, stable: batch.stable });
+        self.log(Entry::Write { group: id, items, executed, mark });
         for to in up {
             // A write promises nothing: it may go before the log is durable.
             self.outputs.push_back(Output::Peer(to, Message::Write(batch.clone())));
@@ -314,8 +325,7 @@ impl Node {
             // It cannot be said what waits for what: it begins again.
             return self.give_back(id, None, moment);
         }
-        let Sequence(sequence) = tenure.flight.begin(Touched::Keys(changed));
-        tenure.flight.is_of_others();
+        let Sequence(sequence) = tenure.flight.begin_of_others(Touched::Keys(changed));
         tenure.next = sequence + 1;
         let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {

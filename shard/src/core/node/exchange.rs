@@ -228,7 +228,7 @@ impl Node {
             self.raise_floor(id, &floor);
         }
         if purpose == Purpose::Survey {
-            self.surveyed(number, is_whole, step, moment);
+            self.surveyed(number, is_whole, (step, term), moment);
             return false;
         }
         let is_flush = |completion: &&Completion| completion.changed == Changed::All;
@@ -455,7 +455,7 @@ impl Node {
         let tenure_number = tenure.term.tenure;
         let owner = tenure.owners.get_mut(&peer).expect("it owns the group");
         owner.incarnation = session.last.incarnation;
-        (owner.has_exchanged, owner.is_behind) = (true, false);
+        owner.has_got(session.next_at_open);
         owner.exchange_us = exchange_us;
         let is_in_step = owner.is_in_step;
         let missed = owner.missed.iter().map(|(sequence, _)| sequence);

@@ -76,7 +76,7 @@ impl Node {
         let tenure = group.tenure.as_ref().expect("it is held");
         let mut others: BTreeSet<NodeId> = tenure.owners.keys().copied().collect();
         let is_there = |(node, owner): (&NodeId, &super::repair::Owner)| {
-            grantors.contains(node) && owner.is_in_step && !owner.is_behind
+            grantors.contains(node) && owner.is_in_step && owner.behind.is_none()
         };
         if Mutant::FloorWithoutAll.is_on() {
             others.retain(|node| grantors.contains(node));

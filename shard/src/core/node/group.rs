@@ -1,9 +1,9 @@
 //! What a node knows of a group: slots that it owns together with the same others.
 
 use super::bonds::Bonds;
+use super::doubtful::Doubtful;
 use super::tenure::Tenure;
 use super::unleased::Unleased;
-use crate::core::flight::{Touched, WRITES_MAX};
 use kinring_common::causal::Floor;
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyspace::{Slots, partition_of};
@@ -11,7 +11,7 @@ use kinring_common::placement::layout;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::Term;
 use kinring_common::wire::{GroupHorizon, Name};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Debug)]
@@ -54,36 +54,10 @@ pub struct Group {
     pub tenure: Option<Tenure>,
     /// Keys that travel together.
     pub bonds: Bonds,
-    /// Keys that it changed as a home and that were not safe when it ceased to be: what is here may not
-    /// count. Nothing more is known after a restart.
+    /// Leased writes that it has and that may not count.
     pub doubtful: Doubtful,
     /// What this node wrote without a lease.
     pub unleased: Unleased,
-}
-
-/// See [`Group::doubtful`]. Bounded by the writes under way of the tenures since the last step.
-#[derive(Debug, Default)]
-pub struct Doubtful {
-    keys: BTreeSet<Name>,
-    is_all: bool,
-}
-
-impl Doubtful {
-    /// These writes were under way.
-    pub fn add(&mut self, touched: &Touched) {
-        match touched {
-            Touched::Keys(keys) => self.keys.extend(keys.iter().cloned()),
-            Touched::All => self.is_all = true,
-        }
-        if self.keys.len() > WRITES_MAX {
-            (self.keys, self.is_all) = (BTreeSet::new(), true);
-        }
-    }
-
-    /// Whether one of these keys is among them.
-    pub fn holds(&self, names: &[Name]) -> bool {
-        self.is_all || names.iter().any(|name| self.keys.contains(name))
-    }
 }
 
 /// Whether an owner's data can be counted on.
@@ -111,10 +85,29 @@ pub struct Source {
     pub incarnation: Option<u64>,
     /// Its data is complete.
     pub is_whole: bool,
+    /// The latest term that it granted.
+    pub term: Term,
     /// With which term's holder it was in step.
     pub step: Term,
     /// All of it was taken.
     pub is_taken: bool,
+}
+
+impl Rebuilding {
+    /// The latest term that an owner may have granted before it lost what it knew of that: each that counts
+    /// was granted by one of its sources, too.
+    pub fn may_have_granted(&self) -> Term {
+        let mut latest = Term::default();
+        for Source { term, .. } in self.sources.values() {
+            if term.number > latest.number {
+                latest = *term;
+            } else if term.number == latest.number && *term != latest {
+                // One of both, and then never the other one.
+                latest.tenure = 0;
+            }
+        }
+        latest
+    }
 }
 
 impl Group {
@@ -198,9 +191,28 @@ impl Group {
         self.open.retain(|actor| !floor.closes(*actor));
     }
 
+    /// What an owner said of itself holds no more.
+    pub fn ask_anew(&mut self, node: NodeId) {
+        if let Wholeness::Rebuilding(rebuilding) = &mut self.wholeness {
+            rebuilding.sources.remove(&node);
+        }
+        let Some(tenure) = self.tenure.as_mut() else { return };
+        if let Some(owner) = tenure.owners.get_mut(&node) {
+            owner.begins_anew();
+            // A floor is settled with those who are known.
+            tenure.round = None;
+        }
+    }
+
     /// Whether something waits for other owners.
     pub fn is_busy(&self) -> bool {
         self.tenure.as_ref().is_some_and(Tenure::is_busy) || self.unleased.is_busy()
+    }
+
+    /// Whether what is here of these keys may not count.
+    pub fn is_in_doubt(&self, names: &[Name]) -> bool {
+        let mut under_way = self.tenure.iter().flat_map(|tenure| tenure.flight.own());
+        self.doubtful.holds(names) || under_way.any(|(_, touched)| touched.holds(names))
     }
 
     /// Who holds it, as far as this node heard lately.

@@ -16,6 +16,7 @@
 //! | `unleased` | writing without a lease |
 //! | `requests` | at most once |
 //! | `completions` | names of requests travel with what these changed |
+//! | `doubtful` | leased writes that may not count |
 //! | `bonds` | keys that were written together |
 //! | `journal` | nothing leaves before what it says is durable |
 //! | `replay` | starting again from the log |
@@ -35,6 +36,7 @@ mod beat;
 mod bonds;
 mod completions;
 mod coordinate;
+mod doubtful;
 mod exchange;
 mod floor;
 mod group;
@@ -152,6 +154,8 @@ struct Peer {
     /// The groups that both own.
     shared: Vec<GroupId>,
     incarnation: Option<u64>,
+    /// When that was asked, by this node's clock, what it answered last.
+    answered_us: Option<u64>,
     is_sound: bool,
     declines: BTreeSet<GroupId>,
 }
@@ -252,6 +256,11 @@ impl Node {
                 most(&mut missed.map(|owner| owner.missed.len())),
                 repair::MISSED_MAX,
             ),
+            (
+                "writes in doubt",
+                most(&mut self.groups.values().map(|group| group.doubtful.len())),
+                flight::WRITES_MAX,
+            ),
             ("bonds", most(&mut { bonds }), bonds::BONDS_MAX),
             ("exchanges", self.sessions.len(), session::SESSIONS_MAX),
             ("pulls", self.sessions.pulls(), pull::PULLS_MAX),
@@ -344,6 +353,9 @@ impl Node {
     }
 
     fn hear(&mut self, from: NodeId, message: Message, moment: Moment) {
+        if !message.is_within(self.settings.databases) {
+            return;
+        }
         match message {
             Message::Heartbeat(beat) => self.heartbeat(from, &beat, moment),
             Message::Beat(beat) => self.beaten(from, &beat, moment),

@@ -22,7 +22,7 @@ mod model;
 pub use model::{MODELS_MAX, Pulls};
 
 use super::bonds::closure;
-use super::replica::has_unleased;
+use super::replica::{bound, has_unleased};
 use super::session::{Purpose, Session, Todo};
 use super::{Moment, Node};
 use crate::store::Take;
@@ -67,8 +67,13 @@ pub enum Cause {
         /// The step.
         step: u32,
     },
-    /// Writes that were missed here.
-    Missed(Vec<WriteNumber>),
+    /// A repair.
+    Missed {
+        /// Writes that were missed here.
+        writes: Vec<WriteNumber>,
+        /// Later ones were not there when it was sent.
+        next: u64,
+    },
 }
 
 /// Keys that are taken together, and the large ones among them by ranges.
@@ -353,7 +358,7 @@ impl Node {
                 let is_late = purpose.takes() == Take::Adopt && tenure == Some(group.step.tenure);
                 tenure == Some(group.term.tenure) && !is_late
             }
-            Cause::Missed(_) => self.takes_from(id, peer, tenure),
+            Cause::Missed { .. } => self.takes_from(id, peer, tenure),
         };
         if !is_wanted {
             self.sessions.open.remove(&number);
@@ -364,7 +369,7 @@ impl Node {
                 self.pulls.took(*session, copies.names().cloned(), moment.now.mono_us);
                 None
             }
-            Cause::Missed(writes) => writes.first().map(|write| (write.tenure, write.sequence)),
+            Cause::Missed { writes, next } => bound(writes, *next),
         };
         let how = purpose.takes();
         let changed = self.take_copies(id, copies, (how, bound), moment);
@@ -388,10 +393,10 @@ impl Node {
                 let what = self.pulls.pulling(true);
                 Message::Answer(peer::Answer { session, step, group, incarnation, what })
             }
-            Cause::Missed(gaps) if tenure.is_some() => {
-                Message::Ack(Ack { group: id, held: Vec::new(), gaps })
+            Cause::Missed { writes, .. } if tenure.is_some() => {
+                Message::Ack(Ack { group: id, held: Vec::new(), gaps: writes })
             }
-            Cause::Missed(_) => return,
+            Cause::Missed { .. } => return,
         };
         self.send(peer, message);
     }
@@ -408,7 +413,7 @@ impl Pull {
     fn is_of_session(&self, other: &Pull) -> bool {
         let session = |pull: &Pull| match pull.cause {
             Cause::Pushed { session, .. } => Some(session),
-            Cause::Missed(_) => None,
+            Cause::Missed { .. } => None,
         };
         session(self) == session(other)
     }
@@ -418,8 +423,10 @@ impl Session {
     /// Why it pulls, in words.
     fn pull_class(&self) -> &'static str {
         match (self.purpose, &self.pull) {
-            (_, Some(Pull { cause: Cause::Missed(_), tenure: None })) => "pulled without a lease",
-            (_, Some(Pull { cause: Cause::Missed(_), .. })) => "pulled for a repair",
+            (_, Some(Pull { cause: Cause::Missed { .. }, tenure: None })) => {
+                "pulled without a lease"
+            }
+            (_, Some(Pull { cause: Cause::Missed { .. }, .. })) => "pulled for a repair",
             (Purpose::Pull(Take::Adopt), _) => "pulled as pushed, to adopt",
             (Purpose::Pull(_), _) => "pulled as pushed, to join",
             (purpose, _) => match purpose.takes() {

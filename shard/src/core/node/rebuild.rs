@@ -16,12 +16,18 @@ use kinring_common::wire::peer::Term;
 
 impl Node {
     /// An owner has said how it is.
-    pub(super) fn surveyed(&mut self, number: u64, is_whole: bool, step: Term, moment: Moment) {
+    pub(super) fn surveyed(
+        &mut self,
+        number: u64,
+        is_whole: bool,
+        (step, term): (Term, Term),
+        moment: Moment,
+    ) {
         let session = self.sessions.open.remove(&number).expect("it is there");
         let (id, peer, incarnation) = (session.group, session.peer, session.last.incarnation);
         let group = self.groups.get_mut(&id).expect("it is owned");
         if let Wholeness::Rebuilding(rebuilding) = &mut group.wholeness {
-            let source = Source { incarnation, is_whole, step, is_taken: false };
+            let source = Source { incarnation, is_whole, term, step, is_taken: false };
             rebuilding.sources.insert(peer, source);
         } else if let Some(tenure) = &mut group.tenure {
             let owner = tenure.owners.get_mut(&peer).expect("it owns the group");
@@ -33,6 +39,19 @@ impl Node {
             }
         }
         self.look_after(id, moment);
+    }
+
+    /// This owner has what it should: its data counts, and it may grant again.
+    fn is_rebuilt(&mut self, id: GroupId, has: Term) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        let before = std::mem::replace(&mut group.wholeness, Wholeness::Whole);
+        let Wholeness::Rebuilding(rebuilding) = before else { return };
+        let term = rebuilding.may_have_granted();
+        if term.number > group.latest().number && !Mutant::GrantsForgotten.is_on() {
+            self.has_granted(id, term, self.actors.0);
+        }
+        self.sessions.end_with_any(id, |purpose| matches!(purpose, Purpose::Rebuild(_)));
+        self.step(id, has);
     }
 
     /// Takes what the other owners have, until this one has what it should.
@@ -54,9 +73,7 @@ impl Node {
             let counts = |s: &Source| s.step.number == latest && !s.is_taken;
             let source = sources.iter().find(|(_, source)| counts(source));
             let Some((peer, _)) = source else {
-                group.wholeness = Wholeness::Whole;
-                self.sessions.end_with_any(id, |purpose| matches!(purpose, Purpose::Rebuild(_)));
-                return self.step(id, has);
+                return self.is_rebuilt(id, has);
             };
             let next = vec![(*peer, Purpose::Rebuild(how))];
             let up: Vec<NodeId> =

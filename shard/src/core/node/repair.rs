@@ -46,8 +46,8 @@ pub struct Owner {
     pub ask_us: u64,
     /// When it is to be told again.
     pub settle_us: u64,
-    /// It may miss something that is not noted.
-    pub is_behind: bool,
+    /// It may miss what is not noted: up to this write.
+    pub behind: Option<u64>,
     /// When it is to be compared with again.
     pub exchange_us: u64,
     /// Writes that it has not acknowledged.
@@ -91,7 +91,7 @@ impl Owner {
 
     /// Whether it has all that this node knows of.
     pub fn misses_nothing(&self) -> bool {
-        self.is_in_step && !self.is_behind && self.missed.is_empty()
+        self.is_in_step && self.behind.is_none() && self.missed.is_empty()
     }
 
     /// Whether something waits for it.
@@ -99,10 +99,16 @@ impl Owner {
         !self.missed.is_empty() && self.is_in_step
     }
 
+    /// It has got all writes below this one.
+    pub fn has_got(&mut self, next: u64) {
+        self.has_exchanged = true;
+        self.behind = self.behind.filter(|last| *last >= next);
+    }
+
     /// Notes a write that was sent to it, or will have to be.
     pub fn note(&mut self, sequence: u64, keys: Arc<[Noted]>, is_sent: bool, now_us: u64) {
         if self.missed.len() >= MISSED_MAX {
-            self.is_behind = true;
+            self.behind = Some(sequence);
             return;
         }
         let due_us = if is_sent { now_us + RESEND_US } else { now_us };
@@ -131,31 +137,36 @@ impl Node {
         }
     }
 
-    /// Sends an owner the copies of the keys of some writes.
+    /// Sends an owner the copies of the keys of some writes, of those that are noted.
     pub(super) fn send_repair(&mut self, id: GroupId, to: NodeId, writes: &[u64], moment: Moment) {
         let now_us = moment.now.mono_us;
         let group = self.groups.get_mut(&id).expect("it is held");
         let tenure = group.tenure.as_mut().expect("it is held");
-        let number = tenure.term.tenure;
+        let (number, next) = (tenure.term.tenure, tenure.next);
         let owner = tenure.owners.get_mut(&to).expect("it owns the group");
-        let mut keys = Vec::new();
-        for sequence in writes {
-            let Some(missed) = owner.missed.get_mut(*sequence) else { continue };
+        let (mut keys, mut noted) = (Vec::new(), Vec::new());
+        for &sequence in writes {
+            let Some(missed) = owner.missed.get_mut(sequence) else { continue };
             keys.extend(missed.keys.iter().cloned());
+            noted.push(WriteNumber { tenure: number, sequence });
             missed.wait_us = (missed.wait_us * 2).min(RESEND_MAX_US);
             missed.due_us = now_us + missed.wait_us;
+        }
+        if noted.is_empty() {
+            // An exchange gives it what is not noted.
+            return;
         }
         if Mutant::HintDroppedWhenSent.is_on() {
             writes.iter().for_each(|sequence| drop(owner.missed.remove(*sequence)));
         }
         let names: Vec<Name> = keys.iter().filter_map(|key| self.noted(key)).collect();
         let copies = self.copies(id, &names);
-        let write = |&sequence: &u64| WriteNumber { tenure: number, sequence };
         let repair = Repair {
             group: id,
             epoch: self.layout.epoch(),
             copies,
-            writes: writes.iter().map(write).collect(),
+            writes: noted,
+            next,
             is_available: false,
         };
         self.send(to, Message::Repair(repair));

@@ -1,13 +1,15 @@
 //! Starting, and starting again from the log.
 
 use super::coordinate::distinct;
+use super::doubtful::Doubtful;
 use super::group::{Group, Wholeness};
 use super::journal::Journal;
 use super::pull::Pulls;
 use super::requests::Requests;
 use super::{Moment, Node, Output, Peer, Settings, keyspace, quorum, session};
+use crate::core::flight::Touched;
 use crate::core::lease::{Grants, Leases};
-use crate::store::Entry;
+use crate::store::{Entry, Mark};
 use kinring_common::clock::{Now, SteadyWall};
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::membership::drift::Drift;
@@ -16,6 +18,7 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
 use kinring_common::random::Random;
 use kinring_common::resp::ReplyBuf;
+use kinring_common::wire::Item;
 use kinring_common::wire::peer::Term;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -107,8 +110,8 @@ impl Node {
         for entry in past.log {
             match entry {
                 Entry::Started { .. } => {}
-                Entry::Write { group, items, executed } => {
-                    self.replay_write(*group, items, moment);
+                Entry::Write { group, items, executed, mark } => {
+                    self.replay_write(*group, items, *mark, moment);
                     if let Some(executed) = executed {
                         self.completed(*group, executed, items, moment);
                     }
@@ -146,19 +149,27 @@ impl Node {
         self.requests.doubt_all(None);
     }
 
-    fn replay_write(&mut self, id: GroupId, items: &[kinring_common::wire::Item], moment: Moment) {
+    fn replay_write(&mut self, id: GroupId, items: &[Item], mark: Option<Mark>, moment: Moment) {
         if !self.groups.contains_key(&id) {
             return;
         }
         self.apply(id, items, moment);
         let touched = distinct(items);
-        self.groups.get_mut(&id).expect("it was asked").bonds.add(None, &touched);
+        let group = self.groups.get_mut(&id).expect("it was asked");
+        group.bonds.add(None, &touched);
+        if let Some(Mark { number, stable }) = mark {
+            group.doubtful.end(number.tenure, stable);
+            let is_cut = items.iter().any(|item| matches!(item, Item::Cut { .. }));
+            let touched = if is_cut { Touched::All } else { Touched::Keys(touched) };
+            group.doubtful.add(number, touched);
+        }
     }
 }
 
 /// What is not whole is in step with nobody. Of what it had there is a beginning left, if nothing is
 /// missing before its end.
 fn replay_step(group: &mut Group, term: Term, is_damaged: bool) {
+    group.doubtful = Doubtful::default();
     match &mut group.wholeness {
         Wholeness::Rebuilding(rebuilding) if !Mutant::LossyCountsAsWhole.is_on() => {
             if !is_damaged {

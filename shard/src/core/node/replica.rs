@@ -108,7 +108,8 @@ impl Node {
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
         }
-        self.log(Entry::Write { group: id, items, executed: batch.executed.clone() });
+        let executed = batch.executed.clone();
+        self.log(Entry::Write { group: id, items, executed, mark: None });
     }
 
     /// What will become of a write, without doing anything.
@@ -232,8 +233,9 @@ impl Node {
     }
 
     pub(super) fn repaired(&mut self, from: NodeId, repair: Repair, moment: Moment) {
-        let Repair { group: id, epoch, mut copies, writes, is_available } = repair;
-        let tenure = writes.first().filter(|_| !is_available).map(|write| write.tenure);
+        let Repair { group: id, epoch, mut copies, writes, next, is_available } = repair;
+        let Some(tenure) = writes.first().map(|write| write.tenure) else { return };
+        let tenure = (!is_available).then_some(tenure);
         if epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
@@ -245,10 +247,10 @@ impl Node {
         let units = self.part_large(id, &mut copies, Take::Join, moment);
         if !units.is_empty() && !Mutant::PullNotAwaited.is_on() {
             // It comes again, and finds all of that here.
-            let pull = Pull { tenure, cause: Cause::Missed(writes) };
+            let pull = Pull { tenure, cause: Cause::Missed { writes, next } };
             return self.pull((id, from), (Take::Join, pull), units, moment);
         }
-        let bound = writes.last().map(|write| (write.tenure, write.sequence));
+        let bound = tenure.and_then(|_| bound(&writes, next));
         let changed = self.take_copies(id, copies, (Take::Join, bound), moment);
         if is_available && !changed.is_empty() {
             self.home_changed(id, changed, moment);
@@ -363,6 +365,12 @@ enum Foreseen {
     Gap,
     /// It is not to be taken.
     Refused,
+}
+
+/// How long keys of a repair are bound that were written together: until all writes that were made when it
+/// was sent are on enough owners.
+pub(super) fn bound(writes: &[WriteNumber], next: u64) -> Bound {
+    writes.first().map(|write| (write.tenure, next.saturating_sub(1)))
 }
 
 /// Whether something written without a lease was seen by one and not by the other.

@@ -14,8 +14,8 @@
 //! A holder goes on until its lease runs out. It hands over to an owner before it in the list when that
 //! one is up and misses nothing: it takes no more requests, lets those under way end, and gives back.
 
+use super::doubtful::Doubtful;
 use super::floor::Round;
-use super::group::Doubtful;
 use super::repair::Owner;
 use super::session::Purpose;
 use super::{Asker, Moment, Node};
@@ -27,7 +27,7 @@ use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyed::Keyed;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::peer::{Message, Settle, Term};
+use kinring_common::wire::peer::{Message, Settle, Term, WriteNumber};
 use kinring_common::wire::request::{Request, RequestId, Response};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -155,28 +155,14 @@ impl Node {
 
     /// What an owner said of itself holds no more.
     pub(super) fn ask_anew(&mut self, id: GroupId, node: NodeId) {
-        let Some(group) = self.groups.get_mut(&id) else { return };
-        if let super::group::Wholeness::Rebuilding(rebuilding) = &mut group.wholeness {
-            rebuilding.sources.remove(&node);
-        }
-        let tenure = group.tenure.as_mut();
-        if let Some(owner) = tenure.and_then(|tenure| tenure.owners.get_mut(&node)) {
-            owner.begins_anew();
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.ask_anew(node);
         }
     }
 
     /// A node has started again: what it had is as good as unknown.
     pub(super) fn restarted(&mut self, node: NodeId) {
-        for group in self.groups.values_mut() {
-            if let super::group::Wholeness::Rebuilding(rebuilding) = &mut group.wholeness {
-                rebuilding.sources.remove(&node);
-            }
-            let Some(tenure) = group.tenure.as_mut() else { continue };
-            if let Some(owner) = tenure.owners.get_mut(&node) {
-                owner.begins_anew();
-                tenure.round = None;
-            }
-        }
+        self.groups.values_mut().for_each(|group| group.ask_anew(node));
         self.sessions.end_all_with(node);
     }
 
@@ -191,7 +177,8 @@ impl Node {
         if tenure.phase != Phase::Taking {
             self.put_in_step(id, &grantors, moment);
         }
-        let needed = self.quorum.grants() - 1;
+        // What it has taken may be on no owner but this one. It shows that, so that is safe before.
+        let needed = self.quorum.settles() - 1;
         let Some(tenure) = self.groups[&id].tenure.as_ref() else { return };
         let is_in_step = |node: &&NodeId| tenure.owners[node].is_in_step;
         if tenure.phase == Phase::Giving && grantors.iter().filter(is_in_step).count() >= needed {
@@ -277,7 +264,8 @@ impl Node {
                 if now_us >= owner.ask_us {
                     open.push((node, Purpose::Survey));
                 }
-            } else if !owner.has_exchanged || owner.is_behind || now_us >= owner.exchange_us {
+            } else if !owner.has_exchanged || owner.behind.is_some() || now_us >= owner.exchange_us
+            {
                 open.push((node, Purpose::Give));
             } else if !owner.is_in_step && now_us >= owner.settle_us {
                 owner.settle_us = now_us + super::session::RESEND_US;
@@ -388,7 +376,10 @@ impl Node {
         group.bid = None;
         let Some(mut tenure) = group.tenure.take() else { return };
         self.sessions.end_with_any(id, |_| true);
-        tenure.flight.own().for_each(|touched| group.doubtful.add(touched));
+        for (Sequence(sequence), touched) in tenure.flight.own() {
+            let number = WriteNumber { tenure: tenure.term.tenure, sequence };
+            group.doubtful.add(number, touched.clone());
+        }
         for pending in tenure.flight.abandon() {
             self.abandon(&pending);
         }

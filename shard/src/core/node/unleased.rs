@@ -11,9 +11,8 @@ use super::journal::Waiting;
 use super::repair::{MISSED_MAX, Noted};
 use super::requests::Found;
 use super::session::RESEND_US;
-use super::tenure::{Pending, Tenure};
+use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
-use crate::core::flight::Touched;
 use crate::store::{Entry, short_reply};
 use kinring_common::id::NodeId;
 use kinring_common::placement::layout::GroupId;
@@ -44,9 +43,7 @@ impl Unleased {
     pub fn is_busy(&self) -> bool {
         !self.writes.is_empty()
     }
-}
 
-impl Unleased {
     /// Whether the write of a request is safe, if it is among them.
     fn finds(&self, request: RequestId) -> Option<bool> {
         let write = self.writes.values().find(|write| write.request == request);
@@ -55,19 +52,6 @@ impl Unleased {
 }
 
 impl Node {
-    /// Whether these keys show what this node wrote as a home, and what is not safe: another home may not
-    /// have it, and what is written on top of it would bring it along.
-    fn may_be_dead(&self, id: GroupId, names: &[Name]) -> bool {
-        let group = &self.groups[&id];
-        let is_under_way = |tenure: &Tenure| {
-            tenure.flight.own().any(|touched| match touched {
-                Touched::All => true,
-                Touched::Keys(keys) => keys.iter().any(|key| names.contains(key)),
-            })
-        };
-        group.doubtful.holds(names) || group.tenure.as_ref().is_some_and(is_under_way)
-    }
-
     /// A write under way was asked for again.
     fn ask_again(&mut self, id: GroupId, asker: Asker, request: RequestId) {
         let group = self.groups.get_mut(&id).expect("it is owned");
@@ -89,7 +73,8 @@ impl Node {
             return self.respond_to(asker, request.id, Response::Elsewhere(None));
         }
         let wanted = Wanted::of(request);
-        if self.may_be_dead(id, &wanted.names) {
+        // What is written on top of that would bring it along.
+        if self.groups[&id].is_in_doubt(&wanted.names) {
             return self.respond_to(asker, request.id, Response::Elsewhere(None));
         }
         if wanted.is_write {
@@ -165,7 +150,7 @@ impl Node {
             executed: Some(executed.clone()),
         };
         self.completed(id, &executed, &items, moment);
-        self.log(Entry::Write { group: id, items, executed: Some(executed) });
+        self.log(Entry::Write { group: id, items, executed: Some(executed), mark: None });
         for to in others {
             self.outputs.push_back(Output::Peer(to, Message::Write(batch.clone())));
         }
@@ -241,6 +226,12 @@ impl Node {
                 .collect();
             for (sequence, keys, held) in due {
                 let names: Vec<_> = keys.iter().filter_map(|key| self.noted(key)).collect();
+                let copies = self.copies(id, &names);
+                // What may not count is not to be taken along, in a copy of the same key or beside it.
+                let sent: Vec<Name> = copies.names().cloned().collect();
+                if self.groups[&id].is_in_doubt(&sent) {
+                    continue;
+                }
                 let missing = others.iter().filter(|node| !held.contains(node));
                 let missing: Vec<NodeId> =
                     missing.copied().filter(|node| self.is_up(*node, moment)).collect();
@@ -248,8 +239,9 @@ impl Node {
                     let repair = Repair {
                         group: id,
                         epoch: self.layout.epoch(),
-                        copies: self.copies(id, &names),
+                        copies: copies.clone(),
                         writes: vec![WriteNumber { tenure: self.incarnation, sequence }],
+                        next: sequence + 1,
                         is_available: true,
                     };
                     self.send(to, Message::Repair(repair));

@@ -95,6 +95,7 @@ impl<'c> Draw<'c> {
                 epoch: self.epoch(),
                 copies: self.copies(),
                 writes: self.numbers(),
+                next: self.small(),
                 is_available: self.chance(50),
             }),
             7 => {
@@ -263,8 +264,9 @@ impl<'c> Draw<'c> {
             };
             (draw.group(), draw.term(), granted)
         });
-        let (incarnation, sent_us, wall_ms) = (self.word(), self.small(), self.small() >> 16);
-        Beat { incarnation, sent_us, wall_ms, asked }
+        let (incarnation, asker) = (self.word(), self.word());
+        let (sent_us, wall_ms) = (self.small(), self.small() >> 16);
+        Beat { incarnation, asker, sent_us, wall_ms, asked }
     }
 
     fn ask(&mut self) -> Ask {

@@ -1,0 +1,112 @@
+//! Which databases a message names.
+//!
+//! How many there are is a setting, the same on all nodes or wrong on one: a message about one that is not
+//! there is not for this node.
+
+use super::peer::{AnswerWhat, AskWhat, Message};
+use super::{Copies, GroupCuts, Item, Name};
+
+impl Message {
+    /// Whether all databases that it names are among so many.
+    pub fn is_within(&self, databases: u16) -> bool {
+        self.highest_db().is_none_or(|db| u16::from(db) < databases)
+    }
+
+    fn highest_db(&self) -> Option<u8> {
+        match self {
+            Message::Write(batch) => batch.items.iter().map(of_item).max(),
+            Message::Repair(repair) => of_copies(&repair.copies),
+            Message::Ask(ask) => match &ask.what {
+                AskWhat::Open { cuts, .. } => of_cuts(cuts),
+                AskWhat::Keys { copies, wanted } => {
+                    of_copies(copies).max(wanted.iter().map(|(_, key)| key.db).max())
+                }
+                AskWhat::Cells { asks, .. } => asks.iter().map(|(name, _)| name.db).max(),
+                AskWhat::Slots { .. } | AskWhat::Leaf { .. } | AskWhat::Close { .. } => None,
+            },
+            Message::Answer(answer) => match &answer.what {
+                AnswerWhat::Opened { cuts, .. } => of_cuts(cuts),
+                AnswerWhat::Page(page) => page.keys.iter().map(|(key, _)| key.db).max(),
+                AnswerWhat::Keys { copies, together } => of_copies(copies).max(of_names(together)),
+                AnswerWhat::Leaves { .. }
+                | AnswerWhat::Pulling { .. }
+                | AnswerWhat::Closed { .. }
+                | AnswerWhat::Refused => None,
+            },
+            Message::Heartbeat(_)
+            | Message::Beat(_)
+            | Message::Release { .. }
+            | Message::Ack(_)
+            | Message::Settle(_)
+            | Message::Settled { .. } => None,
+        }
+    }
+}
+
+fn of_item(item: &Item) -> u8 {
+    match item {
+        Item::Delta { name, .. } => name.db,
+        Item::Cut { db, .. } => *db,
+    }
+}
+
+fn of_copies(copies: &Copies) -> Option<u8> {
+    let names = copies.names().map(|name| name.db).max();
+    names.max(of_cuts(&copies.horizon.cuts)).max(of_names(&copies.bonds))
+}
+
+fn of_cuts(cuts: &GroupCuts) -> Option<u8> {
+    cuts.iter().map(|(db, _)| *db).max()
+}
+
+fn of_names(sets: &[Vec<Name>]) -> Option<u8> {
+    sets.iter().flatten().map(|name| name.db).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Hlc;
+    use crate::placement::layout::{Epoch, GroupId};
+    use crate::wire::GroupHorizon;
+    use crate::wire::peer::{Batch, Repair, WriteNumber};
+
+    const GROUP: GroupId = GroupId(1);
+
+    fn write(db: u8) -> Message {
+        Message::Write(Batch {
+            group: GROUP,
+            epoch: Epoch::new(1).expect("one"),
+            number: WriteNumber { tenure: 1, sequence: 1 },
+            stable: 0,
+            is_available: false,
+            items: [Item::Cut { db, cut: Hlc::ZERO }].into(),
+            executed: None,
+        })
+    }
+
+    fn repair(copies: Copies) -> Message {
+        let epoch = Epoch::new(1).expect("one");
+        let writes = Vec::new();
+        Message::Repair(Repair {
+            group: GROUP,
+            epoch,
+            copies,
+            writes,
+            next: 1,
+            is_available: false,
+        })
+    }
+
+    #[test]
+    fn a_message_is_within_the_databases_that_it_names() {
+        assert!(write(15).is_within(16) && !write(16).is_within(16));
+        let name = |db| Name { db, key: "k".into() };
+        let bonds = vec![vec![name(1), name(3)]];
+        assert!(!repair(Copies { bonds: bonds.clone(), ..Copies::default() }).is_within(3));
+        assert!(repair(Copies { bonds, ..Copies::default() }).is_within(4));
+        let horizon = GroupHorizon { cuts: vec![(7, Hlc::ZERO)], ..GroupHorizon::default() };
+        assert!(!repair(Copies { horizon, ..Copies::default() }).is_within(7));
+        assert!(repair(Copies::default()).is_within(1));
+    }
+}
