@@ -43,6 +43,11 @@ impl Quorum {
         if majority > self.others() { majority } else { self.others() }
     }
 
+    /// Owners that need not grant a home its lease.
+    pub const fn spares(self) -> usize {
+        self.replicas() - self.grants()
+    }
+
     /// Owners that a home is in step with before it answers, itself among them: what it shows is safe.
     pub const fn settles(self) -> usize {
         if self.grants() > self.acks() { self.grants() } else { self.acks() }

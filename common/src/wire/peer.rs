@@ -66,8 +66,9 @@ pub struct Heartbeat {
     pub actor: Actor,
     /// Whether it is able to coordinate: its clock is believed.
     pub is_sound: bool,
-    /// The groups of both that it wants to hold, in which term, and whether it does hold them.
-    pub asks: Vec<(GroupId, Term, bool)>,
+    /// The groups of both that it wants to hold, and in which term; of those that it holds, the write below
+    /// which all of that term are on W owners.
+    pub asks: Vec<(GroupId, Term, Option<u64>)>,
     /// The groups of both that it cannot hold: its data is incomplete.
     pub declines: Vec<GroupId>,
 }
@@ -193,6 +194,8 @@ pub struct Push {
     pub term: Term,
     /// What this owner has counts no more: it is replaced, not joined.
     pub is_adopted: bool,
+    /// Every write of that term that is in what is pushed is below this one.
+    pub next: u64,
 }
 
 /// What a step asks.

@@ -47,6 +47,14 @@ pub enum Touched {
 }
 
 impl Touched {
+    /// The keys; none are named of a flush.
+    pub fn names(&self) -> &[Name] {
+        match self {
+            Touched::Keys(names) => names,
+            Touched::All => &[],
+        }
+    }
+
     /// Whether one of these keys is among them.
     pub fn holds(&self, names: &[Name]) -> bool {
         match self {
@@ -138,8 +146,12 @@ impl<R> Flight<R> {
     }
 
     /// Whether something that came from elsewhere, and is under way, changes one of these keys.
-    pub fn is_behind_others(&self, names: &[Name]) -> bool {
-        !self.others.is_empty() && names.iter().any(|name| self.others.contains_key(name))
+    pub fn is_behind_others(&self, touched: &Touched) -> bool {
+        match touched {
+            _ if self.others.is_empty() => false,
+            Touched::Keys(names) => names.iter().any(|name| self.others.contains_key(name)),
+            Touched::All => true,
+        }
     }
 
     /// How many replies wait.

@@ -502,4 +502,60 @@ fn an_available_write_that_is_sent_again_does_not_take_a_write_of_a_former_term_
     );
 }
 
+/// Promises 2 and 3. A flush that does not count has reached a second one of five owners. What is written on
+/// top of it there without a lease has not seen what the flush removed; sent to others, it took that away.
+#[test]
+fn a_dead_flush_at_a_second_owner_takes_nothing_away_by_an_available_write() {
+    check(
+        "owners 5, rounds every 2s
+        settle
+        a: HSET {t}h f1 1 -> 1
+        a: SET {t}k2 v -> OK
+        wait 8s
+        lose every Write from owner 1 to owner 3
+        lose every Write from owner 1 to owner 4
+        lose every Write from owner 1 to owner 5
+        lose every Repair from owner 1
+        b: FLUSHDB
+        wait 20ms
+        isolate owner 1, owner 2, b
+        b -> unknown
+        a: HGET {t}h f1 -> \"1\" within 4s
+        free
+        available b: HSET {t}h f2 1
+        a: HGET {t}h f1 -> \"1\" within 4s
+        heal
+        rest
+        a: GET {t}k2 -> \"v\" within 4s
+        a: HGET {t}h f1 -> \"1\" within 4s
+        b -> 1 within 6s",
+    );
+}
+
+/// The same at the home itself, after it has started again.
+#[test]
+fn a_dead_flush_of_a_home_that_starts_again_takes_nothing_away_by_an_available_write() {
+    check(
+        "owners 5, rounds every 2s
+        settle
+        a: HSET {t}h f1 1 -> 1
+        a: SET {t}k2 v -> OK
+        wait 8s
+        isolate owner 1, owner 2, b
+        b: FLUSHDB
+        b -> unknown
+        a: HGET {t}h f1 -> \"1\" within 4s
+        crash owner 1
+        start owner 1
+        wait 2s
+        available b: HSET {t}h f2 1
+        a: HGET {t}h f1 -> \"1\" within 4s
+        heal
+        rest
+        a: GET {t}k2 -> \"v\" within 4s
+        a: HGET {t}h f1 -> \"1\" within 4s
+        b -> 1 within 6s",
+    );
+}
+
 }

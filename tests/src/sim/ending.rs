@@ -43,7 +43,11 @@ pub(super) fn copies(plan: &Plan, hosts: &[Host], name: &[u8]) -> Vec<(usize, St
 /// Copies that have seen the same and do not hold the same: there must be none, at any time.
 pub fn unequal(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> Option<String> {
     for name in names {
-        let copies = copies(plan, hosts, name);
+        let mut copies = copies(plan, hosts, name);
+        let slot = Slot::of(name);
+        let counts =
+            |owner: usize| hosts[owner].node.as_ref().is_some_and(|n| !n.is_unflushed(slot));
+        copies.retain(|(owner, _)| counts(*owner));
         for (at, (one, a)) in copies.iter().enumerate() {
             for (other, b) in &copies[at + 1..] {
                 let same = a.horizon == b.horizon && a.unsettled() == b.unsettled();

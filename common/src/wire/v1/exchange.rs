@@ -41,10 +41,12 @@ impl Wire for Push {
     fn put(&self, out: &mut Writer<'_>) {
         self.term.put(out);
         self.is_adopted.put(out);
+        out.varint(self.next);
     }
 
     fn take(input: &mut Reader<'_>) -> Result<Push, DecodeError> {
-        Ok(Push { term: Term::take(input)?, is_adopted: bool::take(input)? })
+        let (term, is_adopted) = (Term::take(input)?, bool::take(input)?);
+        Ok(Push { term, is_adopted, next: input.varint()? })
     }
 }
 

@@ -9,6 +9,7 @@
 //! by answers: that of the later one is to a later heartbeat, by the clock of whoever sent both.
 
 use super::group::Group;
+use super::tenure::Tenure;
 use super::{Moment, Node};
 use crate::core::lease::{Answer, LEASE_US, RENEW_US};
 use crate::store::Entry;
@@ -31,14 +32,14 @@ impl Node {
         let now_us = moment.now.mono_us;
         self.beat_us = now_us + RENEW_US;
         let ids: Vec<GroupId> = self.groups.keys().copied().collect();
-        let mut asks: Vec<(GroupId, Term, bool)> = Vec::new();
+        let mut asks: Vec<(GroupId, Term, Option<u64>)> = Vec::new();
         for &id in &ids {
             if self.groups[&id].tenure.is_some() && !moment.is_sound {
                 self.give_back(id, None, moment);
             }
             if self.wants(id, moment) {
                 let term = self.bid(id, moment);
-                asks.push((id, term, self.groups[&id].tenure.is_some()));
+                asks.push((id, term, self.groups[&id].tenure.as_ref().map(Tenure::stable)));
             }
         }
         for &(id, term, _) in &asks {
@@ -48,7 +49,7 @@ impl Node {
         ids.into_iter().for_each(|id| self.look_after(id, moment));
     }
 
-    fn send_heartbeats(&mut self, asks: &[(GroupId, Term, bool)], moment: Moment) {
+    fn send_heartbeats(&mut self, asks: &[(GroupId, Term, Option<u64>)], moment: Moment) {
         let declines: Vec<GroupId> =
             self.groups.iter().filter(|(_, group)| !group.is_whole()).map(|(id, _)| *id).collect();
         let peers: Vec<NodeId> = self.peers.keys().copied().collect();
@@ -204,8 +205,9 @@ impl Node {
             let Some(group) = self.groups.get_mut(&id).filter(|g| g.owners.contains(&from)) else {
                 continue;
             };
-            if holds {
+            if let Some(stable) = holds {
                 (group.claim, group.claimed_us) = (Some((from, now_us)), now_us);
+                group.is_safe(term.tenure, stable);
             }
             self.yield_to(from, id, moment);
             let granted = self.grant(id, (from, beat.actor), term, beat.sent_us, moment);

@@ -121,12 +121,16 @@ impl Node {
     }
 
     fn coordinate(&mut self, id: GroupId, asker: Asker, request: &Request, moment: Moment) {
-        let wanted = Wanted::of(request);
+        let mut wanted = Wanted::of(request);
         if wanted.is_write && self.answer_again(id, asker, request, moment) {
             return;
         }
+        let observed = match request.work {
+            Work::Flush(_) => Touched::All,
+            Work::Commands(_) => Touched::Keys(std::mem::take(&mut wanted.names)),
+        };
         let tenure = self.groups[&id].tenure.as_ref().expect("a home coordinates");
-        if wanted.is_write && tenure.flight.is_behind_others(&wanted.names) {
+        if wanted.is_write && tenure.flight.is_behind_others(&observed) {
             // What is written on top of something that counts wherever it is would count with it.
             return self.respond_to(asker, request.id, Response::Later);
         }
@@ -135,12 +139,8 @@ impl Node {
             Work::Flush(_) => self.flush(id, request, moment),
         };
         let is_write = !ran.items.is_empty();
-        let is_lasting = !self.saw_unsafe(id, &wanted.names, &ran.items);
+        let is_lasting = !self.saw_unsafe(id, observed.names(), &ran.items);
         let reply = short_reply(&ran.reply).filter(|_| is_lasting);
-        let observed = match request.work {
-            Work::Flush(_) => Touched::All,
-            Work::Commands(_) => Touched::Keys(wanted.names),
-        };
         let executed = Executed { id: request.id, reply };
         if is_write {
             self.write(id, ran.items, Some(executed), moment);

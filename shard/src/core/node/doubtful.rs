@@ -5,12 +5,18 @@
 //! so would copies that are sent beside it. So its keys are left alone until it is safe, or until this
 //! owner is put in step with a later home, which says what counts.
 //!
-//! Only writes of this node as a home are told. With up to four owners no other has any that may not
-//! count: of two that have it, one is among those who are asked.
+//! With up to four owners only a home has such writes of its own: of two that have one, one is among those
+//! who are asked. With more, others have, too: these also take no leased write beside an available one
+//! that its home has not seen, and know nothing of all that after a restart.
 
+use super::Node;
+use super::coordinate::distinct;
+use super::replica::has_unleased;
 use crate::core::flight::{Touched, WRITES_MAX};
-use kinring_common::wire::Name;
+use kinring_common::causal::{Context, Horizon};
+use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::WriteNumber;
+use kinring_common::wire::{Copies, Item, Name};
 use std::collections::BTreeMap;
 
 /// See the module. Bounded by the writes under way of the tenures since the last step.
@@ -26,7 +32,7 @@ impl Doubtful {
     pub fn add(&mut self, number: WriteNumber, touched: Touched) {
         self.writes.insert(number, touched);
         if self.writes.len() > WRITES_MAX {
-            (self.writes, self.is_all) = (BTreeMap::new(), true);
+            self.all();
         }
     }
 
@@ -38,6 +44,17 @@ impl Doubtful {
         }
     }
 
+    /// What is here counts, but for what the holder of this tenure has under way.
+    pub fn begin(&mut self, tenure: u64) {
+        self.is_all = false;
+        self.writes.retain(|number, _| number.tenure == tenure);
+    }
+
+    /// Nothing is known of what is here.
+    pub fn all(&mut self) {
+        (self.writes, self.is_all) = (BTreeMap::new(), true);
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.writes.len()
@@ -47,6 +64,57 @@ impl Doubtful {
     pub fn holds(&self, names: &[Name]) -> bool {
         self.is_all || self.writes.values().any(|touched| touched.holds(names))
     }
+}
+
+impl Node {
+    /// Whether a write that two owners have may be on none of those who are asked by the next home.
+    pub(super) fn may_drop_copies(&self) -> bool {
+        self.quorum.spares() > 1
+    }
+
+    /// A leased write came that is not known to be safe.
+    pub(super) fn note_doubt(&mut self, id: GroupId, number: WriteNumber, touched: Touched) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        group.doubtful.add(number, touched);
+    }
+
+    /// Whether something that was written here without a lease was not seen by a home whose changes
+    /// these are: they would be brought back with that.
+    pub(super) fn has_unseen(&self, items: &[Item]) -> bool {
+        let is_unseen = |item: &Item| match item {
+            Item::Delta { name, delta } => {
+                let horizon = Horizon { floor: delta.floor.clone(), cut: delta.cut };
+                self.has_more(name, &delta.base, &horizon)
+            }
+            Item::Cut { .. } => false,
+        };
+        self.may_drop_copies() && items.iter().any(is_unseen)
+    }
+
+    /// The same of copies.
+    pub(super) fn has_unseen_in(&self, copies: &Copies) -> bool {
+        let theirs = |name: &Name| copies.horizon.of(name.db);
+        let small = copies.copies.iter().map(|copy| (&copy.name, &copy.record.context));
+        let large = copies.large.iter().map(|large| (&large.name, &large.context));
+        let mut all = small.chain(large);
+        self.may_drop_copies()
+            && all.any(|(name, context)| self.has_more(name, context, &theirs(name)))
+    }
+
+    fn has_more(&self, name: &Name, context: &Context, horizon: &Horizon) -> bool {
+        let at = self.keyspace.locate(name.db, &name.key);
+        let mut locks = self.keyspace.lock_one(at.partition);
+        let partition = locks.partition(at.partition);
+        partition.with_record(&at, name.db, &name.key, |mine| {
+            has_unleased(&mine.context, (context, horizon))
+        })
+    }
+}
+
+/// What some changes touch.
+pub fn touched(items: &[Item]) -> Touched {
+    let is_cut = |item: &Item| matches!(item, Item::Cut { .. });
+    if items.iter().any(is_cut) { Touched::All } else { Touched::Keys(distinct(items)) }
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl Node {
         // What was taken from it counts, and what it had of this term; nothing else that it has does.
         let was_in_step = owner.found == Some(tenure.term) || owner.is_in_step;
         let is_joined = owner.is_taken || was_in_step || Mutant::NoFence.is_on();
-        Some(Push { term: tenure.term, is_adopted: !is_joined })
+        Some(Push { term: tenure.term, is_adopted: !is_joined, next: tenure.next })
     }
 
     /// The sum over the digests of a group's slots, each by its number.
@@ -322,6 +322,7 @@ impl Node {
         let session = self.sessions.open.get_mut(&number).expect("it is there");
         let id = session.group;
         let is_full = session.keys.len() >= KEYS_A_STEP;
+        let next = self.groups[&id].tenure.as_ref().map(|tenure| tenure.next);
         let what = match session.todo.front().cloned() {
             _ if is_full => self.keys_step(number),
             None if !session.keys.is_empty() => self.keys_step(number),
@@ -346,6 +347,9 @@ impl Node {
         };
         let session = self.sessions.open.get_mut(&number).expect("it is there");
         (session.last.step, session.last.what) = (session.last.step + 1, what);
+        if let (Some(push), Some(next)) = (&mut session.last.push, next) {
+            push.next = next;
+        }
         (session.sent_us, session.tries) = (moment.now.mono_us, 1);
         if let Some(waits) = &mut session.waits {
             waits.is_resting = false;

@@ -2,7 +2,7 @@
 
 use super::bonds::Bonds;
 use super::doubtful::Doubtful;
-use super::tenure::Tenure;
+use super::tenure::{Phase, Tenure};
 use super::unleased::Unleased;
 use kinring_common::causal::Floor;
 use kinring_common::id::{Actor, NodeId};
@@ -10,7 +10,7 @@ use kinring_common::keyspace::{Slots, partition_of};
 use kinring_common::placement::layout;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::Term;
-use kinring_common::wire::{GroupHorizon, Name};
+use kinring_common::wire::{GroupCuts, GroupHorizon, Name};
 use std::collections::BTreeMap;
 
 /// See the module.
@@ -56,6 +56,13 @@ pub struct Group {
     pub bonds: Bonds,
     /// Leased writes that it has and that may not count.
     pub doubtful: Doubtful,
+    /// Flushes that do not count: an owner that is being put in step takes them back, and has not got back
+    /// yet what they removed.
+    pub unflushed: GroupCuts,
+    /// In which exchange of another one it adopts.
+    pub adopts: Option<u64>,
+    /// An adoption was given up: it begins again before this owner is in step.
+    pub is_given_up: bool,
     /// What this node wrote without a lease.
     pub unleased: Unleased,
 }
@@ -140,6 +147,9 @@ impl Group {
             tenure: None,
             bonds: Bonds::default(),
             doubtful: Doubtful::default(),
+            unflushed: GroupCuts::new(),
+            adopts: None,
+            is_given_up: false,
             unleased: Unleased::default(),
         }
     }
@@ -209,8 +219,25 @@ impl Group {
         self.tenure.as_ref().is_some_and(Tenure::is_busy) || self.unleased.is_busy()
     }
 
+    /// All that counts is here, and nothing else but what this holder has under way.
+    pub fn is_put_in_step(&mut self, term: Term) {
+        self.doubtful.begin(term.tenure);
+        self.unflushed.clear();
+        (self.adopts, self.is_given_up) = (None, false);
+    }
+
+    /// All writes of a tenure below this one are on enough owners.
+    pub fn is_safe(&mut self, tenure: u64, stable: u64) {
+        self.bonds.end(tenure, stable);
+        self.doubtful.end(tenure, stable);
+    }
+
     /// Whether what is here of these keys may not count.
     pub fn is_in_doubt(&self, names: &[Name]) -> bool {
+        let is_settled = self.tenure.as_ref().is_none_or(|t| t.phase == Phase::Settled);
+        if !self.unflushed.is_empty() || !is_settled {
+            return true;
+        }
         let mut under_way = self.tenure.iter().flat_map(|tenure| tenure.flight.own());
         self.doubtful.holds(names) || under_way.any(|(_, touched)| touched.holds(names))
     }

@@ -11,6 +11,7 @@
 //! | `exchange` | finding out what two owners hold differently; `respond` is the other side |
 //! | `session` | the exchanges under way |
 //! | `pull` | taking large records by ranges |
+//! | `adoption` | taking back flushes that do not count |
 //! | `rebuild` | getting lost data back |
 //! | `floor` | rounds that settle history |
 //! | `unleased` | writing without a lease |
@@ -32,6 +33,7 @@
 //! again. Joining what does not count, or ending it by a floor, would not do: what an event replaced goes
 //! with it.
 
+mod adoption;
 mod beat;
 mod bonds;
 mod completions;
@@ -70,6 +72,7 @@ use kinring_common::membership::drift::{DRIFT_MAX_MS, Drift, Judgement};
 use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
+use kinring_common::placement::slot::Slot;
 use kinring_common::quorum::Quorum;
 use kinring_common::random::Random;
 use kinring_common::resp::ReplyBuf;
@@ -208,6 +211,13 @@ impl Node {
     /// Whether it has all that it should have of every group.
     pub fn is_whole(&self) -> bool {
         self.groups.values().all(Group::is_whole)
+    }
+
+    /// Whether a slot's group has taken back flushes, and has not got back yet what these removed: what it
+    /// has there says nothing then.
+    pub fn is_unflushed(&self, slot: Slot) -> bool {
+        let group = self.groups.get(&self.layout.group_of(slot));
+        group.is_some_and(|group| !group.unflushed.is_empty())
     }
 
     /// Whether nothing waits for anything: every group has a home, which is settled and knows of

@@ -22,7 +22,7 @@ mod model;
 pub use model::{MODELS_MAX, Pulls};
 
 use super::bonds::closure;
-use super::replica::{bound, has_unleased};
+use super::replica::{bound, bound_of, has_unleased};
 use super::session::{Purpose, Session, Todo};
 use super::{Moment, Node};
 use crate::store::Take;
@@ -66,6 +66,8 @@ pub enum Cause {
         session: u64,
         /// The step.
         step: u32,
+        /// Later writes were not there when it was sent.
+        next: u64,
     },
     /// A repair.
     Missed {
@@ -365,9 +367,9 @@ impl Node {
             return false;
         }
         let bound = match &cause {
-            Cause::Pushed { session, .. } => {
+            Cause::Pushed { session, next, .. } => {
                 self.pulls.took(*session, copies.names().cloned(), moment.now.mono_us);
-                None
+                tenure.and_then(|tenure| bound_of(tenure, *next))
             }
             Cause::Missed { writes, next } => bound(writes, *next),
         };
@@ -388,7 +390,7 @@ impl Node {
     /// Tells who waits for a pull, so that it need not wait until it asks again by itself.
     fn say_pulled(&mut self, (id, peer): (GroupId, NodeId), tenure: Option<u64>, cause: Cause) {
         let message = match cause {
-            Cause::Pushed { session, step } => {
+            Cause::Pushed { session, step, .. } => {
                 let (group, incarnation) = (id, self.incarnation);
                 let what = self.pulls.pulling(true);
                 Message::Answer(peer::Answer { session, step, group, incarnation, what })

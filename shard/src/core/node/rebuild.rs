@@ -71,6 +71,13 @@ impl Node {
             let latest = latest.max(has.number);
             let how = if has.number < latest { Take::Adopt } else { Take::Join };
             let counts = |s: &Source| s.step.number == latest && !s.is_taken;
+            if how == Take::Join {
+                self.count_own(id, moment);
+            }
+            let group = &self.groups[&id];
+            let Wholeness::Rebuilding(Rebuilding { sources, .. }) = &group.wholeness else {
+                return;
+            };
             let source = sources.iter().find(|(_, source)| counts(source));
             let Some((peer, _)) = source else {
                 return self.is_rebuilt(id, has);

@@ -1,13 +1,12 @@
 //! Starting, and starting again from the log.
 
 use super::coordinate::distinct;
-use super::doubtful::Doubtful;
+use super::doubtful::touched;
 use super::group::{Group, Wholeness};
 use super::journal::Journal;
 use super::pull::Pulls;
 use super::requests::Requests;
 use super::{Moment, Node, Output, Peer, Settings, keyspace, quorum, session};
-use crate::core::flight::Touched;
 use crate::core::lease::{Grants, Leases};
 use crate::store::{Entry, Mark};
 use kinring_common::clock::{Now, SteadyWall};
@@ -118,6 +117,7 @@ impl Node {
                 }
                 Entry::Copies { group, how, copies } if self.groups.contains_key(group) => {
                     self.merge_cuts(*group, &copies.horizon.cuts, *how, moment);
+                    self.has_flushed(*group, *how);
                     self.merge(copies, *how, moment);
                     let known = self.groups.get_mut(group).expect("it was asked");
                     copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond));
@@ -142,6 +142,9 @@ impl Node {
                 Entry::Copies { .. } | Entry::Floor { .. } => {}
             }
         }
+        if self.may_drop_copies() {
+            self.groups.values_mut().for_each(|group| group.doubtful.all());
+        }
         // What was replayed is in the log already.
         self.outputs.retain(|output| !matches!(output, Output::Log(_)));
         self.journal = Journal::new(self.settings.is_durable);
@@ -154,14 +157,12 @@ impl Node {
             return;
         }
         self.apply(id, items, moment);
-        let touched = distinct(items);
+        let names = distinct(items);
         let group = self.groups.get_mut(&id).expect("it was asked");
-        group.bonds.add(None, &touched);
+        group.bonds.add(None, &names);
         if let Some(Mark { number, stable }) = mark {
             group.doubtful.end(number.tenure, stable);
-            let is_cut = items.iter().any(|item| matches!(item, Item::Cut { .. }));
-            let touched = if is_cut { Touched::All } else { Touched::Keys(touched) };
-            group.doubtful.add(number, touched);
+            group.doubtful.add(number, touched(items));
         }
     }
 }
@@ -169,7 +170,7 @@ impl Node {
 /// What is not whole is in step with nobody. Of what it had there is a beginning left, if nothing is
 /// missing before its end.
 fn replay_step(group: &mut Group, term: Term, is_damaged: bool) {
-    group.doubtful = Doubtful::default();
+    group.is_put_in_step(term);
     match &mut group.wholeness {
         Wholeness::Rebuilding(rebuilding) if !Mutant::LossyCountsAsWhole.is_on() => {
             if !is_damaged {

@@ -5,9 +5,10 @@
 
 use super::bonds::Bound;
 use super::coordinate::distinct;
+use super::doubtful::touched;
 use super::pull::{Cause, Pull};
 use super::{Moment, Node};
-use crate::core::flight::Names;
+use crate::core::flight::{Names, Touched};
 use crate::store::{Entry, Take};
 use kinring_common::causal::{Applied, Context, Delta, Horizon};
 use kinring_common::clock::Hlc;
@@ -43,7 +44,9 @@ impl Node {
             }
         }
         let group = self.groups.get_mut(&id).expect("it is owned");
-        group.bonds.end(batch.number.tenure, batch.stable);
+        if !batch.is_available {
+            group.is_safe(batch.number.tenure, batch.stable);
+        }
         self.send(from, ack(vec![batch.number], Vec::new()));
     }
 
@@ -61,6 +64,9 @@ impl Node {
     /// Takes a write, if all of it can be taken.
     fn take(&mut self, batch: &Batch, moment: Moment) -> Foreseen {
         let id = batch.group;
+        if !batch.is_available && self.has_unseen(&batch.items) {
+            return Foreseen::Refused;
+        }
         if let [Item::Delta { name, delta }] = &batch.items[..] {
             // The ordinary write: it is seen and applied in one step.
             let foreseen = self.take_delta(name, delta, moment);
@@ -104,6 +110,9 @@ impl Node {
             let touched = distinct(&items);
             let group = self.groups.get_mut(&id).expect("it is owned");
             group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), &touched);
+        }
+        if !batch.is_available && self.may_drop_copies() {
+            self.note_doubt(id, batch.number, touched(&items));
         }
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
@@ -216,26 +225,13 @@ impl Node {
         }
     }
 
-    /// Puts another owner's flushes in the place of this one's.
-    fn adopt_cuts(&mut self, id: GroupId, cuts: &GroupCuts, moment: Moment) {
-        let group = self.groups.get_mut(&id).expect("it is owned");
-        let before = std::mem::replace(&mut group.horizon.cuts, cuts.clone());
-        let dbs: BTreeSet<u8> = before.iter().chain(cuts).map(|(db, _)| *db).collect();
-        for db in dbs {
-            let cut = group.horizon.of(db).cut;
-            for &(partition, slots) in &group.parts {
-                let mut effects = Effects::default();
-                let mut locks = self.keyspace.lock_one(partition);
-                let mut pass = pass(db, moment, &mut effects);
-                locks.partition(partition).adopt_cut(slots, cut, &mut pass);
-            }
-        }
-    }
-
     pub(super) fn repaired(&mut self, from: NodeId, repair: Repair, moment: Moment) {
         let Repair { group: id, epoch, mut copies, writes, next, is_available } = repair;
         let Some(tenure) = writes.first().map(|write| write.tenure) else { return };
         let tenure = (!is_available).then_some(tenure);
+        if !is_available && self.has_unseen_in(&copies) {
+            return;
+        }
         if epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
@@ -271,6 +267,10 @@ impl Node {
             std::mem::take(&mut copies.completions).into_iter().partition(is_flush);
         self.take_cuts(id, &copies.horizon.cuts, flushes, how, moment);
         let changed = self.merge(&copies, how, moment);
+        if let Some((tenure, sequence)) = bound.filter(|_| self.may_drop_copies()) {
+            let number = WriteNumber { tenure, sequence };
+            self.note_doubt(id, number, Touched::Keys(changed.clone()));
+        }
         let group = self.groups.get_mut(&id).expect("it is owned");
         for bond in &copies.bonds {
             group.bonds.add(bound, bond);
@@ -370,7 +370,12 @@ enum Foreseen {
 /// How long keys of a repair are bound that were written together: until all writes that were made when it
 /// was sent are on enough owners.
 pub(super) fn bound(writes: &[WriteNumber], next: u64) -> Bound {
-    writes.first().map(|write| (write.tenure, next.saturating_sub(1)))
+    writes.first().and_then(|write| bound_of(write.tenure, next))
+}
+
+/// The same of copies that the holder of a tenure gives. Before its first write they are of others.
+pub(super) fn bound_of(tenure: u64, next: u64) -> Bound {
+    Some((tenure, next.checked_sub(1)?))
 }
 
 /// Whether something written without a lease was seen by one and not by the other.

@@ -2,7 +2,9 @@
 
 use super::exchange::LOOKS_A_PAGE;
 use super::pull::{Cause, Pull};
+use super::replica::bound_of;
 use super::{Moment, Node};
+use crate::core::flight::Touched;
 use crate::store::{Entry, Take};
 use kinring_common::causal::Record;
 use kinring_common::clock::Hlc;
@@ -12,9 +14,9 @@ use kinring_common::merkle::{KeyRef, Leaf, Leaves};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
-use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message, Push};
-use kinring_common::wire::request::Changed;
-use kinring_common::wire::{Copies, Copy, Name};
+use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message, Push, WriteNumber};
+use kinring_common::wire::request::{Changed, Completion};
+use kinring_common::wire::{Copies, Copy, GroupCuts, Name};
 use std::collections::BTreeSet;
 
 /// Slots that are not equal, in one answer.
@@ -32,7 +34,11 @@ impl Node {
         let is_same = ask.incarnation.is_none_or(|begun| begun == self.incarnation);
         // What an owner in step has counts: a late message must not replace it.
         let is_late = |push: Push| push.is_adopted && push.term == group.step;
-        let is_holder = ask.push.is_none_or(|push| push.term == group.term && !is_late(push));
+        let is_open = matches!(ask.what, AskWhat::Open { .. });
+        let is_begun =
+            |push: Push| !push.is_adopted || is_open || group.adopts == Some(ask.session);
+        let is_holder =
+            ask.push.is_none_or(|push| push.term == group.term && !is_late(push) && is_begun(push));
         let (session, step, incarnation) = (ask.session, ask.step, self.incarnation);
         let what =
             if is_same && is_holder { self.answer(from, ask, moment) } else { AnswerWhat::Refused };
@@ -44,13 +50,9 @@ impl Node {
         let Ask { group: id, session, step, push, what, .. } = ask;
         match what {
             AskWhat::Open { digest, cuts, flushes, floor, wants_clock } => {
-                if let Some(push) = push {
-                    let how = if push.is_adopted { Take::Adopt } else { Take::Join };
-                    if push.is_adopted {
-                        // What was executed by whom does not count is in doubt.
-                        self.requests.doubt_all(Some(id));
-                    }
-                    self.take_cuts(id, &cuts, flushes, how, moment);
+                match push {
+                    Some(push) => self.open_push(id, session, push, (&cuts, flushes), moment),
+                    None => self.count_own(id, moment),
                 }
                 if push.is_some() && Mutant::FloorBeforeData.is_on() {
                     self.log(Entry::Floor { group: id, floor: floor.clone() });
@@ -112,6 +114,30 @@ impl Node {
         }
     }
 
+    /// A holder begins to give this owner what it has.
+    fn open_push(
+        &mut self,
+        id: GroupId,
+        session: u64,
+        push: Push,
+        (cuts, flushes): (&GroupCuts, Vec<Completion>),
+        moment: Moment,
+    ) {
+        let how = if push.is_adopted { Take::Adopt } else { Take::Join };
+        if push.is_adopted {
+            // What was executed by whom does not count is in doubt.
+            self.requests.doubt_all(Some(id));
+            let group = self.groups.get_mut(&id).expect("it is owned");
+            (group.adopts, group.is_given_up) = (Some(session), false);
+        }
+        let before = self.groups[&id].horizon.cuts.clone();
+        self.take_cuts(id, cuts, flushes, how, moment);
+        if self.may_drop_copies() && push.next > 0 && self.groups[&id].horizon.cuts != before {
+            let number = WriteNumber { tenure: push.term.tenure, sequence: push.next - 1 };
+            self.note_doubt(id, number, Touched::All);
+        }
+    }
+
     fn page(&self, slot: Slot, leaf: Leaf, from: u64) -> AnswerWhat {
         let partition = partition_of(slot);
         let mut locks = self.keyspace.lock_one(partition);
@@ -155,11 +181,12 @@ impl Node {
         let units = self.part_large(id, &mut copies, how, moment);
         let left = self.pulls.left(units, (session, step), moment.now.mono_us);
         if !left.is_empty() && !Mutant::PullNotAwaited.is_on() {
-            let (tenure, cause) = (Some(push.term.tenure), Cause::Pushed { session, step });
+            let next = push.next;
+            let (tenure, cause) = (Some(push.term.tenure), Cause::Pushed { session, step, next });
             self.pull((id, from), (how, Pull { tenure, cause }), left, moment);
             return None;
         }
-        self.take_copies(id, copies, (how, None), moment);
+        self.take_copies(id, copies, (how, bound_of(push.term.tenure, push.next)), moment);
         Some(together)
     }
 

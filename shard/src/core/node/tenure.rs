@@ -14,7 +14,6 @@
 //! A holder goes on until its lease runs out. It hands over to an owner before it in the list when that
 //! one is up and misses nothing: it takes no more requests, lets those under way end, and gives back.
 
-use super::doubtful::Doubtful;
 use super::floor::Round;
 use super::repair::Owner;
 use super::session::Purpose;
@@ -213,6 +212,9 @@ impl Node {
         let mut sources = sources.map(|(node, _)| *node);
         let next = sources.next();
         let how = if own < latest { Take::Adopt } else { Take::Join };
+        if how == Take::Join {
+            self.count_own(id, moment);
+        }
         match next {
             // One after the other, the first to begin with: what this node has may not count.
             Some(node) => self.open_if_none(id, node, Purpose::Take(how), moment),
@@ -236,9 +238,9 @@ impl Node {
     /// All before this is what the holder of a term had.
     pub(super) fn step(&mut self, id: GroupId, term: Term) {
         let group = self.groups.get_mut(&id).expect("it is owned");
+        group.is_put_in_step(term);
         if group.step != term {
             group.step = term;
-            group.doubtful = Doubtful::default();
             self.log(Entry::Step { group: id, term });
         }
     }
@@ -307,7 +309,7 @@ impl Node {
         let Settle { group: id, epoch, incarnation, floor, term } = settle;
         let meant = epoch == self.layout.epoch() && incarnation == self.incarnation;
         let Some(group) = self.groups.get_mut(&id) else { return };
-        if !meant || group.term != term {
+        if !meant || group.term != term || group.is_given_up {
             return;
         }
         group.bonds.end_others(term.tenure);

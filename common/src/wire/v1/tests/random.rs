@@ -249,7 +249,8 @@ impl<'c> Draw<'c> {
             wall_ms: self.small() >> 16,
             actor: self.actor(),
             is_sound: self.chance(50),
-            asks: self.some(|draw| (draw.group(), draw.term(), draw.chance(50))),
+            asks: self
+                .some(|draw| (draw.group(), draw.term(), draw.chance(50).then(|| draw.small()))),
             declines: self.some(Draw::group),
         }
     }
@@ -302,7 +303,11 @@ impl<'c> Draw<'c> {
             group: self.group(),
             epoch: self.epoch(),
             incarnation: self.chance(50).then(|| self.word()),
-            push: self.chance(50).then(|| Push { term: self.term(), is_adopted: self.chance(50) }),
+            push: self.chance(50).then(|| Push {
+                term: self.term(),
+                is_adopted: self.chance(50),
+                next: self.small(),
+            }),
             what,
         }
     }
