@@ -258,6 +258,12 @@ impl Keyspace {
         self.options.seed.locate(db, key)
     }
 
+    /// The hash by which all owners know a key.
+    #[inline]
+    pub fn hash(&self, db: u8, key: &[u8]) -> u64 {
+        self.options.seed.hash(db, key)
+    }
+
     /// Takes the locks of a set, in ascending order.
     pub fn lock(&self, set: &PartitionSet) -> Locks<'_> {
         let held = set.iter().map(|partition| (partition, self.partition(partition)));
