@@ -63,7 +63,7 @@ impl Node {
                 declines: declines.iter().filter(|id| of(id)).copied().collect(),
             };
             // What it asks for is no promise: it may go before the log is durable.
-            self.outputs.push_back(super::Output::Peer(to, Message::Heartbeat(beat)));
+            self.outputs.push_back(super::Output::Peer(to, Message::Heartbeat(Box::new(beat))));
         }
     }
 
@@ -204,7 +204,7 @@ impl Node {
             wall_ms: moment.raw_ms,
             asked,
         };
-        self.send(from, Message::Beat(beat));
+        self.send(from, Message::Beat(Box::new(beat)));
     }
 
     /// Of two that ask, the one before the other in the list goes first, or they would deny each other

@@ -272,7 +272,7 @@ impl Node {
         let Sequence(sequence) = tenure.flight.begin(what);
         tenure.next = sequence + 1;
         let number = WriteNumber { tenure: number, sequence };
-        let batch = Batch {
+        let batch = Arc::new(Batch {
             group: id,
             epoch: self.layout.epoch(),
             number,
@@ -280,7 +280,7 @@ impl Node {
             is_available: false,
             items: items.clone(),
             executed: executed.clone(),
-        };
+        });
         let mut up: SmallVec<[NodeId; 4]> = SmallVec::new();
         for (node, owner) in &mut tenure.owners {
             let is_up = !self.suspicion.suspects(*node, now_us);

@@ -351,11 +351,11 @@ impl Node {
                 self.released(from, incarnation, (group, released_us), next, moment);
             }
             Message::Write(batch) => self.written(from, &batch, moment),
-            Message::Repair(repair) => self.repaired(from, repair, moment),
+            Message::Repair(repair) => self.repaired(from, *repair, moment),
             Message::Ack(ack) => self.acked(from, &ack, moment),
-            Message::Ask(ask) => self.respond(from, ask, moment),
-            Message::Answer(answer) => self.answered(from, answer, moment),
-            Message::Settle(settle) => self.settle(from, settle),
+            Message::Ask(ask) => self.respond(from, *ask, moment),
+            Message::Answer(answer) => self.answered(from, *answer, moment),
+            Message::Settle(settle) => self.settle(from, *settle),
             Message::Settled { group, number, incarnation } => {
                 self.has_settled(from, (group, number, incarnation), moment);
             }

@@ -158,7 +158,7 @@ impl Node {
             writes: writes.iter().map(write).collect(),
             is_available: false,
         };
-        self.send(to, Message::Repair(repair));
+        self.send(to, Message::Repair(Box::new(repair)));
     }
 
     /// The key that was remembered, if it is there still.

@@ -310,7 +310,7 @@ impl Node {
             let Some(incarnation) = incarnation else { continue };
             let (floor, group) = (floor.clone(), id);
             let settle = Settle { group, epoch, incarnation, floor, term };
-            self.send(to, Message::Settle(settle));
+            self.send(to, Message::Settle(Box::new(settle)));
         }
     }
 

@@ -155,7 +155,7 @@ impl Node {
         };
         group.unleased.writes.insert(number.sequence, write);
         let others: Vec<NodeId> = group.others().collect();
-        let batch = Batch {
+        let batch = Arc::new(Batch {
             group: id,
             epoch: self.layout.epoch(),
             number,
@@ -163,7 +163,7 @@ impl Node {
             is_available: true,
             items: items.clone(),
             executed: Some(executed.clone()),
-        };
+        });
         self.completed(id, &executed, &items, moment);
         self.log(Entry::Write { group: id, items, executed: Some(executed) });
         for to in others {
@@ -252,7 +252,7 @@ impl Node {
                         writes: vec![WriteNumber { tenure: self.incarnation, sequence }],
                         is_available: true,
                     };
-                    self.send(to, Message::Repair(repair));
+                    self.send(to, Message::Repair(Box::new(repair)));
                 }
             }
         }
