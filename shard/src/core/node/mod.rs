@@ -3,6 +3,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `group` | what this node knows of the slots that it owns with the same others |
+//! | `groups` | finding it by its number |
 //! | `beat` | who is up, who wants which group, who is granted it |
 //! | `tenure` | holding a group: settling, fencing, handing over |
 //! | `coordinate` | executing requests, and when their replies may leave |
@@ -38,6 +39,7 @@ mod coordinate;
 mod exchange;
 mod floor;
 mod group;
+mod groups;
 mod journal;
 mod pull;
 mod rebuild;
@@ -60,6 +62,7 @@ use crate::core::flight;
 use crate::core::lease::{Grants, Leases, RENEW_US};
 use crate::store::Entry;
 use group::Group;
+use groups::Groups;
 use journal::Journal;
 use kinring_common::clock::{Hlc, Now, SteadyWall};
 use kinring_common::id::{Actor, NodeId};
@@ -173,7 +176,7 @@ pub struct Node {
     peers: BTreeMap<NodeId, Peer>,
     grants: Grants,
     leases: Leases,
-    groups: BTreeMap<GroupId, Group>,
+    groups: Groups,
     sessions: Sessions,
     pulls: Pulls,
     requests: Requests,

@@ -2,6 +2,7 @@
 
 use super::coordinate::distinct;
 use super::group::{Group, Wholeness};
+use super::groups::Groups;
 use super::journal::Journal;
 use super::pull::Pulls;
 use super::requests::Requests;
@@ -65,7 +66,7 @@ impl Node {
             actors = known.unwrap_or(actors);
         }
         let is_whole = past.is_whole && !past.is_damaged;
-        let groups: BTreeMap<GroupId, Group> = layout
+        let groups: Groups = layout
             .groups_of(own)
             .map(|group| (group.id, Group::new(&group, own, is_whole, now.mono_us)))
             .collect();
@@ -170,9 +171,9 @@ fn replay_step(group: &mut Group, term: Term, is_damaged: bool) {
 }
 
 /// Who owns something together with this node.
-fn peers(groups: &BTreeMap<GroupId, Group>, own: NodeId) -> BTreeMap<NodeId, Peer> {
+fn peers(groups: &Groups, own: NodeId) -> BTreeMap<NodeId, Peer> {
     let mut peers: BTreeMap<NodeId, Peer> = BTreeMap::new();
-    for (id, group) in groups {
+    for (id, group) in groups.iter() {
         for owner in group.owners.iter().filter(|owner| **owner != own) {
             peers.entry(*owner).or_default().shared.push(*id);
         }
