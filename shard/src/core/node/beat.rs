@@ -247,6 +247,7 @@ impl Node {
         let Some(peer) = self.peers.get_mut(&from) else { return false };
         self.suspicion.heard(from, now_us);
         self.drift.heard(from, wall_ms, now_us);
+        self.judged = None;
         if peer.incarnation != Some(incarnation) {
             peer.incarnation = Some(incarnation);
             self.restarted(from);

@@ -173,6 +173,8 @@ pub struct Node {
     wall: SteadyWall,
     suspicion: Suspicion,
     drift: Drift,
+    /// The last time that was asked for, and what came of it.
+    judged: Option<(Now, Moment)>,
     peers: BTreeMap<NodeId, Peer>,
     grants: Grants,
     leases: Leases,
@@ -321,7 +323,19 @@ impl Node {
         self.wake_us
     }
 
+    /// What time it is. The inputs of a batch share one, until something is heard of another clock.
     fn moment(&mut self, now: Now) -> Moment {
+        if let Some((of, moment)) = self.judged
+            && of == now
+        {
+            return moment;
+        }
+        let moment = self.judge(now);
+        self.judged = Some((now, moment));
+        moment
+    }
+
+    fn judge(&mut self, now: Now) -> Moment {
         let (raw_ms, mono_us) = (now.wall_ms, now.mono_us);
         let mut judged = self.drift.judge(raw_ms, mono_us);
         if Mutant::ClockAheadAccepted.is_on() {

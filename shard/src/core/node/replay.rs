@@ -83,6 +83,7 @@ impl Node {
             wall: SteadyWall::default(),
             suspicion: Suspicion::new(now.mono_us),
             drift: Drift::default(),
+            judged: None,
             peers: peers(&groups, own),
             grants: if barred { Grants::after_restart(now.mono_us) } else { Grants::default() },
             leases: Leases::new(own, quorum),
