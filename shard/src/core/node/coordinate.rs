@@ -344,15 +344,35 @@ impl Node {
 
     /// An owner holds a write: replies may leave.
     pub(super) fn is_held(&mut self, id: GroupId, w: WriteNumber, by: NodeId, moment: Moment) {
+        self.are_held(id, &[w], by, moment);
+    }
+
+    /// The same of several.
+    pub(super) fn are_held(
+        &mut self,
+        id: GroupId,
+        writes: &[WriteNumber],
+        by: NodeId,
+        moment: Moment,
+    ) {
+        let may_answer = self.may_answer(id, moment);
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
-        let Some(tenure) = tenure.filter(|tenure| tenure.term.tenure == w.tenure) else { return };
-        if let Some(owner) = tenure.owners.get_mut(&by) {
-            owner.missed.remove(w.sequence);
+        let Some(tenure) = tenure else { return };
+        let mut owner = tenure.owners.get_mut(&by);
+        let mut abandoned = Vec::new();
+        for write in writes.iter().filter(|write| write.tenure == tenure.term.tenure) {
+            if let Some(owner) = &mut owner {
+                owner.missed.remove(write.sequence);
+            }
+            for pending in tenure.flight.acknowledged(Sequence(write.sequence), by) {
+                if may_answer {
+                    self.outputs.push_back(pending.done());
+                } else {
+                    abandoned.push(pending);
+                }
+            }
         }
-        let free = tenure.flight.acknowledged(Sequence(w.sequence), by);
-        for pending in free {
-            self.release(id, pending, moment);
-        }
+        abandoned.iter().for_each(|pending| self.abandon(pending));
     }
 
     pub(super) fn synced(&mut self, entries: u64, moment: Moment) {
@@ -369,13 +389,16 @@ impl Node {
 
     /// A reply's time has come, if this node is home still.
     fn release(&mut self, id: GroupId, pending: Pending, moment: Moment) {
-        let is_home = self.leases.is_home(id, moment.now.mono_us);
-        if is_home || Mutant::ReplyWithoutLease.is_on() {
-            let Pending { asker, id, reply, .. } = pending;
-            self.respond_to(asker, id, Response::Done(reply));
+        if self.may_answer(id, moment) {
+            self.outputs.push_back(pending.done());
         } else {
             self.abandon(&pending);
         }
+    }
+
+    /// Whether replies of a group may leave.
+    fn may_answer(&self, id: GroupId, moment: Moment) -> bool {
+        self.leases.is_home(id, moment.now.mono_us) || Mutant::ReplyWithoutLease.is_on()
     }
 
     /// A reply will not leave.

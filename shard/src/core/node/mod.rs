@@ -17,6 +17,7 @@
 //! | `unleased` | writing without a lease |
 //! | `requests` | at most once |
 //! | `completions` | names of requests travel with what these changed |
+//! | `acks` | acknowledgements that leave together |
 //! | `bonds` | keys that were written together |
 //! | `journal` | nothing leaves before what it says is durable |
 //! | `replay` | starting again from the log |
@@ -32,6 +33,7 @@
 //! again. Joining what does not count, or ending it by a floor, would not do: what an event replaced goes
 //! with it.
 
+mod acks;
 mod beat;
 mod bonds;
 mod completions;
@@ -61,6 +63,7 @@ pub use replay::{Past, Restart};
 use crate::core::flight;
 use crate::core::lease::{Grants, Leases, RENEW_US};
 use crate::store::Entry;
+use acks::Acks;
 use group::Group;
 use groups::Groups;
 use journal::Journal;
@@ -184,6 +187,8 @@ pub struct Node {
     requests: Requests,
     journal: Journal,
     outputs: VecDeque<Output>,
+    /// What is said after them.
+    acks: Acks,
     /// Where commands write their replies, empty in between.
     reply: ReplyBuf,
     beat_us: u64,
@@ -295,7 +300,8 @@ impl Node {
         std::iter::once(first).chain(self.groups.iter().map(describe)).collect()
     }
 
-    /// Something happened. The outputs are to be taken before the next input.
+    /// Something happened. The outputs are to be taken before the next input, or after all inputs that
+    /// came at once.
     pub fn handle(&mut self, now: Now, input: Input) {
         let moment = self.moment(now);
         match input {
@@ -315,7 +321,8 @@ impl Node {
 
     /// The next thing that it wants done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let ack = |(to, ack)| Output::Peer(to, Message::Ack(ack));
+        self.outputs.pop_front().or_else(|| self.acks.pop().map(ack))
     }
 
     /// When it wants to be woken by [`Input::Tick`], by its monotonic clock in microseconds.
@@ -403,7 +410,11 @@ impl Node {
     /// Says something to another node, once what was logged until now is durable.
     fn send(&mut self, to: NodeId, message: Message) {
         let output = Output::Peer(to, message);
-        self.journal.gate(output, &mut self.outputs);
+        match self.journal.gate(output) {
+            Some(Output::Peer(to, Message::Ack(ack))) => self.acks.add(to, ack),
+            Some(output) => self.outputs.push_back(output),
+            None => {}
+        }
     }
 
     fn log(&mut self, entry: Entry) {

@@ -1,5 +1,6 @@
 //! Starting, and starting again from the log.
 
+use super::acks::Acks;
 use super::coordinate::distinct;
 use super::group::{Group, Wholeness};
 use super::groups::Groups;
@@ -93,6 +94,7 @@ impl Node {
             requests: Requests::default(),
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),
+            acks: Acks::default(),
             reply: ReplyBuf::default(),
             beat_us: now.mono_us,
             wake_us: now.mono_us,

@@ -333,8 +333,8 @@ impl Node {
 
     pub(super) fn acked(&mut self, from: NodeId, ack: &Ack, moment: Moment) {
         let id = ack.group;
+        self.are_held(id, &ack.held, from, moment);
         for write in &ack.held {
-            self.is_held(id, *write, from, moment);
             self.unleased_is_held(id, *write, from, moment);
         }
         if ack.gaps.is_empty() {

@@ -18,7 +18,7 @@ use super::floor::Round;
 use super::group::Doubtful;
 use super::repair::Owner;
 use super::session::Purpose;
-use super::{Asker, Moment, Node};
+use super::{Asker, Moment, Node, Output};
 use crate::core::flight::{Flight, Sequence};
 use crate::store::{Entry, Take};
 use bytes::Bytes;
@@ -48,6 +48,14 @@ pub struct Pending {
     pub reply: Bytes,
     /// It changed something.
     pub is_write: bool,
+}
+
+impl Pending {
+    /// The reply leaves. What it says is on other owners, or was here before: it relies on nothing that
+    /// is not durable as far as that is asked for.
+    pub fn done(self) -> Output {
+        Output::Response(self.asker, self.id, Response::Done(self.reply))
+    }
 }
 
 /// See the module.
