@@ -153,7 +153,10 @@ impl Node {
         let tenure = self.groups[&id].tenure.as_ref().filter(|_| !items.is_empty());
         let Some(tenure) = tenure else { return false };
         // An owner takes the changes of one key in their order or not at all.
-        let changed = if names.len() < 2 { names.into() } else { distinct(items) };
+        if names.len() < 2 {
+            return tenure.flight.touches(std::iter::empty());
+        }
+        let changed = distinct(items);
         tenure.flight.touches(names.iter().filter(|name| changed.binary_search(name).is_err()))
     }
 
