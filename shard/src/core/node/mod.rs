@@ -315,6 +315,10 @@ impl Node {
             Input::Synced(entries) => self.synced(entries, moment),
         }
         if moment.now.mono_us >= self.wake_us {
+            // What is said of inputs is said before what the time asks for.
+            while let Some((to, ack)) = self.acks.pop() {
+                self.outputs.push_back(Output::Peer(to, Message::Ack(ack)));
+            }
             self.tick(moment);
         }
     }
