@@ -12,6 +12,7 @@ use kinring_common::wire::peer::{Ack, Batch, Message, WriteNumber};
 use kinring_common::wire::request::{Executed, RequestId};
 use kinring_common::wire::v1::{Frame, decode, encode, encode_short};
 use kinring_common::wire::{GroupHorizon, Item, Name};
+use std::sync::Arc;
 
 const NOW_MS: u64 = 1_800_000_000_000;
 const ACTORS: [u64; 3] = [0x3f51_9a0c_77e2_d1b4, 0x8812_6e5d_90ab_43f6, 0xd7c0_11f8_2b39_65ea];
@@ -22,8 +23,8 @@ pub fn bench(criterion: &mut Criterion) {
     let floor = Floor::from(ACTORS.map(settled).into_iter().collect::<Context>());
     let horizon = GroupHorizon { floor, cuts: Vec::new() };
     let batch = set(&horizon.of(0));
-    let write = Message::Write(batch.clone());
-    let ack = Ack { group: GroupId(77), held: vec![batch.number], gaps: Vec::new() };
+    let write = Message::Write(Arc::new(batch.clone()));
+    let ack = Ack { group: GroupId(77), held: [batch.number].into(), gaps: Vec::new() };
     let ack = Message::Ack(ack);
     let (mut short, mut whole) = (BytesMut::new(), BytesMut::new());
     encode_short(&batch, &mut short).expect("it is short enough");

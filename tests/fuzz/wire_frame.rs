@@ -17,6 +17,7 @@ use kinring_common::wire::GroupHorizon;
 use kinring_common::wire::peer::Message;
 use kinring_common::wire::v1::{Frame, Stream, decode, encode_frame, encode_short, split};
 use libfuzzer_sys::fuzz_target;
+use std::sync::Arc;
 
 fuzz_target!(|data: &[u8]| {
     // As a stream brings them.
@@ -36,7 +37,7 @@ fn check(bytes: Bytes) {
     assert_eq!(decode(encoded(&frame)), Ok(frame.clone()));
     let batch = match frame {
         Frame::Write(write) => match write.open(&[&horizon()]) {
-            Ok(Some(batch)) => batch,
+            Ok(Some(batch)) => Arc::new(batch),
             Ok(None) | Err(_) => return,
         },
         Frame::Peer(Message::Write(batch)) => batch,

@@ -175,7 +175,7 @@ fn survey() -> (Node, Now, NodeId, Ask) {
     let mut asked = None;
     while let Some(output) = node.poll_output() {
         if let Output::Peer(to, Message::Ask(ask)) = output {
-            asked = Some((to, ask));
+            asked = Some((to, *ask));
         }
     }
     let (to, ask) = asked.expect("it has lost its data");
@@ -201,7 +201,7 @@ fn an_answer_for_a_group_that_nobody_owns_is_no_reason_to_die() {
     let group = GroupId(60_000);
     let what = opened();
     let answer = Answer { session: ask.session, step: ask.step, group, incarnation: 7, what };
-    node.handle(now, Input::Peer(from, Message::Answer(answer)));
+    node.handle(now, Input::Peer(from, Message::Answer(Box::new(answer))));
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn an_answer_to_another_question_is_no_reason_to_die() {
     let what = AnswerWhat::Closed { open: vec![], unsure_us: 0, step: Term::default() };
     let Ask { session, step, group, .. } = ask;
     let answer = Answer { session, step, group, incarnation: 7, what };
-    node.handle(now, Input::Peer(from, Message::Answer(answer)));
+    node.handle(now, Input::Peer(from, Message::Answer(Box::new(answer))));
 }
 
 #[test]

@@ -251,7 +251,7 @@ fn a_late_heartbeat_of_an_earlier_process_does_not_let_its_late_release_in() {
     for to in [1, 2] {
         let (group, released_us, next) = (GROUP, 86_400_000_000, Some(NodeId(1)));
         let release = Message::Release { incarnation: 77, group, released_us, next };
-        for message in [Message::Heartbeat(beat.clone()), release] {
+        for message in [Message::Heartbeat(Box::new(beat.clone())), release] {
             world.nodes[to].handle(world.now, Input::Peer(NodeId(0), message));
         }
     }

@@ -23,15 +23,19 @@ impl HashSeed {
     /// Where the key of this database belongs. The slot does not depend on the database.
     #[inline]
     pub fn locate(self, db: u8, key: &[u8]) -> Located {
-        let slot = Slot::of(key);
-        let hash =
-            xxh3_64_with_seed(key, self.0 ^ u64::from(db).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (slot, hash) = (Slot::of(key), self.hash(db, key));
         let high = u64::from(slot.number()) / PARTITIONS as u64;
         Located {
             partition: partition_of(slot),
             order: high << (u64::BITS - SLOT_HIGH_BITS) | hash >> SLOT_HIGH_BITS,
             hash,
         }
+    }
+
+    /// The hash of that place alone.
+    #[inline]
+    pub fn hash(self, db: u8, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, self.0 ^ u64::from(db).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     /// The name by which owners speak of a key to each other.

@@ -83,6 +83,15 @@ impl PartitionSet {
         }
     }
 
+    /// Its member, if it has one alone, as it has nearly always.
+    #[inline]
+    fn only(&self) -> Option<u8> {
+        let word = self.0.iter().position(|bits| *bits != 0)?;
+        let bits = self.0[word];
+        let is_alone = bits.is_power_of_two() && self.0[word + 1..].iter().all(|bits| *bits == 0);
+        is_alone.then(|| (word * 64) as u8 + bits.trailing_zeros() as u8)
+    }
+
     /// Its members in ascending order.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = u8> {
@@ -258,8 +267,17 @@ impl Keyspace {
         self.options.seed.locate(db, key)
     }
 
+    /// The hash by which all owners know a key.
+    #[inline]
+    pub fn hash(&self, db: u8, key: &[u8]) -> u64 {
+        self.options.seed.hash(db, key)
+    }
+
     /// Takes the locks of a set, in ascending order.
     pub fn lock(&self, set: &PartitionSet) -> Locks<'_> {
+        if let Some(only) = set.only() {
+            return self.lock_one(only);
+        }
         let held = set.iter().map(|partition| (partition, self.partition(partition)));
         Locks { space: self, held: held.collect() }
     }
@@ -267,9 +285,9 @@ impl Keyspace {
     /// Takes the lock of one partition.
     #[inline]
     pub fn lock_one(&self, partition: u8) -> Locks<'_> {
-        let mut held = SmallVec::new();
-        held.push((partition, self.partition(partition)));
-        Locks { space: self, held }
+        let mut locks = Locks { space: self, held: SmallVec::new() };
+        locks.held.push((partition, self.partition(partition)));
+        locks
     }
 
     /// The same for whoever needs no other lock beside it.

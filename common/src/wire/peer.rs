@@ -8,15 +8,17 @@ use crate::id::{Actor, NodeId};
 use crate::merkle::{KeyRef, Leaf, Leaves, Page};
 use crate::placement::layout::{Epoch, GroupId};
 use crate::placement::slot::Slot;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// A message between shards.
+/// A message between shards. What there is of each write is small enough to be passed on by hand; the
+/// rest, and what several peers get, lies behind a pointer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// Every 150 ms to each node that owns something together with the sender.
-    Heartbeat(Heartbeat),
+    Heartbeat(Box<Heartbeat>),
     /// The answer to each.
-    Beat(Beat),
+    Beat(Box<Beat>),
     /// A holder gives a group back.
     Release {
         /// Which start of the holder it is.
@@ -29,17 +31,17 @@ pub enum Message {
         next: Option<NodeId>,
     },
     /// A write, from its coordinator to the other owners.
-    Write(Batch),
+    Write(Arc<Batch>),
     /// The copies that owners get who could not take a write, or were away: joined, not applied.
-    Repair(Repair),
+    Repair(Box<Repair>),
     /// What became of writes and repairs.
     Ack(Ack),
     /// A step of an exchange, from who began it.
-    Ask(Ask),
+    Ask(Box<Ask>),
     /// The answer to it.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// An owner is in step with the holder, or a floor is settled.
-    Settle(Settle),
+    Settle(Box<Settle>),
     /// The owner has taken that over.
     Settled {
         /// The group.
@@ -139,6 +141,9 @@ pub struct WriteNumber {
     pub sequence: u64,
 }
 
+/// Some writes: mostly one.
+pub type WriteNumbers = SmallVec<[WriteNumber; 1]>;
+
 /// Copies of keys that an owner missed changes of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repair {
@@ -162,7 +167,7 @@ pub struct Ack {
     /// The group.
     pub group: GroupId,
     /// Held there, durably where that is asked for.
-    pub held: Vec<WriteNumber>,
+    pub held: WriteNumbers,
     /// Not applied: something before them is missing there.
     pub gaps: Vec<WriteNumber>,
 }

@@ -74,7 +74,7 @@ mod tests {
     const GROUP: GroupId = GroupId(1);
 
     fn write(db: u8) -> Message {
-        Message::Write(Batch {
+        let batch = Batch {
             group: GROUP,
             epoch: Epoch::new(1).expect("one"),
             number: WriteNumber { tenure: 1, sequence: 1 },
@@ -82,20 +82,21 @@ mod tests {
             is_available: false,
             items: [Item::Cut { db, cut: Hlc::ZERO }].into(),
             executed: None,
-        })
+        };
+        Message::Write(batch.into())
     }
 
     fn repair(copies: Copies) -> Message {
         let epoch = Epoch::new(1).expect("one");
         let writes = Vec::new();
-        Message::Repair(Repair {
+        Message::Repair(Box::new(Repair {
             group: GROUP,
             epoch,
             copies,
             writes,
             next: 1,
             is_available: false,
-        })
+        }))
     }
 
     #[test]

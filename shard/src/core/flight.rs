@@ -294,8 +294,12 @@ impl<R> Flight<R> {
         match touched {
             Touched::Keys(names) => {
                 for name in names {
-                    if self.last.get(name) == Some(&sequence) {
-                        self.last.remove(name);
+                    // Rarely a later one has changed it: then that stays.
+                    match self.last.remove_entry(name) {
+                        Some((name, last)) if last != sequence => {
+                            self.last.insert(name, last);
+                        }
+                        _ => {}
                     }
                 }
             }

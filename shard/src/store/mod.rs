@@ -42,8 +42,8 @@ pub enum Entry {
         group: GroupId,
         /// How.
         how: Take,
-        /// The copies.
-        copies: Copies,
+        /// The copies: rare beside the writes, and not to make every entry as long as they are.
+        copies: Box<Copies>,
     },
     /// A floor was taken over. All that it covers is before it.
     Floor {

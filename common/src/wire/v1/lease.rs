@@ -135,7 +135,7 @@ impl Wire for Ack {
 
     fn take(input: &mut Reader<'_>) -> Result<Ack, DecodeError> {
         let group = GroupId::take(input)?;
-        Ok(Ack { group, held: take_numbers(input)?, gaps: take_numbers(input)? })
+        Ok(Ack { group, held: take_numbers(input)?.into(), gaps: take_numbers(input)? })
     }
 }
 

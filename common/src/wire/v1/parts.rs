@@ -6,6 +6,7 @@ use super::{DecodeError, Wire};
 use crate::id::NodeId;
 use crate::placement::layout::{Epoch, GroupId};
 use crate::placement::slot::Slot;
+use std::sync::Arc;
 
 impl Wire for bool {
     fn put(&self, out: &mut Writer<'_>) {
@@ -85,6 +86,30 @@ impl<T: Wire> Wire for Option<T> {
 
     fn take(input: &mut Reader<'_>) -> Result<Option<T>, DecodeError> {
         if bool::take(input)? { T::take(input).map(Some) } else { Ok(None) }
+    }
+}
+
+impl<T: Wire> Wire for Box<T> {
+    const BYTES_MIN: usize = T::BYTES_MIN;
+
+    fn put(&self, out: &mut Writer<'_>) {
+        T::put(self, out);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Box<T>, DecodeError> {
+        T::take(input).map(Box::new)
+    }
+}
+
+impl<T: Wire> Wire for Arc<T> {
+    const BYTES_MIN: usize = T::BYTES_MIN;
+
+    fn put(&self, out: &mut Writer<'_>) {
+        T::put(self, out);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Arc<T>, DecodeError> {
+        T::take(input).map(Arc::new)
     }
 }
 

@@ -48,7 +48,7 @@ impl Node {
         self.merge_cuts(id, &cuts, Take::Join, moment);
         let horizon = GroupHorizon { cuts, ..GroupHorizon::default() };
         let copies = Copies { horizon, ..Copies::default() };
-        self.log(Entry::Copies { group: id, how: Take::Join, copies });
+        self.log(Entry::Copies { group: id, how: Take::Join, copies: Box::new(copies) });
     }
 }
 

@@ -67,7 +67,7 @@ impl Node {
                 declines: declines.iter().filter(|id| of(id)).copied().collect(),
             };
             // What it asks for is no promise: it may go before the log is durable.
-            self.outputs.push_back(super::Output::Peer(to, Message::Heartbeat(beat)));
+            self.outputs.push_back(super::Output::Peer(to, Message::Heartbeat(Box::new(beat))));
         }
     }
 
@@ -225,7 +225,10 @@ impl Node {
     ) {
         let (incarnation, wall_ms) = (self.incarnation, moment.raw_ms);
         let (asker, sent_us) = (beat.incarnation, beat.sent_us);
-        self.send(to, Message::Beat(Beat { incarnation, asker, sent_us, wall_ms, asked }));
+        self.send(
+            to,
+            Message::Beat(Box::new(Beat { incarnation, asker, sent_us, wall_ms, asked })),
+        );
     }
 
     /// Of two that ask, the one before the other in the list goes first, or they would deny each other
@@ -278,6 +281,7 @@ impl Node {
         let now_us = moment.now.mono_us;
         self.suspicion.heard(from, now_us);
         self.drift.heard(from, wall_ms, now_us);
+        self.judged = None;
     }
 
     pub(super) fn released(

@@ -21,10 +21,11 @@ impl Node {
         moment: Moment,
     ) {
         let is_cut = |item: &Item| matches!(item, Item::Cut { .. });
-        let hash = |name: Name| self.hash_of(&name);
-        let changed = match items.iter().any(is_cut) {
-            true => Changed::All,
-            false => Changed::Keys(distinct(items).into_iter().map(hash).collect()),
+        let changed = match items {
+            // The ordinary write, of which there is one for each SET and owner: no name is copied.
+            [Item::Delta { name, .. }] => Changed::Keys([self.hash_of(name)].into()),
+            _ if items.iter().any(is_cut) => Changed::All,
+            _ => Changed::Keys(distinct(items).iter().map(|name| self.hash_of(name)).collect()),
         };
         let completion = Completion { executed: executed.clone(), changed };
         self.requests.note(id, completion, moment.now.mono_us);
@@ -73,6 +74,6 @@ impl Node {
 
     /// By which requests name it.
     pub(super) fn hash_of(&self, name: &Name) -> u64 {
-        self.keyspace.locate(name.db, &name.key).hash
+        self.keyspace.hash(name.db, &name.key)
     }
 }

@@ -163,7 +163,10 @@ impl Node {
         let tenure = self.groups[&id].tenure.as_ref().filter(|_| !items.is_empty());
         let Some(tenure) = tenure else { return false };
         // An owner takes the changes of one key in their order or not at all.
-        let changed = if names.len() < 2 { names.into() } else { distinct(items) };
+        if names.len() < 2 {
+            return tenure.flight.touches(std::iter::empty());
+        }
+        let changed = distinct(items);
         tenure.flight.touches(names.iter().filter(|name| changed.binary_search(name).is_err()))
     }
 
@@ -282,7 +285,7 @@ impl Node {
         let Sequence(sequence) = tenure.flight.begin(what);
         tenure.next = sequence + 1;
         let number = WriteNumber { tenure: number, sequence };
-        let batch = Batch {
+        let batch = Arc::new(Batch {
             group: id,
             epoch: self.layout.epoch(),
             number,
@@ -290,7 +293,7 @@ impl Node {
             is_available: false,
             items: items.clone(),
             executed: executed.clone(),
-        };
+        });
         let mut up: SmallVec<[NodeId; 4]> = SmallVec::new();
         for (node, owner) in &mut tenure.owners {
             let is_up = !self.suspicion.suspects(*node, now_us);
@@ -354,15 +357,35 @@ impl Node {
 
     /// An owner holds a write: replies may leave.
     pub(super) fn is_held(&mut self, id: GroupId, w: WriteNumber, by: NodeId, moment: Moment) {
+        self.are_held(id, &[w], by, moment);
+    }
+
+    /// The same of several.
+    pub(super) fn are_held(
+        &mut self,
+        id: GroupId,
+        writes: &[WriteNumber],
+        by: NodeId,
+        moment: Moment,
+    ) {
+        let may_answer = self.may_answer(id, moment);
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
-        let Some(tenure) = tenure.filter(|tenure| tenure.term.tenure == w.tenure) else { return };
-        if let Some(owner) = tenure.owners.get_mut(&by) {
-            owner.missed.remove(w.sequence);
+        let Some(tenure) = tenure else { return };
+        let mut owner = tenure.owners.get_mut(&by);
+        let mut abandoned = Vec::new();
+        for write in writes.iter().filter(|write| write.tenure == tenure.term.tenure) {
+            if let Some(owner) = &mut owner {
+                owner.missed.remove(write.sequence);
+            }
+            for pending in tenure.flight.acknowledged(Sequence(write.sequence), by) {
+                if may_answer {
+                    self.outputs.push_back(pending.done());
+                } else {
+                    abandoned.push(pending);
+                }
+            }
         }
-        let free = tenure.flight.acknowledged(Sequence(w.sequence), by);
-        for pending in free {
-            self.release(id, pending, moment);
-        }
+        abandoned.iter().for_each(|pending| self.abandon(pending));
     }
 
     pub(super) fn synced(&mut self, entries: u64, moment: Moment) {
@@ -379,13 +402,16 @@ impl Node {
 
     /// A reply's time has come, if this node is home still.
     fn release(&mut self, id: GroupId, pending: Pending, moment: Moment) {
-        let is_home = self.leases.is_home(id, moment.now.mono_us);
-        if is_home || Mutant::ReplyWithoutLease.is_on() {
-            let Pending { asker, id, reply, .. } = pending;
-            self.respond_to(asker, id, Response::Done(reply));
+        if self.may_answer(id, moment) {
+            self.outputs.push_back(pending.done());
         } else {
             self.abandon(&pending);
         }
+    }
+
+    /// Whether replies of a group may leave.
+    fn may_answer(&self, id: GroupId, moment: Moment) -> bool {
+        self.leases.is_home(id, moment.now.mono_us) || Mutant::ReplyWithoutLease.is_on()
     }
 
     /// A reply will not leave.

@@ -66,7 +66,7 @@ impl Node {
         };
         let session = Session { next_at_open, floor_at_open, names_at_open, ..session };
         self.sessions.open.insert(ask.session, session);
-        self.send(peer, Message::Ask(ask));
+        self.send(peer, Message::Ask(Box::new(ask)));
         self.wake_at(moment.now.mono_us + RESEND_US);
     }
 
@@ -135,7 +135,7 @@ impl Node {
             session.tries <= TRIES_MAX
         });
         for (peer, ask) in again {
-            self.send(peer, Message::Ask(ask));
+            self.send(peer, Message::Ask(Box::new(ask)));
         }
         rested.into_iter().for_each(|number| self.next_step(number, moment));
     }
@@ -355,7 +355,7 @@ impl Node {
             waits.is_resting = false;
         }
         let (peer, ask) = (session.peer, session.last.clone());
-        self.send(peer, Message::Ask(ask));
+        self.send(peer, Message::Ask(Box::new(ask)));
         self.wake_at(moment.now.mono_us + RESEND_US);
     }
 

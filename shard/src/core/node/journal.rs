@@ -54,13 +54,15 @@ impl Journal {
         !self.is_durable || self.synced >= entries
     }
 
-    /// Lets something out when it may go.
-    pub fn gate(&mut self, output: Output, outputs: &mut VecDeque<Output>) {
+    /// Gives something back that may go now, and keeps it else until it may.
+    pub fn gate(&mut self, output: Output) -> Option<Output> {
         if self.is_synced() {
-            outputs.push_back(output);
-        } else if self.waiting.len() < WAITING_MAX {
+            return Some(output);
+        }
+        if self.waiting.len() < WAITING_MAX {
             self.waiting.push_back((self.appended, Waiting::Output(Box::new(output))));
         }
+        None
     }
 
     /// How much waits.

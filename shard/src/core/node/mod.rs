@@ -3,6 +3,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `group` | what this node knows of the slots that it owns with the same others |
+//! | `groups` | finding it by its number |
 //! | `beat` | who is up, who wants which group, who is granted it |
 //! | `tenure` | holding a group: settling, fencing, handing over |
 //! | `coordinate` | executing requests, and when their replies may leave |
@@ -17,6 +18,7 @@
 //! | `unleased` | writing without a lease |
 //! | `requests` | at most once |
 //! | `completions` | names of requests travel with what these changed |
+//! | `acks` | acknowledgements that leave together |
 //! | `doubtful` | leased writes that may not count |
 //! | `bonds` | keys that were written together |
 //! | `journal` | nothing leaves before what it says is durable |
@@ -33,6 +35,7 @@
 //! again. Joining what does not count, or ending it by a floor, would not do: what an event replaced goes
 //! with it.
 
+mod acks;
 mod adoption;
 mod beat;
 mod bonds;
@@ -42,6 +45,7 @@ mod doubtful;
 mod exchange;
 mod floor;
 mod group;
+mod groups;
 mod journal;
 mod pull;
 mod rebuild;
@@ -63,7 +67,9 @@ pub use replay::{Past, Restart};
 use crate::core::flight;
 use crate::core::lease::{Grants, Leases, RENEW_US};
 use crate::store::Entry;
+use acks::Acks;
 use group::Group;
+use groups::Groups;
 use journal::Journal;
 use kinring_common::clock::{Hlc, Now, SteadyWall};
 use kinring_common::id::{Actor, NodeId};
@@ -177,15 +183,19 @@ pub struct Node {
     wall: SteadyWall,
     suspicion: Suspicion,
     drift: Drift,
+    /// The last time that was asked for, and what came of it.
+    judged: Option<(Now, Moment)>,
     peers: BTreeMap<NodeId, Peer>,
     grants: Grants,
     leases: Leases,
-    groups: BTreeMap<GroupId, Group>,
+    groups: Groups,
     sessions: Sessions,
     pulls: Pulls,
     requests: Requests,
     journal: Journal,
     outputs: VecDeque<Output>,
+    /// What is said after them.
+    acks: Acks,
     /// Where commands write their replies, empty in between.
     reply: ReplyBuf,
     beat_us: u64,
@@ -309,7 +319,8 @@ impl Node {
         std::iter::once(first).chain(self.groups.iter().map(describe)).collect()
     }
 
-    /// Something happened. The outputs are to be taken before the next input.
+    /// Something happened. The outputs are to be taken before the next input, or after all inputs that
+    /// came at once.
     pub fn handle(&mut self, now: Now, input: Input) {
         let moment = self.moment(now);
         match input {
@@ -323,13 +334,18 @@ impl Node {
             Input::Synced(entries) => self.synced(entries, moment),
         }
         if moment.now.mono_us >= self.wake_us {
+            // What is said of inputs is said before what the time asks for.
+            while let Some((to, ack)) = self.acks.pop() {
+                self.outputs.push_back(Output::Peer(to, Message::Ack(ack)));
+            }
             self.tick(moment);
         }
     }
 
     /// The next thing that it wants done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let ack = |(to, ack)| Output::Peer(to, Message::Ack(ack));
+        self.outputs.pop_front().or_else(|| self.acks.pop().map(ack))
     }
 
     /// When it wants to be woken by [`Input::Tick`], by its monotonic clock in microseconds.
@@ -337,7 +353,19 @@ impl Node {
         self.wake_us
     }
 
+    /// What time it is. The inputs of a batch share one, until something is heard of another clock.
     fn moment(&mut self, now: Now) -> Moment {
+        if let Some((of, moment)) = self.judged
+            && of == now
+        {
+            return moment;
+        }
+        let moment = self.judge(now);
+        self.judged = Some((now, moment));
+        moment
+    }
+
+    fn judge(&mut self, now: Now) -> Moment {
         let (raw_ms, mono_us) = (now.wall_ms, now.mono_us);
         let mut judged = self.drift.judge(raw_ms, mono_us);
         if Mutant::ClockAheadAccepted.is_on() {
@@ -373,11 +401,11 @@ impl Node {
                 self.released(from, incarnation, (group, released_us), next, moment);
             }
             Message::Write(batch) => self.written(from, &batch, moment),
-            Message::Repair(repair) => self.repaired(from, repair, moment),
+            Message::Repair(repair) => self.repaired(from, *repair, moment),
             Message::Ack(ack) => self.acked(from, &ack, moment),
-            Message::Ask(ask) => self.respond(from, ask, moment),
-            Message::Answer(answer) => self.answered(from, answer, moment),
-            Message::Settle(settle) => self.settle(from, settle),
+            Message::Ask(ask) => self.respond(from, *ask, moment),
+            Message::Answer(answer) => self.answered(from, *answer, moment),
+            Message::Settle(settle) => self.settle(from, *settle),
             Message::Settled { group, number, incarnation } => {
                 self.has_settled(from, (group, number, incarnation), moment);
             }
@@ -408,7 +436,11 @@ impl Node {
     /// Says something to another node, once what was logged until now is durable.
     fn send(&mut self, to: NodeId, message: Message) {
         let output = Output::Peer(to, message);
-        self.journal.gate(output, &mut self.outputs);
+        match self.journal.gate(output) {
+            Some(Output::Peer(to, Message::Ack(ack))) => self.acks.add(to, ack),
+            Some(output) => self.outputs.push_back(output),
+            None => {}
+        }
     }
 
     fn log(&mut self, entry: Entry) {

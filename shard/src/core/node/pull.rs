@@ -31,7 +31,9 @@ use kinring_common::id::NodeId;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
-use kinring_common::wire::peer::{self, Ack, AnswerWhat, AskWhat, Batch, Message, WriteNumber};
+use kinring_common::wire::peer::{
+    self, Ack, AnswerWhat, AskWhat, Batch, Message, WriteNumber, WriteNumbers,
+};
 use kinring_common::wire::request::{Changed, Completion};
 use kinring_common::wire::{Copies, Copy, GroupHorizon, Item, Large, Name};
 use model::Model;
@@ -393,10 +395,11 @@ impl Node {
             Cause::Pushed { session, step, .. } => {
                 let (group, incarnation) = (id, self.incarnation);
                 let what = self.pulls.pulling(true);
-                Message::Answer(peer::Answer { session, step, group, incarnation, what })
+                let answer = peer::Answer { session, step, group, incarnation, what };
+                Message::Answer(Box::new(answer))
             }
             Cause::Missed { writes, .. } if tenure.is_some() => {
-                Message::Ack(Ack { group: id, held: Vec::new(), gaps: writes })
+                Message::Ack(Ack { group: id, held: WriteNumbers::new(), gaps: writes })
             }
             Cause::Missed { .. } => return,
         };

@@ -169,7 +169,7 @@ impl Node {
             next,
             is_available: false,
         };
-        self.send(to, Message::Repair(repair));
+        self.send(to, Message::Repair(Box::new(repair)));
     }
 
     /// The key that was remembered, if it is there still.

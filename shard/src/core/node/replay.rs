@@ -1,8 +1,10 @@
 //! Starting, and starting again from the log.
 
+use super::acks::Acks;
 use super::coordinate::distinct;
 use super::doubtful::touched;
 use super::group::{Group, Wholeness};
+use super::groups::Groups;
 use super::journal::Journal;
 use super::pull::Pulls;
 use super::requests::Requests;
@@ -67,7 +69,7 @@ impl Node {
             actors = known.unwrap_or(actors);
         }
         let is_whole = past.is_whole && !past.is_damaged;
-        let groups: BTreeMap<GroupId, Group> = layout
+        let groups: Groups = layout
             .groups_of(own)
             .map(|group| (group.id, Group::new(&group, own, is_whole, now.mono_us)))
             .collect();
@@ -84,6 +86,7 @@ impl Node {
             wall: SteadyWall::default(),
             suspicion: Suspicion::new(now.mono_us),
             drift: Drift::default(),
+            judged: None,
             peers: peers(&groups, own),
             grants: if barred { Grants::after_restart(now.mono_us) } else { Grants::default() },
             leases: Leases::new(own, quorum),
@@ -93,6 +96,7 @@ impl Node {
             requests: Requests::default(),
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),
+            acks: Acks::default(),
             reply: ReplyBuf::default(),
             beat_us: now.mono_us,
             wake_us: now.mono_us,
@@ -182,9 +186,9 @@ fn replay_step(group: &mut Group, term: Term, is_damaged: bool) {
 }
 
 /// Who owns something together with this node.
-fn peers(groups: &BTreeMap<GroupId, Group>, own: NodeId) -> BTreeMap<NodeId, Peer> {
+fn peers(groups: &Groups, own: NodeId) -> BTreeMap<NodeId, Peer> {
     let mut peers: BTreeMap<NodeId, Peer> = BTreeMap::new();
-    for (id, group) in groups {
+    for (id, group) in groups.iter() {
         for owner in group.owners.iter().filter(|owner| **owner != own) {
             peers.entry(*owner).or_default().shared.push(*id);
         }

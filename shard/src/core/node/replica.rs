@@ -16,7 +16,7 @@ use kinring_common::id::NodeId;
 use kinring_common::keyspace::{Effects, Pass};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber};
+use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber, WriteNumbers};
 use kinring_common::wire::request::{Changed, Completion};
 use kinring_common::wire::{Copies, GroupCuts, GroupHorizon, Item, Name};
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ impl Node {
         match self.take(batch, moment) {
             Foreseen::Refused => return,
             Foreseen::Gap => {
-                return self.send(from, ack(Vec::new(), vec![batch.number]));
+                return self.send(from, ack(WriteNumbers::new(), vec![batch.number]));
             }
             Foreseen::Known => {}
             Foreseen::New => {
@@ -47,7 +47,7 @@ impl Node {
         if !batch.is_available {
             group.is_safe(batch.number.tenure, batch.stable);
         }
-        self.send(from, ack(vec![batch.number], Vec::new()));
+        self.send(from, ack([batch.number].into(), Vec::new()));
     }
 
     /// Whether a coordinator's writes count for a group: those of a tenure, or without one.
@@ -213,7 +213,7 @@ impl Node {
         self.merge_cuts(id, cuts, how, moment);
         let horizon = GroupHorizon { cuts: cuts.clone(), ..GroupHorizon::default() };
         let copies = Copies { horizon, completions, ..Copies::default() };
-        self.log(Entry::Copies { group: id, how, copies });
+        self.log(Entry::Copies { group: id, how, copies: Box::new(copies) });
     }
 
     /// The same in memory alone.
@@ -251,7 +251,7 @@ impl Node {
         if is_available && !changed.is_empty() {
             self.home_changed(id, changed, moment);
         }
-        self.send(from, Message::Ack(Ack { group: id, held: writes, gaps: Vec::new() }));
+        self.send(from, Message::Ack(Ack { group: id, held: writes.into(), gaps: Vec::new() }));
     }
 
     /// Takes copies of another owner, all of them in one step. Returns the keys that changed by it.
@@ -278,7 +278,7 @@ impl Node {
         self.whose_are_taken(&mut completions, how, &changed);
         copies.completions = self.note_all(id, completions, moment);
         if !copies.copies.is_empty() || !copies.completions.is_empty() {
-            self.log(Entry::Copies { group: id, how, copies });
+            self.log(Entry::Copies { group: id, how, copies: Box::new(copies) });
         }
         changed
     }
@@ -294,7 +294,7 @@ impl Node {
         let completions = self.note_all(id, completions, moment);
         if !completions.is_empty() {
             let copies = Copies { completions, ..Copies::default() };
-            self.log(Entry::Copies { group: id, how: Take::Keep, copies });
+            self.log(Entry::Copies { group: id, how: Take::Keep, copies: Box::new(copies) });
         }
     }
 
@@ -335,8 +335,8 @@ impl Node {
 
     pub(super) fn acked(&mut self, from: NodeId, ack: &Ack, moment: Moment) {
         let id = ack.group;
+        self.are_held(id, &ack.held, from, moment);
         for write in &ack.held {
-            self.is_held(id, *write, from, moment);
             self.unleased_is_held(id, *write, from, moment);
         }
         if ack.gaps.is_empty() {

@@ -43,7 +43,7 @@ impl Node {
         let what =
             if is_same && is_holder { self.answer(from, ask, moment) } else { AnswerWhat::Refused };
         let answer = Answer { session, step, group: id, incarnation, what };
-        self.send(from, Message::Answer(answer));
+        self.send(from, Message::Answer(Box::new(answer)));
     }
 
     fn answer(&mut self, from: NodeId, ask: Ask, moment: Moment) -> AnswerWhat {

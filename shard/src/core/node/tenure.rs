@@ -17,7 +17,7 @@
 use super::floor::Round;
 use super::repair::Owner;
 use super::session::Purpose;
-use super::{Asker, Moment, Node};
+use super::{Asker, Moment, Node, Output};
 use crate::core::flight::{Flight, Sequence};
 use crate::store::{Entry, Take};
 use bytes::Bytes;
@@ -47,6 +47,14 @@ pub struct Pending {
     pub reply: Bytes,
     /// It changed something.
     pub is_write: bool,
+}
+
+impl Pending {
+    /// The reply leaves. What it says is on other owners, or was here before: it relies on nothing that
+    /// is not durable as far as that is asked for.
+    pub fn done(self) -> Output {
+        Output::Response(self.asker, self.id, Response::Done(self.reply))
+    }
 }
 
 /// See the module.
@@ -300,7 +308,7 @@ impl Node {
             let Some(incarnation) = incarnation else { continue };
             let (floor, group) = (floor.clone(), id);
             let settle = Settle { group, epoch, incarnation, floor, term };
-            self.send(to, Message::Settle(settle));
+            self.send(to, Message::Settle(Box::new(settle)));
         }
     }
 

@@ -193,7 +193,7 @@ impl Three {
             },
         };
         let mut bytes = BytesMut::new();
-        encode(&Message::Answer(answer), &mut bytes).expect("it is short enough");
+        encode(&Message::Answer(Box::new(answer)), &mut bytes).expect("it is short enough");
         bytes.len()
     }
 
@@ -301,7 +301,7 @@ fn asks_by_ranges_are_of_a_tenure() {
     };
     let held = node.groups[&id].term.tenure;
     for (tenure, is_refused) in [(None, false), (Some(held), false), (Some(held ^ 1), true)] {
-        node.handle(three.now, Input::Peer(NodeId(1), Message::Ask(ask(what(tenure)))));
+        node.handle(three.now, Input::Peer(NodeId(1), Message::Ask(Box::new(ask(what(tenure))))));
         let answers = std::iter::from_fn(|| node.poll_output());
         let refused = answers.into_iter().any(|output| {
             matches!(output, Output::Peer(_, Message::Answer(answer)) if answer.what == AnswerWhat::Refused)

@@ -140,7 +140,7 @@ impl Node {
         };
         group.unleased.writes.insert(number.sequence, write);
         let others: Vec<NodeId> = group.others().collect();
-        let batch = Batch {
+        let batch = Arc::new(Batch {
             group: id,
             epoch: self.layout.epoch(),
             number,
@@ -148,7 +148,7 @@ impl Node {
             is_available: true,
             items: items.clone(),
             executed: Some(executed.clone()),
-        };
+        });
         self.completed(id, &executed, &items, moment);
         self.log(Entry::Write { group: id, items, executed: Some(executed), mark: None });
         for to in others {
@@ -244,7 +244,7 @@ impl Node {
                         next: sequence + 1,
                         is_available: true,
                     };
-                    self.send(to, Message::Repair(repair));
+                    self.send(to, Message::Repair(Box::new(repair)));
                 }
             }
         }

@@ -9,6 +9,7 @@ use super::reader::AHEAD_FACTOR;
 use super::*;
 use crate::testing::{Case, cases, for_all};
 use random::Draw;
+use std::sync::Arc;
 
 /// Cases of each law.
 const CASES: u64 = 3_000;
@@ -39,7 +40,7 @@ fn check_any(bytes: &Bytes, draw: &Draw) -> Result<Frame, DecodeError> {
     match decoded.clone()? {
         Frame::Write(write) => {
             if let Some(batch) = write.open(&draw.known())? {
-                let again = Frame::Peer(Message::Write(batch));
+                let again = Frame::Peer(Message::Write(Arc::new(batch)));
                 assert_eq!(decode(bytes_of(&again)), Ok(again));
             }
         }

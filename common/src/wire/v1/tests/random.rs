@@ -20,6 +20,7 @@ use crate::wire::{GroupCuts, GroupHorizon, Item, Name};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 pub const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -82,35 +83,35 @@ impl<'c> Draw<'c> {
 
     fn message(&mut self) -> Message {
         match self.below(14) {
-            0 => Message::Heartbeat(self.heartbeat()),
-            1 => Message::Beat(self.beat()),
+            0 => Message::Heartbeat(Box::new(self.heartbeat())),
+            1 => Message::Beat(Box::new(self.beat())),
             2 => {
                 let next = self.chance(50).then(|| self.node());
                 let (incarnation, group) = (self.word(), self.group());
                 Message::Release { incarnation, group, released_us: self.small(), next }
             }
-            3..6 => Message::Write(self.batch()),
-            6 => Message::Repair(Repair {
+            3..6 => Message::Write(Arc::new(self.batch())),
+            6 => Message::Repair(Box::new(Repair {
                 group: self.group(),
                 epoch: self.epoch(),
                 copies: self.copies(),
                 writes: self.numbers(),
                 next: self.small(),
                 is_available: self.chance(50),
-            }),
+            })),
             7 => {
-                let (held, gaps) = (self.numbers(), self.numbers());
+                let (held, gaps) = (self.numbers().into(), self.numbers());
                 Message::Ack(Ack { group: self.group(), held, gaps })
             }
-            8..10 => Message::Ask(self.ask()),
-            10..12 => Message::Answer(self.answer()),
-            12 => Message::Settle(Settle {
+            8..10 => Message::Ask(Box::new(self.ask())),
+            10..12 => Message::Answer(Box::new(self.answer())),
+            12 => Message::Settle(Box::new(Settle {
                 group: self.group(),
                 epoch: self.epoch(),
                 incarnation: self.word(),
                 floor: self.floor(),
                 term: self.term(),
-            }),
+            })),
             _ => {
                 let (number, incarnation) = (self.word(), self.word());
                 Message::Settled { group: self.group(), number, incarnation }
