@@ -11,7 +11,7 @@ use kinring_common::placement::slot::Slot;
 use kinring_common::resp::Protocol;
 use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, Message, Term};
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
-use kinring_shard::core::node::{Input, Node, Output, Past, Restart, Settings};
+use kinring_shard::core::node::{EXCHANGE_BYTES_S, Input, Node, Output, Past, Restart, Settings};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -39,6 +39,7 @@ fn start(n: u64) -> (Node, Arc<Layout>, Now) {
         sweep_us: u64::MAX / 4,
         large_cells: 1024,
         ranges_bytes: 256 << 10,
+        exchange_bytes_s: EXCHANGE_BYTES_S,
     };
     let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
     let restart = Restart { now, seed: n + 1, past: Past::NOTHING };

@@ -10,7 +10,7 @@ use kinring_common::placement::slot::{SLOTS, Slot};
 use kinring_common::resp::Protocol;
 use kinring_common::wire::peer::{Heartbeat, Message};
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
-use kinring_shard::core::node::{Input, Node, Output, Past, Restart, Settings};
+use kinring_shard::core::node::{EXCHANGE_BYTES_S, Input, Node, Output, Past, Restart, Settings};
 use kinring_shard::store::Entry;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,6 +38,7 @@ struct World {
     db: u8,
     starts: u64,
     responses: Vec<(u64, Response)>,
+    consistency: Consistency,
 }
 
 impl World {
@@ -59,6 +60,7 @@ impl World {
             sweep_us: u64::MAX / 4,
             large_cells: 1024,
             ranges_bytes: 256 << 10,
+            exchange_bytes_s: EXCHANGE_BYTES_S,
         };
         let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
         let mut world = World {
@@ -75,6 +77,7 @@ impl World {
             db: 0,
             starts: 0,
             responses: Vec::new(),
+            consistency: Consistency::Strong,
         };
         for n in 0..owners {
             let node = world.fresh(n, false);
@@ -173,7 +176,7 @@ impl World {
             slot: Slot::of(&words[1]),
             db: self.db,
             protocol: Protocol::Resp2,
-            consistency: Consistency::Strong,
+            consistency: self.consistency,
             valid: (self.nodes[n].incarnation(), u64::MAX),
             is_retry,
             is_elsewhere,
@@ -334,6 +337,19 @@ fn among_three_an_owner_that_was_wiped_grants_no_term_below_one_that_it_had_gran
         "{:?}",
         world.nodes[2].describe()
     );
+}
+
+/// Promise 2. What is read without a lease is the first to be equal again: the read asks another owner.
+#[test]
+fn a_read_without_a_lease_finds_next_time_what_another_owner_had() {
+    let mut world = World::new(3, None);
+    world.consistency = Consistency::Available;
+    world.rule = Box::new(|_, to, message| {
+        to != 1 || !matches!(message, Message::Write(_) | Message::Repair(_))
+    });
+    assert!(is_done(&world.ask(0, 1, &["SET", "k", "v"])));
+    assert_eq!(world.ask(1, 2, &["GET", "k"]), Some(Response::Done("$-1\r\n".into())));
+    assert_eq!(world.ask(1, 3, &["GET", "k"]), Some(Response::Done("$1\r\nv\r\n".into())));
 }
 
 /// Promise 9, and no message is a reason to die. Databases are a setting of each node, and a key names its

@@ -94,6 +94,27 @@ impl Path {
 }
 
 impl Record {
+    /// About as many bytes as it takes in a message: names of cells, values, and some for their events.
+    pub fn bytes(&self) -> usize {
+        const AN_EVENT: usize = 12;
+        let of_sibling = |sibling: &Sibling| {
+            let value = match &sibling.base {
+                Base::Value { value, .. } => value.len(),
+                Base::Bottom => 0,
+            };
+            value + AN_EVENT * (1 + sibling.increments.len() + sibling.deadlines.len())
+        };
+        let of_cell = |(path, register): (&Path, &Register)| {
+            let name = match path {
+                Path::Field(name) | Path::Member(name) | Path::Scored(name) => name.len(),
+                Path::Item(..) => AN_EVENT,
+                Path::Text | Path::Deadline => 0,
+            };
+            name + register.siblings.iter().map(of_sibling).sum::<usize>()
+        };
+        self.cells.iter().map(of_cell).sum::<usize>() + AN_EVENT * self.context.len()
+    }
+
     /// Whether this copy has seen the event, itself or as settled history.
     pub fn knows(&self, dot: Dot, horizon: &Horizon) -> bool {
         horizon.covers(dot) || self.context.covers(dot)

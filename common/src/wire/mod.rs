@@ -15,6 +15,9 @@ use bytes::Bytes;
 use request::Completion;
 use std::sync::Arc;
 
+/// What a key takes in a message beside its name and its values, about.
+const ABOUT: usize = 16;
+
 /// A key of a database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
@@ -41,6 +44,13 @@ impl Copies {
     pub fn names(&self) -> impl Iterator<Item = &Name> {
         let copies = self.copies.iter().map(|copy| &copy.name);
         copies.chain(self.large.iter().map(|large| &large.name))
+    }
+
+    /// About as many bytes as they take: names, values, and some for what goes with each.
+    pub fn bytes(&self) -> usize {
+        let copies = self.copies.iter().map(|copy| copy.name.key.len() + copy.record.bytes());
+        let large = self.large.iter().map(|large| large.name.key.len() + 16 * large.findings.len());
+        copies.chain(large).map(|bytes| bytes + ABOUT).sum()
     }
 }
 

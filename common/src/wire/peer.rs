@@ -250,6 +250,8 @@ pub enum AskWhat {
         /// The keys, and what is asked of each.
         asks: Vec<(Name, ranges::Ask)>,
     },
+    /// What do you have of these keys? They were read without a lease. What may not count is not told.
+    Read(Vec<(Slot, KeyRef)>),
     /// All is compared: take over this floor, and say what else is known.
     Close {
         /// The floor at the beginning.
@@ -262,6 +264,17 @@ pub enum AskWhat {
 }
 
 impl AskWhat {
+    /// About as many bytes as it takes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            AskWhat::Slots { digests, .. } => size_of_val(&digests[..]),
+            AskWhat::Keys { copies, wanted } => copies.bytes() + size_of_val(&wanted[..]),
+            AskWhat::Read(wanted) => size_of_val(&wanted[..]),
+            AskWhat::Cells { asks, .. } => size_of_val(&asks[..]),
+            AskWhat::Open { .. } | AskWhat::Leaf { .. } | AskWhat::Close { .. } => 0,
+        }
+    }
+
     /// Whether this answers it. A refusal does not.
     pub fn is_answered_by(&self, what: &AnswerWhat) -> bool {
         matches!(
@@ -270,7 +283,7 @@ impl AskWhat {
                 | (AskWhat::Slots { .. }, AnswerWhat::Leaves { .. })
                 | (AskWhat::Leaf { .. }, AnswerWhat::Page(_))
                 | (AskWhat::Keys { .. }, AnswerWhat::Keys { .. } | AnswerWhat::Pulling { .. })
-                | (AskWhat::Cells { .. }, AnswerWhat::Keys { .. })
+                | (AskWhat::Cells { .. } | AskWhat::Read(_), AnswerWhat::Keys { .. })
                 | (AskWhat::Close { .. }, AnswerWhat::Closed { .. })
         )
     }

@@ -21,6 +21,7 @@ impl Message {
                 AskWhat::Keys { copies, wanted } => {
                     of_copies(copies).max(wanted.iter().map(|(_, key)| key.db).max())
                 }
+                AskWhat::Read(wanted) => wanted.iter().map(|(_, key)| key.db).max(),
                 AskWhat::Cells { asks, .. } => asks.iter().map(|(name, _)| name.db).max(),
                 AskWhat::Slots { .. } | AskWhat::Leaf { .. } | AskWhat::Close { .. } => None,
             },

@@ -8,7 +8,7 @@ use kinring_common::placement::layout::{Epoch, Layout, ReplicationFactor};
 use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::slot::SLOTS;
 use kinring_common::random::Random;
-use kinring_shard::core::node::{LARGE_CELLS, RANGES_BYTES, Settings};
+use kinring_shard::core::node::{EXCHANGE_BYTES_S, LARGE_CELLS, RANGES_BYTES, Settings};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -93,6 +93,7 @@ impl Plan {
             sweep_us: 1_000_000 + random.below(3_000_000) as u64,
             large_cells,
             ranges_bytes,
+            exchange_bytes_s: exchange_bytes_s(seed),
         };
         let quality = if random.chance(50) {
             Quality::GOOD
@@ -140,6 +141,7 @@ impl Plan {
             sweep_us: 1_000_000,
             // Stories hold back messages of one kind: a copy is to come in one of its own.
             large_cells: LARGE_CELLS,
+            exchange_bytes_s: EXCHANGE_BYTES_S,
             ..plan.settings
         };
         Plan {
@@ -163,6 +165,12 @@ impl Plan {
     pub fn keys(&self) -> impl Iterator<Item = Key> {
         (0..(TAGS * KEYS_A_TAG) as u32).map(Key)
     }
+}
+
+/// How fast owners in step are compared: in half of the runs so slowly that it takes a while.
+fn exchange_bytes_s(seed: u64) -> u64 {
+    let mut random = Random::new(seed ^ 0x9ace);
+    *random.pick(&[EXCHANGE_BYTES_S, 30_000, 10_000])
 }
 
 /// From how many cells on a record goes by ranges, and in how many bytes: in half of the runs all of

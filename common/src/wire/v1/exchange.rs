@@ -58,6 +58,7 @@ const CLOSE: u8 = 4;
 const REFUSED: u8 = 5;
 const CELLS: u8 = 6;
 const PULLING: u8 = 7;
+const READ: u8 = 8;
 
 fn put_asked(what: &AskWhat, out: &mut Writer<'_>) {
     match what {
@@ -90,6 +91,10 @@ fn put_asked(what: &AskWhat, out: &mut Writer<'_>) {
             tenure.put(out);
             out.list(asks);
         }
+        AskWhat::Read(wanted) => {
+            out.byte(READ);
+            out.list(wanted);
+        }
         AskWhat::Close { floor, completions, unsure_us } => {
             out.byte(CLOSE);
             floor.put(out);
@@ -116,6 +121,7 @@ fn take_asked(input: &mut Reader<'_>) -> Result<AskWhat, DecodeError> {
         },
         KEYS => AskWhat::Keys { copies: Copies::take(input)?, wanted: input.list()? },
         CELLS => AskWhat::Cells { tenure: Wire::take(input)?, asks: input.list()? },
+        READ => AskWhat::Read(input.list()?),
         CLOSE => AskWhat::Close {
             floor: Floor::take(input)?,
             completions: input.list()?,

@@ -21,13 +21,20 @@ pub struct Bonds {
 /// By which write: its tenure and its place there, if that is known.
 pub type Bound = Option<(u64, u64)>;
 
+/// What lasts as long as both: of different tenures until all end.
+fn both(one: Bound, other: Bound) -> Bound {
+    let of_one = one.zip(other).filter(|(one, other)| one.0 == other.0);
+    of_one.map(|(one, other)| one.max(other))
+}
+
 impl Bonds {
     /// These were written together, in a tenure and a place in it if that is known.
     pub fn add(&mut self, write: Bound, names: &[Name]) {
         if names.len() < 2 || Mutant::BondsForgotten.is_on() {
             return;
         }
-        if self.sets.iter().any(|(_, known)| known == names) && write.is_none() {
+        if let Some((bound, _)) = self.sets.iter_mut().find(|(_, known)| known == names) {
+            *bound = both(*bound, write);
             return;
         }
         self.sets.push_back((write, names.to_vec()));
@@ -43,11 +50,8 @@ impl Bonds {
         else {
             return;
         };
-        // It lasts as long as both, of different tenures until all end.
-        let write = one.zip(other).filter(|(one, other)| one.0 == other.0);
         let all: BTreeSet<Name> = names.into_iter().chain(more).collect();
-        let write = write.map(|(one, other)| one.max(other));
-        self.sets.push_front((write, all.into_iter().collect()));
+        self.sets.push_front((both(one, other), all.into_iter().collect()));
     }
 
     /// How many there are.
@@ -126,6 +130,18 @@ mod tests {
         assert_eq!(bonds.closure(&names("b")).0, names("bd").into_iter().collect());
         bonds.end_all();
         assert!(bonds.sets.is_empty());
+    }
+
+    #[test]
+    fn what_is_bound_again_is_bound_once_and_for_as_long_as_both() {
+        let mut bonds = Bonds::default();
+        bonds.add(Some((1, 5)), &names("ab"));
+        bonds.add(Some((1, 3)), &names("ab"));
+        bonds.end(1, 5);
+        assert_eq!(bonds.len(), 1);
+        bonds.add(None, &names("ab"));
+        bonds.end(1, 9);
+        assert_eq!(bonds.len(), 1, "until all end");
     }
 
     #[test]

@@ -55,6 +55,8 @@ impl Node {
             floor: group.horizon.floor.clone(),
             wants_clock: purpose == Purpose::Round,
         };
+        let owner = group.tenure.as_ref().and_then(|tenure| tenure.owners.get(&peer));
+        let is_of_equals = owner.is_some_and(|owner| owner.is_in_step);
         let next_at_open = group.tenure.as_ref().map_or(0, |tenure| tenure.next);
         let floor_at_open = group.horizon.floor.clone();
         let incarnation = self.start_known(id, peer, purpose);
@@ -64,7 +66,8 @@ impl Node {
             Some(_) => self.requests.of(id).cloned().collect(),
             None => Vec::new(),
         };
-        let session = Session { next_at_open, floor_at_open, names_at_open, ..session };
+        let session =
+            Session { next_at_open, floor_at_open, names_at_open, is_of_equals, ..session };
         self.sessions.open.insert(ask.session, session);
         self.send(peer, Message::Ask(Box::new(ask)));
         self.wake_at(moment.now.mono_us + RESEND_US);
@@ -84,7 +87,7 @@ impl Node {
     fn start_known(&self, id: GroupId, peer: NodeId, purpose: Purpose) -> Option<u64> {
         let group = &self.groups[&id];
         match purpose {
-            Purpose::Survey | Purpose::Pull(_) => None,
+            Purpose::Survey | Purpose::Pull(_) | Purpose::Read => None,
             Purpose::Rebuild(_) => match &group.wholeness {
                 Wholeness::Rebuilding(rebuilding) => rebuilding.sources.get(&peer)?.incarnation,
                 Wholeness::Whole => None,
@@ -121,6 +124,10 @@ impl Node {
         let now_us = moment.now.mono_us;
         let (mut again, mut rested) = (Vec::new(), Vec::new());
         self.sessions.open.retain(|number, session| {
+            if let Some(until_us) = session.paced_until_us {
+                rested.extend((now_us >= until_us).then_some(*number));
+                return true;
+            }
             if now_us < session.sent_us + RESEND_US {
                 return true;
             }
@@ -170,6 +177,11 @@ impl Node {
         let begun = session.last.incarnation;
         let is_same = begun.is_none_or(|begun| begun == answer.incarnation);
         let fits = answer.group == session.group && session.last.what.is_answered_by(&answer.what);
+        if session.is_read() && !fits {
+            // It may be told another time.
+            self.sessions.open.remove(&answer.session);
+            return;
+        }
         if !is_same || !fits {
             // It has started again; or it is in step by now, and has said so in vain.
             let id = session.group;
@@ -186,12 +198,18 @@ impl Node {
             }
             AnswerWhat::Leaves { slots, looked } => self.compare_leaves(number, &slots, looked),
             AnswerWhat::Page(page) => self.compare_page(number, &page),
+            AnswerWhat::Keys { copies, .. } if session.is_read() => {
+                return self.has_read(number, copies, moment);
+            }
             AnswerWhat::Keys { copies, .. } if session.is_pulling() => {
                 if !self.collected(number, copies, moment) {
                     return;
                 }
             }
             AnswerWhat::Keys { copies, together } => {
+                if !session.is_urgent() {
+                    self.pace.spend(copies.bytes(), moment.now.mono_us);
+                }
                 if session.is_resting() {
                     // It has them by now.
                     (session.waits, _) = (None, session.todo.pop_front());
@@ -317,8 +335,22 @@ impl Node {
         self.note_changed(id, changed, moment);
     }
 
-    /// Says the next step of a session.
+    /// Says the next step of a session, now or as soon as others leave it room.
     pub(super) fn next_step(&mut self, number: u64, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let session = self.sessions.open.get_mut(&number).expect("it is there");
+        let until_us = if session.is_urgent() { None } else { self.pace.next_us(now_us) };
+        if let Some(until_us) = until_us {
+            // An answer that comes twice is to the step before.
+            session.last.step += u32::from(session.paced_until_us.is_none());
+            session.paced_until_us = Some(until_us);
+            return self.wake_at(until_us);
+        }
+        session.paced_until_us = None;
+        self.say_step(number, moment);
+    }
+
+    fn say_step(&mut self, number: u64, moment: Moment) {
         let session = self.sessions.open.get_mut(&number).expect("it is there");
         let id = session.group;
         let is_full = session.keys.len() >= KEYS_A_STEP;
@@ -355,6 +387,9 @@ impl Node {
             waits.is_resting = false;
         }
         let (peer, ask) = (session.peer, session.last.clone());
+        if !session.is_urgent() {
+            self.pace.spend(ask.what.bytes(), moment.now.mono_us);
+        }
         self.send(peer, Message::Ask(Box::new(ask)));
         self.wake_at(moment.now.mono_us + RESEND_US);
     }
@@ -409,7 +444,9 @@ impl Node {
         let theirs = session.theirs.as_ref().expect("a session is opened before it is closed");
         let group = self.groups.get_mut(&id).expect("it is owned");
         match session.purpose {
-            Purpose::Survey | Purpose::Pull(_) => unreachable!("these are not closed"),
+            Purpose::Survey | Purpose::Pull(_) | Purpose::Read => {
+                unreachable!("these are not closed")
+            }
             // It is in step with somebody else by now: asked anew.
             Purpose::Take(_) | Purpose::Rebuild(_) if step != theirs.step => {
                 self.ask_anew(id, peer);

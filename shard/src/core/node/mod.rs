@@ -11,6 +11,8 @@
 //! | `repair` | what owners miss, and sending it to them |
 //! | `exchange` | finding out what two owners hold differently; `respond` is the other side |
 //! | `session` | the exchanges under way |
+//! | `pace` | how fast exchanges go that nobody waits for |
+//! | `read_repair` | keys that are read without a lease |
 //! | `pull` | taking large records by ranges |
 //! | `adoption` | taking back flushes that do not count |
 //! | `rebuild` | getting lost data back |
@@ -47,7 +49,9 @@ mod floor;
 mod group;
 mod groups;
 mod journal;
+mod pace;
 mod pull;
+mod read_repair;
 mod rebuild;
 mod repair;
 mod replay;
@@ -84,6 +88,7 @@ use kinring_common::random::Random;
 use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::peer::Message;
 use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
+use pace::Pace;
 use pull::Pulls;
 use requests::Requests;
 use session::Sessions;
@@ -111,7 +116,13 @@ pub struct Settings {
     pub large_cells: usize,
     /// What a message says of such cells, in bytes: [`RANGES_BYTES`].
     pub ranges_bytes: usize,
+    /// How fast owners that are in step are compared, and made equal, in bytes a second:
+    /// [`EXCHANGE_BYTES_S`].
+    pub exchange_bytes_s: u64,
 }
+
+/// A tenth of a fast disk or of a network of 10 Gbit/s: those who ask for something do not notice it.
+pub const EXCHANGE_BYTES_S: u64 = 100_000_000;
 
 /// Somebody who asks: a proxy's connection to this node.
 pub type Asker = u64;
@@ -191,6 +202,7 @@ pub struct Node {
     groups: Groups,
     sessions: Sessions,
     pulls: Pulls,
+    pace: Pace,
     requests: Requests,
     journal: Journal,
     outputs: VecDeque<Output>,
@@ -294,6 +306,11 @@ impl Node {
     /// How often it has taken large records by ranges, and why.
     pub fn pulls(&self) -> &BTreeMap<&'static str, u64> {
         self.pulls.counts()
+    }
+
+    /// How often a step of an exchange that nobody waited for was held up.
+    pub fn paced(&self) -> u64 {
+        self.pace.waits()
     }
 
     /// How its groups are, in words for people.

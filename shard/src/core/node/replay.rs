@@ -6,6 +6,7 @@ use super::doubtful::touched;
 use super::group::{Group, Wholeness};
 use super::groups::Groups;
 use super::journal::Journal;
+use super::pace::Pace;
 use super::pull::Pulls;
 use super::requests::Requests;
 use super::{Moment, Node, Output, Peer, Settings, keyspace, quorum, session};
@@ -93,6 +94,7 @@ impl Node {
             groups,
             sessions: session::Sessions::default(),
             pulls: Pulls::default(),
+            pace: Pace::new(settings.exchange_bytes_s),
             requests: Requests::default(),
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),

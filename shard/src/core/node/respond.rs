@@ -98,6 +98,7 @@ impl Node {
                     None => self.pulls.pulling(false),
                 }
             }
+            AskWhat::Read(wanted) => self.read_for(id, &wanted),
             AskWhat::Cells { tenure, asks } => self.cells(id, tenure, asks),
             AskWhat::Close { floor, completions, unsure_us } => {
                 if push.is_some() {

@@ -35,6 +35,8 @@ pub enum Purpose {
     Round,
     /// An owner that lost data gets it back.
     Rebuild(Take),
+    /// Keys were read without a lease.
+    Read,
     /// An owner gets large records that another one wants it to have.
     Pull(Take),
 }
@@ -44,7 +46,7 @@ impl Purpose {
     pub fn takes(self) -> Take {
         match self {
             Purpose::Take(how) | Purpose::Rebuild(how) | Purpose::Pull(how) => how,
-            Purpose::Survey | Purpose::Give | Purpose::Round => Take::Keep,
+            Purpose::Survey | Purpose::Give | Purpose::Round | Purpose::Read => Take::Keep,
         }
     }
 }
@@ -72,6 +74,8 @@ pub struct Session {
     pub names_at_open: Vec<Completion>,
     /// What the owner said at its beginning.
     pub theirs: Option<Opened>,
+    /// The owner is in step: what it is given, it has, or nearly all of it.
+    pub is_of_equals: bool,
     /// What is to be compared.
     pub todo: VecDeque<Todo>,
     /// Keys that differ.
@@ -80,6 +84,8 @@ pub struct Session {
     pub waits: Option<Waits>,
     /// For whom it pulls.
     pub pull: Option<Pull>,
+    /// Its next step is not to be said before.
+    pub paced_until_us: Option<u64>,
 }
 
 /// See [`Session::waits`].
@@ -107,16 +113,28 @@ impl Session {
             floor_at_open: Floor::new(),
             names_at_open: Vec::new(),
             theirs: None,
+            is_of_equals: false,
             todo: VecDeque::new(),
             keys: VecDeque::new(),
             waits: None,
             pull: None,
+            paced_until_us: None,
         }
     }
 
     /// Whether it was asked last for large records, by ranges.
     pub fn is_pulling(&self) -> bool {
         matches!(self.last.what, AskWhat::Cells { .. })
+    }
+
+    /// Whether it is about keys that were read.
+    pub fn is_read(&self) -> bool {
+        self.purpose == Purpose::Read
+    }
+
+    /// Whether somebody waits for its end.
+    pub fn is_urgent(&self) -> bool {
+        !matches!(self.purpose, Purpose::Give | Purpose::Round) || !self.is_of_equals
     }
 
     /// Whether it waits for an owner that pulls.
@@ -179,10 +197,18 @@ impl Sessions {
         self.open.len()
     }
 
-    /// Whether there is one with an owner of a group. Those of owners that pull are beside them.
+    /// Whether there is one with an owner of a group. Those of owners that pull, and of reads, are beside
+    /// them.
     pub fn is_open(&self, id: GroupId, peer: NodeId) -> bool {
         let is_it = |session: &Session| session.group == id && session.peer == peer;
-        self.open.values().any(|session| is_it(session) && session.pull.is_none())
+        let is_beside = |session: &Session| session.pull.is_some() || session.is_read();
+        self.open.values().any(|session| is_it(session) && !is_beside(session))
+    }
+
+    /// Whether an owner was asked for keys that were read, and has not answered.
+    pub fn is_reading(&self, id: GroupId, peer: NodeId) -> bool {
+        let is_it = |session: &Session| session.group == id && session.peer == peer;
+        self.open.values().any(|session| is_it(session) && session.is_read())
     }
 
     /// How many others wait for.
@@ -217,6 +243,8 @@ impl Sessions {
 
     /// When the next step is to be said again.
     pub fn wake_us(&self) -> u64 {
-        self.open.values().map(|session| session.sent_us + RESEND_US).min().unwrap_or(u64::MAX)
+        let wake_us =
+            |session: &Session| session.paced_until_us.unwrap_or(session.sent_us + RESEND_US);
+        self.open.values().map(wake_us).min().unwrap_or(u64::MAX)
     }
 }

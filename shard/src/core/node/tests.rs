@@ -73,6 +73,7 @@ impl Three {
             sweep_us: u64::MAX / 4,
             large_cells: LARGE_CELLS,
             ranges_bytes: RANGES_BYTES,
+            exchange_bytes_s: EXCHANGE_BYTES_S,
         };
         let past = Past { log: &self.logs[n], is_whole, is_damaged: false };
         let restart = Restart { now: self.now, seed: self.now.mono_us + n as u64, past };

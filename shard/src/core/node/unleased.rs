@@ -103,7 +103,8 @@ impl Node {
             if wanted.is_write {
                 self.completed(id, &executed, &[], moment);
             }
-            return self.respond_to(asker, request.id, Response::Done(ran.reply));
+            self.respond_to(asker, request.id, Response::Done(ran.reply));
+            return self.repair_read(id, &wanted.names, moment);
         }
         let pending = Pending { asker, id: request.id, reply: ran.reply, is_write: true };
         self.write_unleased(id, ran.items, executed, pending, moment);

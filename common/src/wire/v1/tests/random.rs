@@ -272,7 +272,7 @@ impl<'c> Draw<'c> {
     }
 
     fn ask(&mut self) -> Ask {
-        let what = match self.below(7) {
+        let what = match self.below(8) {
             0 => AskWhat::Open {
                 digest: self.word(),
                 cuts: self.cuts(),
@@ -293,6 +293,7 @@ impl<'c> Draw<'c> {
                 tenure: self.chance(50).then(|| self.word()),
                 asks: self.some(|draw| (draw.name(), draw.ranges())),
             },
+            5 => AskWhat::Read(self.some(|draw| (draw.slot(), draw.key_ref()))),
             _ => AskWhat::Keys {
                 copies: self.copies(),
                 wanted: self.some(|draw| (draw.slot(), draw.key_ref())),
