@@ -8,7 +8,7 @@ use kinring_common::placement::layout::{Epoch, GroupId, Layout, ReplicationFacto
 use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::slot::{SLOTS, Slot};
 use kinring_common::resp::Protocol;
-use kinring_common::wire::peer::{Heartbeat, Message};
+use kinring_common::wire::peer::{Ask, AskWhat, Heartbeat, Message};
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
 use kinring_shard::core::node::{EXCHANGE_BYTES_S, Input, Node, Output, Past, Restart, Settings};
 use kinring_shard::store::Entry;
@@ -170,17 +170,19 @@ impl World {
     ) {
         let words: Vec<Bytes> =
             words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
+        let is_flush = words[0] == "FLUSHDB";
+        let work = if is_flush { Work::Flush(GROUP) } else { Work::Commands(vec![words.clone()]) };
         let request = Request {
             id: RequestId { session: 1, number },
             epoch: self.layout.epoch(),
-            slot: Slot::of(&words[1]),
+            slot: words.get(1).map_or(Slot::of(b""), |key| Slot::of(key)),
             db: self.db,
             protocol: Protocol::Resp2,
             consistency: self.consistency,
             valid: (self.nodes[n].incarnation(), u64::MAX),
             is_retry,
             is_elsewhere,
-            work: Work::Commands(vec![words]),
+            work,
         };
         self.nodes[n].handle(self.now, Input::Request(0, request));
     }
@@ -337,6 +339,50 @@ fn among_three_an_owner_that_was_wiped_grants_no_term_below_one_that_it_had_gran
         "{:?}",
         world.nodes[2].describe()
     );
+}
+
+/// Promise 7. A flush that does not count is taken back at the beginning of an exchange, and what it removed
+/// comes back until its end. Asked in between, the owner has the flush again, whole, and takes no more of
+/// that exchange; another one puts it in step.
+#[test]
+fn an_owner_that_is_asked_in_the_middle_of_an_adoption_has_what_it_had_before() {
+    let mut world = World::new(3, None);
+    assert!(is_done(&world.ask(0, 1, &["SET", "k", "v"])));
+    world.rule = Box::new(|from, _, message| from != 0 || !matches!(message, Message::Write(_)));
+    world.say(0, 2, (false, false), &["FLUSHDB"]);
+    world.away = [0].into();
+    world.pass(3_000_000);
+    assert!(world.is_home(1), "{:?}", world.nodes[1].describe());
+    // The new home begins to give the first one what counts, and gets no further.
+    world.rule = Box::new(|_, to, message| match message {
+        Message::Ask(ask) => to != 0 || matches!(ask.what, AskWhat::Open { .. }),
+        _ => true,
+    });
+    world.away.clear();
+    let slot = Slot::of(b"k");
+    let begun = (0..400).any(|_| {
+        world.pass(10_000);
+        world.nodes[0].is_unflushed(slot)
+    });
+    assert!(begun, "{:?}", world.nodes[0].describe());
+    let what = AskWhat::Open {
+        digest: 0,
+        cuts: Vec::new(),
+        flushes: Vec::new(),
+        floor: Default::default(),
+        wants_clock: false,
+    };
+    let epoch = world.layout.epoch();
+    let ask = Ask { session: 9, step: 0, group: GROUP, epoch, incarnation: None, push: None, what };
+    let input = Input::Peer(NodeId(2), Message::Ask(Box::new(ask)));
+    world.nodes[0].handle(world.now, input);
+    assert!(!world.nodes[0].is_unflushed(slot), "it has the flush again");
+    world.rule = Box::new(|_, _, _| true);
+    world.pass(10_000_000);
+    let space = world.nodes[0].keyspace();
+    let at = space.locate(0, b"k");
+    let record = space.lock_one(at.partition).partition(at.partition).record(&at, 0, b"k");
+    assert!(record.is_some_and(|record| !record.cells.is_empty()), "it was put in step");
 }
 
 /// Promise 2. What is read without a lease is the first to be equal again: the read asks another owner.

@@ -289,6 +289,11 @@ impl Node {
                 repair::MISSED_MAX,
             ),
             (
+                "available writes",
+                most(&mut self.groups.values().map(|group| group.unleased.len())),
+                repair::MISSED_MAX,
+            ),
+            (
                 "writes in doubt",
                 most(&mut self.groups.values().map(|group| group.doubtful.len())),
                 flight::WRITES_MAX,
@@ -321,7 +326,7 @@ impl Node {
             let held = tenure.map(|tenure| (&tenure.phase, &tenure.owners, &tenure.leaving));
             format!(
                 "{id:?}: rank {} {:?}, claimed by {:?}, term {:?}, bid {:?} (known {}), asking since {:?}, \
-                 not before {}, held {held:?}",
+                 not before {}, held {held:?}, without a lease {:?}, in doubt {:?}, given up {}",
                 group.rank,
                 group.wholeness,
                 group.claim,
@@ -330,6 +335,9 @@ impl Node {
                 group.known_term,
                 group.asking_since_us,
                 group.backs_off_until_us,
+                group.unleased,
+                group.doubtful,
+                group.is_given_up,
             )
         };
         let first = format!("beats at {}, peers sound: {sound:?}", self.beat_us);

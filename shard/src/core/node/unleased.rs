@@ -44,6 +44,11 @@ impl Unleased {
         !self.writes.is_empty()
     }
 
+    /// How many writes are not on all owners.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
     /// Whether the write of a request is safe, if it is among them.
     fn finds(&self, request: RequestId) -> Option<bool> {
         let write = self.writes.values().find(|write| write.request == request);
