@@ -21,8 +21,8 @@ pub const RETRY_US: u64 = 5_000_000;
 /// How long a name is kept.
 const KEEP_US: u64 = RETRY_US + RETRY_US / 8;
 
-/// Names kept at most: some 20 MB. Over a hundred thousand writes a second, retries of an unlucky
-/// moment are answered with UNKNOWN.
+/// Names kept at most: some 20 MB. Over 23,000 writes a second for seconds, retries of an unlucky moment
+/// are answered with UNKNOWN.
 pub const REQUESTS_MAX: usize = 131_072;
 
 /// See the module.
