@@ -40,7 +40,7 @@ impl Quorum {
     /// acknowledged write is on one of them.
     pub const fn grants(self) -> usize {
         let majority = self.replicas() / 2 + 1;
-        if majority > self.others() { majority } else { self.others() }
+        if majority > self.meets_acks() { majority } else { self.meets_acks() }
     }
 
     /// Owners that need not grant a home its lease.
@@ -54,10 +54,17 @@ impl Quorum {
     }
 
     /// Other owners that one which lost data must have exchanged with before it counts again: each
-    /// write that it had acknowledged is on one of them.
+    /// write that it had acknowledged is on one of them, and each term that it had granted, with
+    /// others, is known to one of them.
     ///
-    /// With R = W there may be fewer others than that: one is enough, for each of them has all.
+    /// There may be fewer others than that: then all of them.
     pub const fn others(self) -> usize {
+        let meets_grants = self.replicas() - self.grants() + 1;
+        if meets_grants > self.meets_acks() { meets_grants } else { self.meets_acks() }
+    }
+
+    /// So many owners that one of them has any acknowledged write.
+    const fn meets_acks(self) -> usize {
         self.replicas() - self.acks() + 1
     }
 }
@@ -86,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_lost_its_data_finds_every_write_that_it_had_acknowledged() {
+    fn one_that_lost_its_data_finds_every_write_that_it_had_acknowledged_and_term_it_had_granted() {
         for replicas in 2..=7 {
             for writes in 2..=replicas {
                 let quorum = Quorum::new(replicas, writes).expect("it is in range");
@@ -94,6 +101,8 @@ mod tests {
                 let others = quorum.replicas() - 1;
                 for asked in sets(others, quorum.others().min(others)) {
                     assert!(sets(others, quorum.acks() - 1).all(|acked| asked & acked != 0));
+                    let mut granted = sets(others, quorum.grants() - 1);
+                    assert!(granted.all(|granted| asked & granted != 0), "{quorum:?}");
                 }
             }
         }
