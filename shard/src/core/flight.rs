@@ -30,6 +30,9 @@ pub const WRITES_MAX: usize = 4096;
 /// no more requests.
 pub const REPLIES_MAX: usize = 65_536;
 
+/// The number of the first write of a tenure: below it is what its holder found.
+pub const FIRST: u64 = 1;
+
 /// The number of a write within its group, in the order of their execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
@@ -112,7 +115,7 @@ impl<R> Flight<R> {
     pub fn new(quorum: Quorum, keyed: Keyed) -> Flight<R> {
         Flight {
             quorum,
-            next: 0,
+            next: FIRST,
             writes: Ascending::default(),
             last: HashMap::with_hasher(keyed),
             flush: None,

@@ -235,11 +235,6 @@ impl Node {
         if epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
-        if is_available {
-            // A flush that it has seen, and this owner has not, may be one that does not count.
-            let own = &self.groups[&id].horizon;
-            copies.horizon.cuts.iter_mut().for_each(|(db, cut)| *cut = own.cut(*db).min(*cut));
-        }
         let units = self.part_large(id, &mut copies, Take::Join, moment);
         if !units.is_empty() && !Mutant::PullNotAwaited.is_on() {
             // It comes again, and finds all of that here.

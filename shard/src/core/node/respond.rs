@@ -133,8 +133,9 @@ impl Node {
         }
         let before = self.groups[&id].horizon.cuts.clone();
         self.take_cuts(id, cuts, flushes, how, moment);
-        if self.may_drop_copies() && push.next > 0 && self.groups[&id].horizon.cuts != before {
-            let number = WriteNumber { tenure: push.term.tenure, sequence: push.next - 1 };
+        if self.may_drop_copies() && self.groups[&id].horizon.cuts != before {
+            let sequence = push.next.saturating_sub(1);
+            let number = WriteNumber { tenure: push.term.tenure, sequence };
             self.note_doubt(id, number, Touched::All);
         }
     }

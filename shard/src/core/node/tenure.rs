@@ -18,7 +18,7 @@ use super::floor::Round;
 use super::repair::Owner;
 use super::session::Purpose;
 use super::{Asker, Moment, Node, Output};
-use crate::core::flight::{Flight, Sequence};
+use crate::core::flight::{FIRST, Flight, Sequence, Touched};
 use crate::store::{Entry, Take};
 use bytes::Bytes;
 use kinring_common::causal::Floor;
@@ -101,7 +101,7 @@ impl Tenure {
             term,
             phase: Phase::Taking,
             flight,
-            next: 0,
+            next: FIRST,
             owners: others.map(|owner| (owner, Owner::default())).collect(),
             waiting: VecDeque::new(),
             leaving: None,
@@ -117,8 +117,11 @@ impl Tenure {
         self.phase == Phase::Settled || Mutant::ReadBeforeSettled.is_on()
     }
 
-    /// Every write below this one is on enough owners.
+    /// Every write below this one is on enough owners. Before it is settled not even what it found is.
     pub fn stable(&self) -> u64 {
+        if self.phase != Phase::Settled {
+            return 0;
+        }
         self.flight.first().map_or(self.next, |Sequence(first)| first)
     }
 
@@ -323,6 +326,11 @@ impl Node {
         group.bonds.end_others(term.tenure);
         self.raise_floor(id, &floor);
         self.step(id, term);
+        if self.may_drop_copies() {
+            // What this holder found is in doubt until it is settled.
+            let found = WriteNumber { tenure: term.tenure, sequence: 0 };
+            self.note_doubt(id, found, Touched::All);
+        }
         self.send(from, Message::Settled { group: id, number: term.tenure, incarnation });
     }
 
