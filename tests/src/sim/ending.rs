@@ -154,3 +154,6 @@ fn held(record: &Record, now_ms: u64) -> Vec<Held> {
     }
     held
 }
+
+#[cfg(test)]
+mod tests;
