@@ -318,7 +318,7 @@ impl<'p> Cluster<'p> {
         let unequal = ending::unequal(&self.names, self.plan, &self.hosts);
         let wrong = unequal.map(|found| found.wrong(self.plan, span.clone()));
         self.wrong = wrong.or_else(|| ending::too_long(&self.hosts, span));
-        if let Some(wrong) = &self.wrong {
+        if let (Some(wrong), true) = (&self.wrong, self.watch.is_on()) {
             self.watch.keep(&format!("WRONG {wrong}"));
         }
     }
@@ -698,7 +698,13 @@ impl<'p> Cluster<'p> {
         let word = self.now_us ^ (from as u64) << 56 ^ (to as u64) << 48 ^ kind << 40;
         self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
         if self.watch.is_on() && !matches!(kind, 1 | 2 | 13 | 14) || self.watch.is_on_for_all() {
-            self.watch.keep(&format!("{from} -> {to} {letter:?}"));
+            match letter {
+                // What is asked for comes first: a reader sees the beginning of a line.
+                Letter::Request(asked) => {
+                    self.watch.keep(&format!("{from} -> {to} {:?} of {asked:?}", asked.work));
+                }
+                _ => self.watch.keep(&format!("{from} -> {to} {letter:?}")),
+            }
         }
     }
 }

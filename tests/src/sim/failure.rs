@@ -64,11 +64,7 @@ pub fn attempt(
     runs: impl Fn(&Plan, &Watch) -> Run,
 ) -> Tried {
     let run = caught(watch, || runs(plan, watch));
-    let again = |watch: Watch| {
-        // It ends as the first one did.
-        let _: Result<Run, Panicked> = caught(&watch, || runs(plan, &watch));
-        watch.lines()
-    };
+    let again = |watch: &Watch| caught(watch, || runs(plan, watch)).ok();
     let failure = match &run {
         Ok(run) if run.is_clean() => None,
         Ok(run) => Some(head(plan, commit) + &of_run(plan, run, again)),
@@ -102,23 +98,21 @@ fn head(plan: &Plan, commit: &str) -> String {
     )
 }
 
-fn of_panic(panicked: &Panicked, again: impl Fn(Watch) -> Vec<String>) -> String {
+fn of_panic(panicked: &Panicked, again: impl Fn(&Watch) -> Option<Run>) -> String {
     let Panicked { what, at_us } = panicked;
-    let lines = again(Watch::over(before(*at_us)));
-    format!("a panic at {at_us}: {what}\n{}", trace(&before(*at_us), &lines))
+    let traced = traced(About::everything(), before(*at_us), again);
+    format!("a panic at {at_us}: {what}\n{traced}")
 }
 
-fn of_run(plan: &Plan, run: &Run, again: impl Fn(Watch) -> Vec<String>) -> String {
-    let mut said = String::new();
-    let traced = |about: About, span: Range<u64>| {
-        let lines = again(Watch::over(span.clone()).about(about));
-        trace(&span, &lines)
-    };
+fn of_run(plan: &Plan, run: &Run, again: impl Fn(&Watch) -> Option<Run>) -> String {
     if let Some(wrong) = &run.wrong {
-        said.push_str(&format!("{wrong}\n"));
-        said.push_str(&traced(wrong.about.clone(), wrong.span.clone()));
-        return said;
+        // Who watches sees at once what broke first; without that it is looked for now and then.
+        let first = again(&Watch::over(wrong.span.clone())).and_then(|run| run.wrong);
+        let Wrong { what, about, span } = first.as_ref().unwrap_or(wrong);
+        return format!("{what}\n{}", traced(about.clone(), span.clone(), again));
     }
+    let traced = |about, span| traced(about, span, &again);
+    let mut said = String::new();
     let _: fmt::Result = write!(said, "{}", run.report);
     if let Some(finding) = run.report.first_finding() {
         said.push_str(&calls(run, finding));
@@ -169,7 +163,12 @@ fn calls(run: &Run, finding: &Finding) -> String {
     )
 }
 
-fn trace(span: &Range<u64>, lines: &[String]) -> String {
+/// The seed runs again, and this is kept.
+fn traced(about: About, span: Range<u64>, again: impl Fn(&Watch) -> Option<Run>) -> String {
+    let watch = Watch::over(span.clone()).about(about);
+    // It ends as it did before.
+    let _: Option<Run> = again(&watch);
+    let lines = watch.lines();
     let skip = lines.len().saturating_sub(LINES);
     let shown: String = lines[skip..].iter().map(|line| format!("  {line}\n")).collect();
     let (from, to) = (span.start, span.end);

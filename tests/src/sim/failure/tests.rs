@@ -83,11 +83,12 @@ fn what_owners_hold_is_told_with_what_happened_to_the_key_up_to_then() {
             }
         }
         let about = About::key(plan, &name);
-        let what = "promise 2: not at rest in time".into();
+        let seen = if watch.is_nothing() { "late" } else { "at once" };
+        let what = format!("promise 2: not at rest, seen {seen}");
         Run { wrong: Some(Wrong { what, about, span: 5..10 }), ..calm() }
     };
     let said = said(runs);
-    has(&said, &["promise 2: not at rest in time", "7 0 -> 1 Write", "SIM_FROM=5 SIM_TO=10"]);
+    has(&said, &["promise 2: not at rest, seen at once", "7 0 -> 1 Write", "SIM_FROM=5 SIM_TO=10"]);
     assert!(!said.contains("early") && !said.contains("k9") && !said.contains("late"), "{said}");
 }
 
