@@ -1,7 +1,8 @@
 //! Whole clusters from seeds: every run goes through ten minutes of trouble, and keeps the promises.
 //!
 //! `SIM_SEEDS=10000` runs more of them, `SIM_SEED=17 SIM_SEEDS=1` one; `SIM_FROM` and `SIM_TO` (in
-//! microseconds of the run) print what happened between.
+//! microseconds of the run) print what happened between, `SIM_ALL=1` heartbeats, beats, pings and syncs
+//! of disks as well, `SIM_LINE=2000` so many bytes of each line.
 
 mod direct;
 mod disks;
@@ -9,11 +10,8 @@ mod disks;
 mod mutants;
 mod scenarios;
 
-use kinring_tests::checker::Verdict;
-use kinring_tests::sim::{Plan, Run, run};
+use kinring_tests::sim::{Plan, Run, Watch, attempt, run};
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::ops::Range;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,9 +22,6 @@ const SEEDS: u64 = 200;
 
 /// From so many seeds on, every class of trouble must have bitten.
 const SEEDS_FOR_ALL: u64 = 60;
-
-/// Lines of a trace that are printed unless more are asked for.
-const LINES: usize = 200;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(otherwise)
@@ -112,7 +107,7 @@ const CLASSES: [&str; 34] = [
 fn seeds_keep_the_promises() {
     let (first, seeds) = (number("SIM_SEED", 1), number("SIM_SEEDS", SEEDS));
     let (next, sum) = (AtomicU64::new(first), Mutex::new(Sum::default()));
-    let begun = Instant::now();
+    let (begun, commit) = (Instant::now(), commit());
     let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -122,7 +117,7 @@ fn seeds_keep_the_promises() {
                     if seed >= first + seeds {
                         return;
                     }
-                    one(seed, &sum);
+                    one(seed, &commit, &sum);
                 }
             });
         }
@@ -146,28 +141,24 @@ fn seeds_keep_the_promises() {
     }
 }
 
-fn one(seed: u64, sum: &Mutex<Sum>) {
+fn one(seed: u64, commit: &str, sum: &Mutex<Sum>) {
     let plan = Plan::new(seed);
-    let watch = number("SIM_FROM", 0)..number("SIM_TO", 0);
-    let run_ = run(&plan, watch.clone());
-    let mut said = String::new();
-    if !run_.is_clean() {
-        said = explain(&plan, &run_);
-    }
-    if !watch.is_empty() {
-        said.push_str(&lines(&run_, usize::MAX));
-    }
+    let watch = asked_for();
+    let tried = attempt(&plan, commit, &watch, run);
+    let mut said = tried.failure.clone().unwrap_or_default();
+    watch.lines().iter().for_each(|line| said.push_str(&format!("  {line}\n")));
     // One in a hundred runs twice: a seed says everything.
-    let differs = seed.is_multiple_of(100) && {
-        let again = run(&plan, 0..0);
-        (again.hash, again.history.operations()) != (run_.hash, run_.history.operations())
+    let differs = |once: &Run| {
+        let again = run(&plan, &Watch::nothing());
+        (again.hash, again.history.operations()) != (once.hash, once.history.operations())
     };
+    let differs = seed.is_multiple_of(100) && tried.run.as_ref().is_some_and(differs);
     let mut sum = sum.lock().expect("no thread panicked");
     if !said.is_empty() {
         eprintln!("{said}");
     }
-    sum.add(&plan, &run_);
-    if !run_.is_clean() {
+    tried.run.iter().for_each(|run| sum.add(&plan, run));
+    if tried.failure.is_some() {
         sum.failed.push(seed.to_string());
     }
     if differs {
@@ -175,42 +166,26 @@ fn one(seed: u64, sum: &Mutex<Sum>) {
     }
 }
 
-/// What is wrong, and what happened before it.
-fn explain(plan: &Plan, found: &Run) -> String {
-    let commit = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
-    let commit = commit.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
-    let seed = plan.seed;
-    let mut said = format!(
-        "SEED {seed} FAILED at commit {}: {} nodes, R = {}, {:?}, {:?}; again with SIM_SEED={seed} \
-         SIM_SEEDS=1\n",
-        commit.unwrap_or_default(),
-        plan.nodes,
-        plan.layout.factor().number(),
-        plan.mode,
-        plan.durability,
-    );
-    if let Some(wrong) = &found.wrong {
-        said.push_str(wrong);
+/// What of every run is to be printed, whether it fails or not.
+fn asked_for() -> Watch {
+    let (from, to) = (number("SIM_FROM", 0), number("SIM_TO", 0));
+    let watch = Watch::over(from..to).with_all(number("SIM_ALL", 0) > 0);
+    match number("SIM_LINE", 0) {
+        0 => watch,
+        bytes => watch.with_lines_of(bytes as usize),
     }
-    let _: std::fmt::Result = write!(said, "{}", found.report);
-    let violation = found.report.verdicts.iter().find_map(|verdict| match verdict {
-        Verdict::Violation(violation) => Some(violation.broke_at),
-        _ => None,
-    });
-    if let Some(until_us) = violation {
-        let traced = run(plan, window(until_us));
-        said.push_str("what happened before it:\n");
-        said.push_str(&lines(&traced, LINES));
-    }
-    said
 }
 
-/// The last second before something broke.
-fn window(until_us: u64) -> Range<u64> {
-    until_us.saturating_sub(1_000_000)..until_us + 1
-}
-
-fn lines(run: &Run, most: usize) -> String {
-    let skip = run.trace.len().saturating_sub(most);
-    run.trace.iter().skip(skip).map(|line| format!("  {line}\n")).collect()
+/// Which code this is, and whether exactly that.
+fn commit() -> String {
+    let of_git = |args: &[&str]| {
+        let out = Command::new("git").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let out = out.ok().filter(|out| out.status.success())?;
+        Some(String::from_utf8_lossy(&out.stdout).trim().to_owned())
+    };
+    let Some(commit) = of_git(&["rev-parse", "--short", "HEAD"]) else { return "unknown".into() };
+    match of_git(&["--no-optional-locks", "status", "--porcelain"]) {
+        Some(changes) if changes.is_empty() => commit,
+        _ => format!("{commit} with changes that are not committed"),
+    }
 }

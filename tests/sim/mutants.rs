@@ -7,8 +7,8 @@
 use crate::scenarios;
 use kinring_common::mutant::{Mutant, set};
 use kinring_tests::checker::Verdict;
-use kinring_tests::sim::{Plan, run};
-use std::any::Any;
+use kinring_tests::sim::failure::message;
+use kinring_tests::sim::{Plan, Watch, run};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -55,9 +55,10 @@ fn by_seed(mutant: Mutant, clean: &Clean) -> Option<String> {
 fn wrong(seed: u64, mutant: Option<Mutant>) -> Option<String> {
     set(mutant);
     let run = catch_unwind(AssertUnwindSafe(|| {
-        let run = run(&Plan { finds_one: true, ..Plan::new(seed) }, 0..0);
+        let run = run(&Plan { finds_one: true, ..Plan::new(seed) }, &Watch::nothing());
         let found = !run.report.findings.is_empty() || run.report.verdicts.iter().any(is_violation);
-        run.wrong.or_else(|| found.then(|| run.report.to_string()))
+        let wrong = run.wrong.map(|wrong| wrong.to_string());
+        wrong.or_else(|| found.then(|| run.report.to_string()))
     }));
     set(None);
     run.unwrap_or_else(|panic| Some(format!("an assertion: {}", message(&*panic))))
@@ -65,11 +66,6 @@ fn wrong(seed: u64, mutant: Option<Mutant>) -> Option<String> {
 
 fn is_violation(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Violation(_))
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 /// The first line, and not too much of it.

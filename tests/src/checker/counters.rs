@@ -19,10 +19,11 @@ pub fn judge(case: &Case<'_>) -> Vec<Finding> {
         if !counted || !steps.iter().all(counts) {
             continue;
         }
-        let mut report = |promise, what| findings.push(Finding { promise, key, what });
+        let mut report =
+            |promise, what, at_us| findings.push(Finding { promise, key, what, at_us });
         let shown = case.ending.get(&key).and_then(|end| end.shown.as_ref());
         if let Some(what) = outside(shown, bounds(&steps, u64::MAX, u64::MAX, None)) {
-            report(1, format!("the counter ended wrong: {what}"));
+            report(1, format!("the counter ended wrong: {what}"), case.ended_at);
         }
         if case.mode == Mode::Available {
             continue;
@@ -36,14 +37,15 @@ pub fn judge(case: &Case<'_>) -> Vec<Finding> {
             };
             let range = bounds(&steps, step.invoked_at(), step.finished_at(), Some(at));
             if let Some(what) = outside(seen.as_ref(), range) {
-                report(4, format!("{what}: {}", step.operation));
+                report(4, format!("{what}: {}", step.operation), step.operation.last_known_us());
             }
         }
         let rises = steps.iter().all(|step| !matches!(step.verb, Verb::Incr(by) if by <= 0));
         let mut sums = HashSet::new();
         for step in steps.iter().filter(|step| rises && matches!(step.verb, Verb::Incr(_))) {
             if matches!(step.reply, Some(Reply::Int(sum)) if !sums.insert(sum)) {
-                report(8, format!("two increments gave one sum: {}", step.operation));
+                let what = format!("two increments gave one sum: {}", step.operation);
+                report(8, what, step.operation.last_known_us());
             }
         }
     }

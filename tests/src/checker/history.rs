@@ -228,6 +228,14 @@ impl Operation {
         }
     }
 
+    /// The last time that is known of it: its end, or when it was given up, or its beginning.
+    pub fn last_known_us(&self) -> u64 {
+        match self.outcome {
+            Outcome::Reply { at, .. } | Outcome::Refused { at } => at,
+            Outcome::Unknown { at } => at.unwrap_or(self.invoked_at),
+        }
+    }
+
     /// It was certainly not executed.
     pub const fn is_refused(&self) -> bool {
         matches!(self.outcome, Outcome::Refused { .. })

@@ -25,7 +25,8 @@ pub fn judge(case: &Case<'_>) -> Vec<Finding> {
             };
             if steps.iter().find(removes).is_none() {
                 let what = format!("lost: {text:?} as {place:?}, written by {}", write.operation);
-                findings.push(Finding { promise: 1, key, what });
+                let at_us = write.operation.last_known_us();
+                findings.push(Finding { promise: 1, key, what, at_us });
             }
         }
     }

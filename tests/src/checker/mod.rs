@@ -29,10 +29,10 @@ pub mod steps;
 mod tests;
 
 pub use history::{Call, History, Key, Operation, Outcome, Reply, Text, Verb};
-pub use linear::{Limits, Verdict};
+pub use linear::{Limits, Verdict, Violation};
 pub use steps::{Case, Final, Finding, Held, Mode, Place};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What all judges together say of a run.
@@ -48,6 +48,23 @@ impl Report {
     /// Nothing is wrong, and nothing is undecided.
     pub const fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.verdicts.is_empty()
+    }
+
+    /// The finding that showed first.
+    pub fn first_finding(&self) -> Option<&Finding> {
+        self.findings.iter().min_by_key(|finding| finding.at_us)
+    }
+
+    /// The object that was the first to have no order.
+    pub fn first_violation(&self) -> Option<&Violation> {
+        self.violations().min_by_key(|violation| violation.broke_at)
+    }
+
+    fn violations(&self) -> impl Iterator<Item = &Violation> {
+        self.verdicts.iter().filter_map(|verdict| match verdict {
+            Verdict::Violation(violation) => Some(&**violation),
+            Verdict::Linearizable | Verdict::Undecided { .. } => None,
+        })
     }
 }
 
@@ -82,17 +99,27 @@ pub fn find_one(case: &Case<'_>, groups: &[BTreeSet<Key>], states_max: usize) ->
 }
 
 impl fmt::Display for Report {
+    /// What broke first in full, and how much else there is: most of it follows from that.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for finding in &self.findings {
-            writeln!(f, "promise {}: {:?}: {}", finding.promise, finding.key, finding.what)?;
+        if let Some(first) = self.first_finding() {
+            writeln!(f, "promise {}: {:?}: {}", first.promise, first.key, first.what)?;
+            let mut more: BTreeMap<u8, usize> = BTreeMap::new();
+            self.findings.iter().for_each(|found| *more.entry(found.promise).or_default() += 1);
+            *more.entry(first.promise).or_default() -= 1;
+            for (promise, count) in more.into_iter().filter(|(_, count)| *count > 0) {
+                writeln!(f, "and {count} more of promise {promise}")?;
+            }
+        }
+        if let Some(first) = self.first_violation() {
+            write!(f, "{first}")?;
+            let more = self.violations().count() - 1;
+            if more > 0 {
+                writeln!(f, "and {more} more objects without an order")?;
+            }
         }
         for verdict in &self.verdicts {
-            match verdict {
-                Verdict::Linearizable => {}
-                Verdict::Violation(violation) => write!(f, "{violation}")?,
-                Verdict::Undecided { keys, operations } => {
-                    writeln!(f, "undecided: {keys:?}, {operations} operations")?;
-                }
+            if let Verdict::Undecided { keys, operations } = verdict {
+                writeln!(f, "undecided: {keys:?}, {operations} operations")?;
             }
         }
         Ok(())

@@ -19,25 +19,27 @@ pub fn judge(case: &Case<'_>) -> Vec<Finding> {
                 _ => None,
             })
             .collect();
-        let mut report = |what| findings.push(Finding { promise: 8, key, what });
+        let mut report = |what, at_us| findings.push(Finding { promise: 8, key, what, at_us });
         let mut popped = BTreeSet::new();
         for step in &steps {
             for text in twice(step.shows(), &unique, &appended) {
-                report(format!("{text:?} was written once and is there twice: {}", step.operation));
+                let what =
+                    format!("{text:?} was written once and is there twice: {}", step.operation);
+                report(what, step.operation.last_known_us());
             }
             let shown = step.shows().into_iter().filter(|_| step.verb == Verb::LPop);
             for (place, text) in shown.filter(|_| case.mode == Mode::Strong) {
                 if unique.contains(&(place, text.clone())) && !popped.insert(text.clone()) {
-                    report(format!(
-                        "{text:?} was pushed once and popped twice: {}",
-                        step.operation
-                    ));
+                    let what =
+                        format!("{text:?} was pushed once and popped twice: {}", step.operation);
+                    report(what, step.operation.last_known_us());
                 }
             }
         }
         let held = case.held(key).iter().map(|held| (held.place.clone(), &held.text)).collect();
         for text in twice(held, &unique, &appended) {
-            report(format!("{text:?} was written once and is there twice at the end"));
+            let what = format!("{text:?} was written once and is there twice at the end");
+            report(what, case.ended_at);
         }
     }
     findings

@@ -24,25 +24,27 @@ pub fn judge(case: &Case<'_>) -> Vec<Finding> {
                 parts.next().map(|((_, part), at)| (part.clone(), *at))
             }
         };
-        let mut report = |(text, at): (Text, u64), by: &str| {
+        let mut report = |(text, at): (Text, u64), by: &str, at_us| {
             findings.push(Finding {
                 promise: 3,
                 key,
                 what: format!("{text:?} was deleted by {at} and is back: {by}"),
+                at_us,
             });
         };
         if case.mode == Mode::Strong {
             for step in &steps {
                 for (place, text) in step.shows() {
                     let back = died(&place, text).filter(|(_, at)| step.invoked_at() > *at);
-                    back.into_iter().for_each(|dead| report(dead, &step.operation.to_string()));
+                    let (by, at_us) = (step.operation, step.operation.last_known_us());
+                    back.into_iter().for_each(|dead| report(dead, &by.to_string(), at_us));
                 }
             }
         }
         for held in case.held(key) {
             let back = died(&held.place, &held.text).filter(|(_, at)| case.ended_at > *at);
-            back.into_iter()
-                .for_each(|dead| report(dead, &format!("at the end, from {:?}", held.dot)));
+            let by = format!("at the end, from {:?}", held.dot);
+            back.into_iter().for_each(|dead| report(dead, &by, case.ended_at));
         }
     }
     findings

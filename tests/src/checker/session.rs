@@ -33,7 +33,8 @@ pub fn judge(case: &Case<'_>) -> Vec<Finding> {
             for step in own {
                 if let Some(what) = view.step(step, &key_steps) {
                     let what = format!("{what}: {}", step.operation);
-                    findings.push(Finding { promise: 6, key, what });
+                    let at_us = step.operation.last_known_us();
+                    findings.push(Finding { promise: 6, key, what, at_us });
                 }
             }
         }

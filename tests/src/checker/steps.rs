@@ -89,6 +89,8 @@ pub struct Finding {
     pub key: Key,
     /// What happened.
     pub what: String,
+    /// When it showed, in microseconds of the run: where a reader begins.
+    pub at_us: u64,
 }
 
 /// A command on one key, alone or as a part of an operation.

@@ -2,12 +2,14 @@
 
 use super::clients::{Client, Workload};
 use super::ending;
+use super::failure::Wrong;
 use super::host::{Host, Loss};
 use super::plan::Plan;
 use super::siege::{self, Siege};
 use super::sight::{self, Sight};
 use super::traps::Traps;
 use super::trouble::{self, Counts, Health, Trouble};
+use super::watch::{About, Watch};
 use super::words;
 use crate::checker::{self, Case, History, Mode, Operation, Outcome, Report};
 use crate::world::clock::Clock;
@@ -22,7 +24,6 @@ use kinring_common::wire::request::{Consistency, Ping, Pong, Request, RequestId,
 use kinring_shard::core::node::{Input, Node, Output};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
-use std::ops::Range;
 
 /// What travels.
 #[derive(Clone, Debug)]
@@ -95,7 +96,7 @@ pub struct Run {
     /// What the judges say.
     pub report: Report,
     /// What else is wrong.
-    pub wrong: Option<String>,
+    pub wrong: Option<Wrong>,
     /// Calls, and how many of them were answered.
     pub calls: (usize, usize),
     /// Troubles by class.
@@ -106,8 +107,6 @@ pub struct Run {
     pub rest_us: u64,
     /// Everything that happened, in one number.
     pub hash: u64,
-    /// The last things that happened, if they were to be kept.
-    pub trace: VecDeque<String>,
     /// What the clients did.
     pub history: History,
 }
@@ -125,15 +124,17 @@ const STATES_MAX: usize = 400_000;
 /// How far deadlines may be off: two nodes may be off by the drift bound, each its own way.
 const SKEW_US: u64 = 1_400_000;
 
-/// Lines of a trace that are kept, and how much of each.
-const LINES_MAX: usize = 100_000;
-const LINE_BYTES_MAX: usize = 1_500;
-
 /// What wall clocks show at the beginning.
 const START_MS: u64 = 1_700_000_000_000;
 
 /// How often the wall clocks are put right, as far as nobody set them off.
 const NTP_US: u64 = 10_000_000;
+
+/// How often it is looked at what nodes hold.
+const LOOK_US: u64 = 5_000_000;
+
+/// What a cluster did for so long before it should have been at rest tells why it is not.
+const RESTLESS_US: u64 = 20_000_000;
 
 /// See the module.
 pub(super) struct Cluster<'p> {
@@ -160,10 +161,8 @@ pub(super) struct Cluster<'p> {
     look_us: u64,
     ntp_us: u64,
     hash: u64,
-    /// When to keep a trace.
-    watch: Range<u64>,
-    pub(super) trace: VecDeque<String>,
-    pub(super) wrong: Option<String>,
+    pub(super) watch: Watch,
+    pub(super) wrong: Option<Wrong>,
     /// The keys that owners must not differ in.
     pub(super) names: BTreeSet<Bytes>,
     /// Letters that a script keeps from arriving.
@@ -172,9 +171,9 @@ pub(super) struct Cluster<'p> {
     pub(super) told: BTreeMap<u64, Option<Told>>,
 }
 
-/// Runs a plan; keeps a trace of what happened from a time to another.
-pub fn run(plan: &Plan, watch: Range<u64>) -> Run {
-    let mut cluster = Cluster::new(plan, watch);
+/// Runs a plan, and tells whoever watches.
+pub fn run(plan: &Plan, watch: &Watch) -> Run {
+    let mut cluster = Cluster::new(plan, watch.clone());
     let wants_to_end = |cluster: &Cluster<'_>| cluster.now_us >= plan.busy_us;
     cluster.go(u64::MAX, wants_to_end, true);
     cluster.heal();
@@ -194,7 +193,7 @@ pub fn run(plan: &Plan, watch: Range<u64>) -> Run {
 }
 
 impl<'p> Cluster<'p> {
-    pub(super) fn new(plan: &'p Plan, watch: Range<u64>) -> Cluster<'p> {
+    pub(super) fn new(plan: &'p Plan, watch: Watch) -> Cluster<'p> {
         let mut random = Random::new(plan.seed);
         let mut hosts = Vec::new();
         for n in 0..plan.nodes {
@@ -228,7 +227,6 @@ impl<'p> Cluster<'p> {
             ntp_us: NTP_US,
             hash: 0,
             watch,
-            trace: VecDeque::new(),
             wrong: None,
             names: plan.keys().map(words::name).collect(),
             traps: Traps::default(),
@@ -263,6 +261,7 @@ impl<'p> Cluster<'p> {
                 return;
             }
             self.now_us = next_us.max(self.now_us);
+            self.watch.comes_to(self.now_us);
             self.step(calls);
         }
     }
@@ -306,11 +305,21 @@ impl<'p> Cluster<'p> {
             self.ntp_us = self.now_us + NTP_US;
             self.put_clocks_right();
         }
-        if self.now_us >= self.look_us {
-            self.look_us = self.now_us + 5_000_000;
-            self.wrong =
-                self.wrong.take().or_else(|| ending::unequal(&self.names, self.plan, &self.hosts));
-            self.wrong = self.wrong.take().or_else(|| self.too_long());
+        // Who watches wants to know when it broke.
+        if self.now_us >= self.look_us || self.watch.is_on() {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        let looked_us = self.look_us.saturating_sub(LOOK_US);
+        self.look_us = self.look_us.max(self.now_us + 1).next_multiple_of(LOOK_US);
+        let span = looked_us..self.now_us + 1;
+        let unequal = ending::unequal(&self.names, self.plan, &self.hosts);
+        let wrong = unequal.map(|found| found.wrong(self.plan, span.clone()));
+        self.wrong = wrong.or_else(|| ending::too_long(&self.hosts, span));
+        if let (Some(wrong), true) = (&self.wrong, self.watch.is_on()) {
+            self.watch.keep(&format!("WRONG {wrong}"));
         }
     }
 
@@ -319,6 +328,9 @@ impl<'p> Cluster<'p> {
         let mut said = Vec::new();
         if self.hosts[n].sync_us().is_some_and(|at_us| at_us <= now_us) {
             self.hosts[n].sync(now_us, &mut said, &mut self.random);
+            if self.watch.is_on_for_all() {
+                self.watch.keep(&format!("SYNC {n}"));
+            }
         }
         if self.hosts[n].is_running(now_us) {
             while let Some((from, letter)) = self.inboxes[n].pop_front() {
@@ -448,11 +460,10 @@ impl<'p> Cluster<'p> {
         let think_us = self.random.below(self.plan.think_us as usize / haste) as u64;
         client.next_us = now_us + 1 + think_us;
         let operation = client.ends(outcome);
-        if self.watch.contains(&self.now_us)
+        if self.watch.is_on()
             && let Some(operation) = &operation
         {
-            let line = format!("{now_us} {operation}");
-            self.keep(line);
+            self.watch.keep(&operation.to_string());
         }
         self.operations.extend(operation);
     }
@@ -519,9 +530,8 @@ impl<'p> Cluster<'p> {
     fn make_trouble(&mut self) {
         let now_us = self.now_us;
         let trouble = self.next_trouble();
-        if self.watch.contains(&self.now_us) {
-            let line = format!("{now_us} TROUBLE {trouble:?}");
-            self.keep(line);
+        if self.watch.is_on() {
+            self.watch.keep(&format!("TROUBLE {trouble:?}"));
         }
         *self.troubles.entry(trouble.class()).or_default() += 1;
         match trouble {
@@ -601,13 +611,6 @@ impl<'p> Cluster<'p> {
         }
     }
 
-    /// A queue that is longer than it may be.
-    fn too_long(&self) -> Option<String> {
-        let queues = self.hosts.iter().filter_map(|host| host.node.as_ref()).flat_map(Node::queues);
-        let mut long = queues.filter(|(_, len, max)| len > max);
-        long.next().map(|(name, len, max)| format!("promise 9: {name}: {len}, at most {max}"))
-    }
-
     fn put_clocks_right(&mut self) {
         for (host, off_ms) in self.hosts.iter_mut().zip(&self.off_ms) {
             let right_ms = (START_MS + self.now_us / 1_000).cast_signed() + off_ms;
@@ -635,21 +638,29 @@ impl<'p> Cluster<'p> {
             && ending::diverged(&self.names, self.plan, &self.hosts).is_none()
     }
 
+    /// Why it is not at rest.
+    fn restless(&self) -> Wrong {
+        let span = self.now_us.saturating_sub(RESTLESS_US)..self.now_us + 1;
+        let late = "promise 2: not at rest in time: ";
+        if let Some(found) = ending::diverged(&self.names, self.plan, &self.hosts) {
+            let Wrong { what, about, span } = found.wrong(self.plan, span);
+            return Wrong { what: format!("{late}{what}"), about, span };
+        }
+        let mut what = format!("{late}nodes are busy still:\n");
+        for (n, host) in self.hosts.iter().enumerate() {
+            let node = host.node.as_ref().map(|node| node.describe());
+            let _: std::fmt::Result = writeln!(what, "node {n}: {node:?}");
+        }
+        Wrong { what, about: About::everything(), span }
+    }
+
     fn end(mut self, rested: Option<u64>) -> Run {
         (0..self.hosts.len()).for_each(|n| self.count_pulls(n));
         for client in &mut self.clients {
             self.operations.extend(client.ends(Outcome::Unknown { at: Some(self.now_us) }));
         }
         if rested.is_none() && self.wrong.is_none() {
-            let why = ending::diverged(&self.names, self.plan, &self.hosts).unwrap_or_else(|| {
-                let mut why = String::from("nodes are busy still:\n");
-                for (n, host) in self.hosts.iter().enumerate() {
-                    let node = host.node.as_ref().map(|node| node.describe());
-                    let _: std::fmt::Result = writeln!(why, "node {n}: {node:?}");
-                }
-                why
-            });
-            self.wrong = Some(format!("promise 2: not at rest in time: {why}"));
+            self.wrong = Some(self.restless());
         }
         let history = History::new(self.operations);
         let ending = ending::ending(self.plan, &self.hosts, self.now_us);
@@ -678,7 +689,6 @@ impl<'p> Cluster<'p> {
             faults: self.network.faults(),
             rest_us: rested.unwrap_or(self.plan.rest_us),
             hash: self.hash,
-            trace: self.trace,
             history,
         }
     }
@@ -687,21 +697,14 @@ impl<'p> Cluster<'p> {
         let kind = letter.kind();
         let word = self.now_us ^ (from as u64) << 56 ^ (to as u64) << 48 ^ kind << 40;
         self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
-        if self.watch.contains(&self.now_us) && !matches!(kind, 1 | 2 | 13 | 14) {
-            let line = format!("{} {from} -> {to} {letter:?}", self.now_us);
-            self.keep(line);
-        }
-    }
-
-    pub(super) fn keep(&mut self, mut line: String) {
-        let mut end = LINE_BYTES_MAX.min(line.len());
-        while !line.is_char_boundary(end) {
-            end -= 1;
-        }
-        line.truncate(end);
-        self.trace.push_back(line);
-        if self.trace.len() > LINES_MAX {
-            self.trace.pop_front();
+        if self.watch.is_on() && !matches!(kind, 1 | 2 | 13 | 14) || self.watch.is_on_for_all() {
+            match letter {
+                // What is asked for comes first: a reader sees the beginning of a line.
+                Letter::Request(asked) => {
+                    self.watch.keep(&format!("{from} -> {to} {:?} of {asked:?}", asked.work));
+                }
+                _ => self.watch.keep(&format!("{from} -> {to} {letter:?}")),
+            }
         }
     }
 }

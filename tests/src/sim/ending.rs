@@ -1,14 +1,19 @@
 //! Whether the owners agree at the end, and what they hold.
 
+use super::failure::Wrong;
 use super::host::Host;
 use super::plan::Plan;
+use super::watch::About;
 use super::words::name;
 use crate::checker::{Final, Held, Key, Place, Text};
 use bytes::Bytes;
 use kinring_common::causal::{Base, Context, Horizon, Path, Record};
 use kinring_common::clock::Now;
 use kinring_common::placement::slot::Slot;
+use kinring_shard::core::node::Node;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
 
 /// A copy of a key: what it has seen, and what of that lives.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,43 +45,84 @@ pub(super) fn copies(plan: &Plan, hosts: &[Host], name: &[u8]) -> Vec<(usize, St
     owners.iter().filter_map(|owner| copy(owner.0 as usize)).collect()
 }
 
-/// Copies that have seen the same and do not hold the same: there must be none, at any time.
-pub fn unequal(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> Option<String> {
-    for name in names {
-        let mut copies = copies(plan, hosts, name);
-        let slot = Slot::of(name);
-        let counts =
-            |owner: usize| hosts[owner].node.as_ref().is_some_and(|n| !n.is_unflushed(slot));
-        copies.retain(|(owner, _)| counts(*owner));
-        for (at, (one, a)) in copies.iter().enumerate() {
-            for (other, b) in &copies[at + 1..] {
-                let same = a.horizon == b.horizon && a.unsettled() == b.unsettled();
-                if same && a.record.cells != b.record.cells {
-                    return Some(format!(
-                        "{name:?}: nodes {one} and {other} have seen the same and differ:\n{a:#?}\n{b:#?}"
-                    ));
-                }
-            }
-        }
+/// Copies of a key that must not differ, and do.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Difference {
+    pub(super) name: Bytes,
+    what: &'static str,
+    one: (usize, Stored),
+    other: (usize, Stored),
+}
+
+impl Difference {
+    /// The same for a reader, who finds it in this span of the run.
+    pub(super) fn wrong(&self, plan: &Plan, span: Range<u64>) -> Wrong {
+        Wrong { what: self.to_string(), about: About::key(plan, &self.name), span }
     }
-    None
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (one, other) = (&self.one, &self.other);
+        writeln!(f, "{:?}: nodes {} and {} {}:", self.name, one.0, other.0, self.what)?;
+        writeln!(f, "  node {}: {:?}", one.0, one.1)?;
+        write!(f, "  node {}: {:?}", other.0, other.1)
+    }
+}
+
+/// Copies that have seen the same and do not hold the same: there must be none, at any time.
+pub(super) fn unequal(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> Option<Difference> {
+    names.iter().find_map(|name| {
+        let mut copies = copies(plan, hosts, name);
+        // Who has taken a flush back and is getting back what it removed says nothing of that.
+        let slot = Slot::of(name);
+        let is_between =
+            |owner: usize| hosts[owner].node.as_ref().is_some_and(|node| node.is_unflushed(slot));
+        copies.retain(|(owner, _)| !is_between(*owner));
+        unequal_copies(name, &copies)
+    })
+}
+
+fn unequal_copies(name: &Bytes, copies: &[(usize, Stored)]) -> Option<Difference> {
+    let pairs = copies.iter().enumerate();
+    let mut pairs = pairs.flat_map(|(at, one)| copies[at + 1..].iter().map(move |b| (one, b)));
+    let differ = pairs.find(|((_, a), (_, b))| {
+        let same = a.horizon == b.horizon && a.unsettled() == b.unsettled();
+        same && a.record.cells != b.record.cells
+    });
+    differ.map(|(one, other)| Difference {
+        name: name.clone(),
+        what: "have seen the same and differ",
+        one: one.clone(),
+        other: other.clone(),
+    })
 }
 
 /// Owners that do not hold the same, if there are any.
-pub fn diverged(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> Option<String> {
-    for name in names {
-        let copies = copies(plan, hosts, name);
-        let (first, rest) = copies.split_first()?;
-        for other in rest {
-            if first.1.record.cells != other.1.record.cells {
-                return Some(format!(
-                    "{name:?}: nodes {} and {} differ:\n{:#?}\n{:#?}",
-                    first.0, other.0, first.1, other.1
-                ));
-            }
-        }
-    }
-    None
+pub(super) fn diverged(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> Option<Difference> {
+    names.iter().find_map(|name| diverged_copies(name, &copies(plan, hosts, name)))
+}
+
+fn diverged_copies(name: &Bytes, copies: &[(usize, Stored)]) -> Option<Difference> {
+    let (one, rest) = copies.split_first()?;
+    let other = rest.iter().find(|other| one.1.record.cells != other.1.record.cells)?;
+    let (one, other) = (one.clone(), other.clone());
+    Some(Difference { name: name.clone(), what: "differ", one, other })
+}
+
+/// A queue of a node that is longer than it may be, in this span of the run.
+pub(super) fn too_long(hosts: &[Host], span: Range<u64>) -> Option<Wrong> {
+    hosts.iter().enumerate().find_map(|(n, host)| {
+        let what = longer(&host.node.as_ref().map_or(Vec::new(), Node::queues))?;
+        let what = format!("promise 9: node {n}: {what}");
+        Some(Wrong { what, about: About::node(n), span: span.clone() })
+    })
+}
+
+/// The first queue that has more than it may: its name, its length, its bound.
+fn longer(queues: &[(&str, usize, usize)]) -> Option<String> {
+    let (name, len, max) = queues.iter().find(|(_, len, max)| len > max)?;
+    Some(format!("{name}: {len}, at most {max}"))
 }
 
 /// What every key is at the end, by the copies of one owner of each.
@@ -116,3 +162,6 @@ fn held(record: &Record, now_ms: u64) -> Vec<Held> {
     }
     held
 }
+
+#[cfg(test)]
+mod tests;

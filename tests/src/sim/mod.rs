@@ -15,6 +15,8 @@
 //! | [`trouble`] | what goes wrong |
 //! | [`siege`] | what goes wrong with the same few machines, one thing after the other |
 //! | [`sight`] | which values a deadline can reach |
+//! | [`watch`] | which lines about a run are kept for a reader |
+//! | [`failure`] | what is said of a seed that failed |
 //! | [`ending`] | whether the owners agree at the end, and what they hold |
 //! | [`script`], [`play`] | the same cluster without chance: stories as text, and their playing |
 //! | [`traps`] | single messages that a script keeps, delays or repeats |
@@ -22,6 +24,7 @@
 pub mod clients;
 pub mod cluster;
 pub mod ending;
+pub mod failure;
 pub mod host;
 pub mod plan;
 pub mod play;
@@ -30,8 +33,11 @@ pub mod siege;
 pub mod sight;
 pub mod traps;
 pub mod trouble;
+pub mod watch;
 pub mod words;
 
 pub use cluster::{Run, run};
+pub use failure::{Wrong, attempt};
 pub use plan::{Durability, Plan};
 pub use play::check;
+pub use watch::Watch;

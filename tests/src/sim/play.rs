@@ -2,10 +2,12 @@
 
 use super::cluster::{Cluster, Letter};
 use super::ending;
+use super::failure::{Panicked, caught};
 use super::host::Loss;
 use super::plan::Plan;
 use super::script::{Condition, Host, Place, Script, Step, Trouble, Until};
 use super::traps::Trap;
+use super::watch::Watch;
 use super::words::{self, Value};
 use crate::world::network::Cut;
 use bytes::Bytes;
@@ -34,18 +36,27 @@ type Wrong = String;
 pub fn check(text: &str) {
     let script = Script::parse(text);
     for seed in 1..=SEEDS {
-        if let Err(wrong) = play(&script, seed, false).0 {
-            let trace = play(&script, seed, true).1;
+        let plays = |watch: &Watch| match caught(watch, || play(&script, seed, watch)) {
+            Ok(done) => done,
+            Err(Panicked { what, at_us }) => {
+                Err(format!("at {} ms, a panic: {what}", at_us / 1_000))
+            }
+        };
+        if let Err(wrong) = plays(&Watch::nothing()) {
+            let watch = Watch::over(0..u64::MAX);
+            // It goes as it went before.
+            let _: Result<(), Wrong> = plays(&watch);
+            let trace = watch.lines();
             let skip = trace.len().saturating_sub(LINES);
             panic!("seed {seed}, {wrong}; before that:\n{}", trace[skip..].join("\n"));
         }
     }
 }
 
-/// Plays it once. Returns what was wrong, and what happened if that is asked for.
-fn play(script: &Script, seed: u64, is_traced: bool) -> (Result<(), Wrong>, Vec<String>) {
+/// Plays it once.
+fn play(script: &Script, seed: u64, watch: &Watch) -> Result<(), Wrong> {
     let plan = Plan::quiet(seed, script.owners, script.durability, script.round_us);
-    let cluster = Cluster::new(&plan, if is_traced { 0..u64::MAX } else { 0..0 });
+    let cluster = Cluster::new(&plan, watch.clone());
     let mut play = Play {
         cluster,
         sessions: BTreeMap::new(),
@@ -54,18 +65,19 @@ fn play(script: &Script, seed: u64, is_traced: bool) -> (Result<(), Wrong>, Vec<
         counted: BTreeMap::new(),
     };
     for (number, line, step) in &script.steps {
-        if is_traced {
-            let line = format!("{} LINE {number}: {line}", play.cluster.now_us);
-            play.cluster.keep(line);
+        if watch.is_on() {
+            watch.keep(&format!("LINE {number}: {line}"));
         }
-        let done = play.step(step).and_then(|()| play.cluster.wrong.clone().map_or(Ok(()), Err));
+        let done = play.step(step).and_then(|()| match &play.cluster.wrong {
+            Some(wrong) => Err(wrong.to_string()),
+            None => Ok(()),
+        });
         if let Err(why) = done {
             let at_ms = play.cluster.now_us / 1_000;
-            let wrong = format!("at {at_ms} ms, line {number}: {line}: {why}");
-            return (Err(wrong), play.cluster.trace.into());
+            return Err(format!("at {at_ms} ms, line {number}: {line}: {why}"));
         }
     }
-    (Ok(()), Vec::new())
+    Ok(())
 }
 
 /// The only group that there is.
@@ -226,7 +238,8 @@ impl Play<'_> {
         let nodes = self.cluster.hosts.iter().filter_map(|host| host.node.as_ref());
         let nodes: Vec<String> = nodes.flat_map(Node::describe).collect();
         let differs = ending::diverged(&self.cluster.names, self.cluster.plan, &self.cluster.hosts);
-        Err(format!("not at rest: {}\n{}", differs.unwrap_or_default(), nodes.join("\n")))
+        let differs = differs.map(|found| found.to_string()).unwrap_or_default();
+        Err(format!("not at rest: {differs}\n{}", nodes.join("\n")))
     }
 
     fn is(&self, so: &Condition) -> Result<(), Wrong> {
