@@ -373,7 +373,7 @@ impl Node {
                 self.pulls.took(*session, copies.names().cloned(), moment.now.mono_us);
                 tenure.and_then(|tenure| bound_of(tenure, *next))
             }
-            Cause::Missed { writes, next } => bound(writes, *next),
+            Cause::Missed { writes, next } => tenure.and_then(|_| bound(writes, *next)),
         };
         let how = purpose.takes();
         let changed = self.take_copies(id, copies, (how, bound), moment);
