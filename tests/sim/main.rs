@@ -3,6 +3,16 @@
 //! `SIM_SEEDS=10000` runs more of them, `SIM_SEED=17 SIM_SEEDS=1` one; `SIM_FROM` and `SIM_TO` (in
 //! microseconds of the run) print what happened between.
 
+/// Tests, and a list of them: a way to break the protocol may break one.
+macro_rules! stories {
+    ($($(#[$attribute:meta])* fn $name:ident() $told:block)*) => {
+        $($(#[$attribute])* fn $name() $told)*
+
+        #[cfg(feature = "mutants")]
+        pub const STORIES: &[(&str, fn())] = &[$((stringify!($name), $name),)*];
+    };
+}
+
 mod direct;
 mod disks;
 #[cfg(feature = "mutants")]
