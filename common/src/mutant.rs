@@ -85,6 +85,44 @@ mutants! {
     PullNotAwaited,
     /// A large record is taken without the keys that it was written together with.
     PulledAlone,
+    /// A node says what is not yet on its disk.
+    AckBeforeDurable,
+    /// A coordinator counts itself among those who have a write before that is on its disk.
+    OwnBeforeDurable,
+    /// A request is executed after the time at which it is void.
+    LateRequestExecuted,
+    /// A request is executed by another start of a node than it was sent to.
+    RequestOfEarlierStart,
+    /// A late message that gives a group back ends a grant that was asked for after it.
+    LateReleaseTaken,
+    /// A holder counts its lease as long as its grantors do, whose clocks may be faster.
+    LeaseHeldLonger,
+    /// The reply of a write whose home has lost its lease is told to who tries it again.
+    AbandonedReplyTold,
+    /// The reply of a write that may not count is told to who tries it again.
+    DeadReplyTold,
+    /// An exchange brings effects without the names of the requests that made them.
+    NamesNotExchanged,
+    /// Expire events are minted while the clocks of others may say that there is time left.
+    ExpireEventEarly,
+    /// Nothing ends keys that nobody asks for.
+    NothingSwept,
+    /// A home says that a key has expired, and says so to nobody else.
+    AbsentWithoutEvent,
+    /// An owner is in step with the holder of a term that it has not granted last.
+    SettleOfAnyTerm,
+    /// A write that there was no room to note is not noted as missed.
+    OverflowForgotten,
+    /// An owner counts as in step by what an earlier start of it said.
+    SettledOfAnyStart,
+    /// A home compares with an owner once, and never again.
+    NeverComparedAgain,
+    /// A node takes writes of any clock.
+    AnyClockTaken,
+    /// A proxy believes a node about a write although it has asked another one since.
+    AnyNodeBelieved,
+    /// An owner that is put in step forgets what was written together in this tenure.
+    BondsEndEarly,
 }
 
 impl Mutant {

@@ -99,6 +99,16 @@ impl Three {
     }
 
     fn ask(&mut self, n: usize, number: u64, is_retry: bool, words: &[&str]) {
+        self.ask_for(Consistency::Strong, n, (number, is_retry), words);
+    }
+
+    fn ask_for(
+        &mut self,
+        consistency: Consistency,
+        n: usize,
+        (number, is_retry): (u64, bool),
+        words: &[&str],
+    ) {
         let slot = Slot::of(words[1].as_bytes());
         let words = words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
         let request = Request {
@@ -107,7 +117,7 @@ impl Three {
             slot,
             db: 0,
             protocol: Protocol::Resp2,
-            consistency: Consistency::Strong,
+            consistency,
             valid: (self.nodes[n].incarnation(), u64::MAX),
             is_retry,
             is_elsewhere: false,
@@ -126,6 +136,36 @@ impl Three {
         self.responses.iter().rev().find(|(of, _)| *of == number).map(|(_, response)| response)
     }
 }
+
+/// A node that has just started asks another how it is: what it asks.
+fn survey() -> (Node, Now, NodeId, Ask) {
+    let (mut node, _, mut now) = start(0);
+    now.mono_us += 1_000;
+    node.handle(now, Input::Tick);
+    let mut asked = None;
+    while let Some(output) = node.poll_output() {
+        if let Output::Peer(to, Message::Ask(ask)) = output {
+            asked = Some((to, ask));
+        }
+    }
+    let (to, ask) = asked.expect("it has lost its data");
+    (node, now, to, *ask)
+}
+
+fn opened() -> AnswerWhat {
+    AnswerWhat::Opened {
+        is_equal: true,
+        cuts: Vec::new(),
+        completions: Vec::new(),
+        floor: kinring_common::causal::Floor::default(),
+        is_whole: true,
+        step: Term::default(),
+        term: Term::default(),
+        clock: None,
+    }
+}
+
+stories! {
 
 #[test]
 fn a_name_that_one_owner_had_to_forget_is_in_doubt_at_the_next_home_too() {
@@ -166,34 +206,6 @@ fn replies_that_wait_for_other_owners_are_bounded() {
         three.ask(home, number, false, &["GET", "k"]);
     }
     assert!(!three.responses.is_empty(), "{asked} replies wait, and none was refused");
-}
-
-/// A node that has just started asks another how it is: what it asks.
-fn survey() -> (Node, Now, NodeId, Ask) {
-    let (mut node, _, mut now) = start(0);
-    now.mono_us += 1_000;
-    node.handle(now, Input::Tick);
-    let mut asked = None;
-    while let Some(output) = node.poll_output() {
-        if let Output::Peer(to, Message::Ask(ask)) = output {
-            asked = Some((to, *ask));
-        }
-    }
-    let (to, ask) = asked.expect("it has lost its data");
-    (node, now, to, ask)
-}
-
-fn opened() -> AnswerWhat {
-    AnswerWhat::Opened {
-        is_equal: true,
-        cuts: Vec::new(),
-        completions: Vec::new(),
-        floor: kinring_common::causal::Floor::default(),
-        is_whole: true,
-        step: Term::default(),
-        term: Term::default(),
-        clock: None,
-    }
 }
 
 #[test]
@@ -238,4 +250,21 @@ fn a_release_of_an_earlier_process_gives_no_lease_away() {
         three.pass(10_000);
         assert!(!two_homes(&three), "two homes answer at a time");
     }
+}
+
+/// Promise 1. There are no two owners known to have it, and no more room to wait for them: it is unknown, and
+/// stays so for who asks again.
+#[test]
+fn a_write_without_a_lease_that_is_waited_for_no_more_is_unknown_when_it_is_tried_again() {
+    let mut three = Three::new();
+    three.loses_acks = true;
+    for number in 0..=1_024 {
+        three.ask_for(Consistency::Available, 0, (number, false), &["SET", "k", "v"]);
+    }
+    assert_eq!(three.said(0), Some(&Response::Unknown));
+    three.responses.clear();
+    three.ask_for(Consistency::Available, 0, (0, true), &["SET", "k", "v"]);
+    assert_eq!(three.said(0), Some(&Response::Unknown));
+}
+
 }

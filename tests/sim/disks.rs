@@ -1,18 +1,21 @@
 //! Owners with their disks, driven message by message: which of them had what when it was lost.
 
 use bytes::Bytes;
-use kinring_common::clock::Now;
+use kinring_common::clock::{Hlc, Now};
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::keyspace::HashSeed;
 use kinring_common::placement::layout::{Epoch, GroupId, Layout, ReplicationFactor};
 use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::slot::{SLOTS, Slot};
 use kinring_common::resp::Protocol;
-use kinring_common::wire::peer::{Ask, AskWhat, Heartbeat, Message};
+use kinring_common::wire::Item;
+use kinring_common::wire::peer::{Ask, AskWhat, Batch, Heartbeat, Message};
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
 use kinring_shard::core::node::{EXCHANGE_BYTES_S, Input, Node, Output, Past, Restart, Settings};
 use kinring_shard::store::Entry;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The only group: all nodes own it, the first one first.
@@ -31,6 +34,10 @@ struct World {
     /// These disks stand still.
     stuck: BTreeSet<usize>,
     away: BTreeSet<usize>,
+    /// The monotonic clock of this node runs slower than the others' by a hundredth, since then.
+    slow: Option<(usize, u64)>,
+    /// The wall clock of this node is ahead of the others' by milliseconds.
+    ahead: Option<(usize, u64)>,
     rule: Rule,
     layout: Arc<Layout>,
     settings: Settings,
@@ -70,6 +77,8 @@ impl World {
             base: vec![0; owners],
             stuck: BTreeSet::new(),
             away: BTreeSet::new(),
+            slow: None,
+            ahead: None,
             rule: Box::new(|_, _, _| true),
             layout,
             settings,
@@ -111,16 +120,31 @@ impl World {
     }
 
     fn is_home(&self, n: usize) -> bool {
-        self.nodes[n].is_settled_home(GROUP, self.now.mono_us)
+        self.nodes[n].is_settled_home(GROUP, self.now(n).mono_us)
     }
 
     fn pass(&mut self, time_us: u64) {
-        for _ in 0..time_us / 10_000 {
-            self.now.mono_us += 10_000;
-            self.now.wall_ms += 10;
-            (0..self.nodes.len()).for_each(|n| self.nodes[n].handle(self.now, Input::Tick));
-            self.deliver();
-        }
+        (0..time_us / 10_000).for_each(|_| self.pass_ms(10));
+    }
+
+    fn pass_ms(&mut self, ms: u64) {
+        self.now.mono_us += ms * 1_000;
+        self.now.wall_ms += ms;
+        (0..self.nodes.len()).for_each(|n| self.handle(n, Input::Tick));
+        self.deliver();
+    }
+
+    /// What time it is for a node.
+    fn now(&self, n: usize) -> Now {
+        let slow = self.slow.filter(|(slow, _)| *slow == n);
+        let lost_us = slow.map_or(0, |(_, since_us)| (self.now.mono_us - since_us) / 100);
+        let ahead_ms = self.ahead.filter(|(ahead, _)| *ahead == n).map_or(0, |(_, ms)| ms);
+        Now { wall_ms: self.now.wall_ms + ahead_ms, mono_us: self.now.mono_us - lost_us }
+    }
+
+    fn handle(&mut self, n: usize, input: Input) {
+        let now = self.now(n);
+        self.nodes[n].handle(now, input);
     }
 
     fn deliver(&mut self) {
@@ -143,7 +167,7 @@ impl World {
                 if self.synced[n] < self.logs[n].len() && !self.stuck.contains(&n) {
                     self.synced[n] = self.logs[n].len();
                     let entries = (self.logs[n].len() - self.base[n]) as u64;
-                    self.nodes[n].handle(self.now, Input::Synced(entries));
+                    self.handle(n, Input::Synced(entries));
                     is_done = false;
                 }
             }
@@ -154,25 +178,30 @@ impl World {
                 let is_cut = self.away.contains(&from) || self.away.contains(&to);
                 if !is_cut && (self.rule)(from, to, &message) {
                     let input = Input::Peer(NodeId(from as u64), message);
-                    self.nodes[to].handle(self.now, input);
+                    self.handle(to, input);
                 }
             }
         }
     }
 
     /// Asks, and delivers nothing yet.
-    fn say(
-        &mut self,
+    fn say(&mut self, n: usize, number: u64, tries: (bool, bool), words: &[&str]) {
+        let request = self.request(n, number, tries, words);
+        self.handle(n, Input::Request(0, request));
+    }
+
+    fn request(
+        &self,
         n: usize,
         number: u64,
         (is_retry, is_elsewhere): (bool, bool),
         words: &[&str],
-    ) {
+    ) -> Request {
         let words: Vec<Bytes> =
             words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
         let is_flush = words[0] == "FLUSHDB";
         let work = if is_flush { Work::Flush(GROUP) } else { Work::Commands(vec![words.clone()]) };
-        let request = Request {
+        Request {
             id: RequestId { session: 1, number },
             epoch: self.layout.epoch(),
             slot: words.get(1).map_or(Slot::of(b""), |key| Slot::of(key)),
@@ -183,8 +212,7 @@ impl World {
             is_retry,
             is_elsewhere,
             work,
-        };
-        self.nodes[n].handle(self.now, Input::Request(0, request));
+        }
     }
 
     fn ask(&mut self, n: usize, number: u64, words: &[&str]) -> Option<Response> {
@@ -202,6 +230,8 @@ impl World {
 fn is_done(response: &Option<Response>) -> bool {
     matches!(response, Some(Response::Done(_)))
 }
+
+stories! {
 
 /// Promise 1. A home notes a thousand writes that an owner has not acknowledged; those after are sent to it,
 /// and not noted. If one of these has a gap there, the home answers with a repair that holds nothing and
@@ -405,4 +435,124 @@ fn a_write_to_a_database_that_is_not_there_is_no_reason_to_die() {
     let mut world = World::new(3, None);
     world.db = 20;
     world.ask(0, 1, &["SET", "k", "v1"]);
+}
+
+/// Promise 8. A machine that starts again may count its time anew, and names are forgotten: what was asked of
+/// an earlier start may look as if it were valid still.
+#[test]
+fn a_request_to_an_earlier_start_of_a_node_is_not_executed() {
+    let mut world = World::new(3, None);
+    let late = world.request(0, 1, (false, false), &["INCR", "n"]);
+    assert!(is_done(&world.ask(0, 1, &["INCR", "n"])));
+    world.restart(0);
+    world.pass(10_000_000);
+    assert!(world.is_home(0), "{:?}", world.nodes[0].describe());
+    assert!(is_done(&world.ask(0, 2, &["SET", "x", "v"])));
+    world.handle(0, Input::Request(0, late));
+    world.deliver();
+    assert_eq!(world.said(1), Some(Response::Elsewhere(None)));
+    assert_eq!(world.ask(0, 3, &["GET", "n"]), Some(Response::Done("$1\r\n1\r\n".into())));
+}
+
+/// Promise 4. Clocks differ by some parts in a thousand: a home stops before its grants end.
+#[test]
+fn a_home_whose_clock_is_slow_has_stopped_when_another_begins() {
+    let mut world = World::new(3, None);
+    world.slow = Some((0, world.now.mono_us));
+    world.pass(1_000_000);
+    world.away = [0].into();
+    for _ in 0..700 {
+        // The next one asks as soon as it can.
+        let incarnation = world.nodes[0].incarnation();
+        let (group, released_us, next) = (GROUP, 0, Some(NodeId(1)));
+        let release = Message::Release { incarnation, group, released_us, next };
+        world.handle(1, Input::Peer(NodeId(0), release));
+        world.pass_ms(1);
+        assert!(!(world.is_home(0) && world.is_home(1)), "two homes answer at a time");
+    }
+    assert!(world.is_home(1), "{:?}", world.nodes[1].describe());
+}
+
+/// Promise 9. Writes that there was no room to note are found by comparing, at once.
+#[test]
+fn writes_that_could_not_be_noted_are_made_up_for_soon() {
+    let mut world = World::new(3, None);
+    world.away = [2].into();
+    world.pass(100_000);
+    world.rule = Box::new(|_, _, message| !matches!(message, Message::Write(_)));
+    let first = (false, false);
+    (0..1_100).for_each(|number| world.say(0, number, first, &["INCR", &format!("k{number}")]));
+    world.deliver();
+    world.pass(3_000_000);
+    assert!((0..1_100).all(|number| is_done(&world.said(number))), "some wait for ever");
+}
+
+/// Promise 1. A home settles with those who have what it took. What an earlier start of an owner said is no
+/// word of this one, which may have lost its disk since.
+#[test]
+fn a_word_of_an_earlier_start_of_an_owner_does_not_settle_a_home() {
+    let mut world = World::new(3, None);
+    let tenure = Rc::new(Cell::new(None));
+    let seen = tenure.clone();
+    world.rule = Box::new(move |from, _, message| {
+        let Message::Settle(settle) = message else { return true };
+        seen.set(Some(settle.term.tenure).filter(|_| from == 1));
+        false
+    });
+    world.away = [0].into();
+    world.pass(2_000_000);
+    let number = tenure.get().expect("the second one is the next home");
+    assert!(!world.is_home(1), "nobody has said to be in step with it");
+    let settled = Message::Settled { group: GROUP, number, incarnation: 77 };
+    world.handle(1, Input::Peer(NodeId(2), settled));
+    world.deliver();
+    assert!(!world.is_home(1), "nobody has said so still");
+}
+
+/// Promise 3 and 4. A node looks at its own clock before it mints; who takes what it has minted looks, too.
+#[test]
+fn a_write_of_a_clock_far_ahead_is_not_taken() {
+    let mut world = World::new(3, None);
+    let write = Rc::new(RefCell::new(None));
+    let seen = write.clone();
+    world.rule = Box::new(move |from, to, message| {
+        let Message::Write(batch) = message else { return true };
+        if (from, to) == (0, 1) {
+            *seen.borrow_mut() = Some(batch.clone());
+        }
+        to != 1
+    });
+    assert!(is_done(&world.ask(0, 1, &["SET", "k", "v"])));
+    let sent: Arc<Batch> = write.borrow_mut().take().expect("it was sent");
+    let mut batch = Batch::clone(&sent);
+    let [Item::Delta { name, delta }] = &batch.items[..] else { unreachable!("it is one SET") };
+    let mut delta = delta.clone();
+    delta.dot.hlc = Hlc::new(world.now.wall_ms + 3_600_000, 0);
+    batch.items = Arc::new([Item::Delta { name: name.clone(), delta }]);
+    world.handle(1, Input::Peer(NodeId(0), Message::Write(Arc::new(batch))));
+    let said = std::iter::from_fn(|| world.nodes[1].poll_output());
+    assert_eq!(said.count(), 0, "it is not logged and not acknowledged");
+}
+
+/// Promise 4. A home whose clock is ahead says that a key has expired: so it has, for the next one, too.
+#[test]
+fn what_was_told_to_have_expired_is_not_there_at_a_home_whose_clock_is_behind() {
+    let mut world = World::new(3, None);
+    world.ahead = Some((0, 400));
+    assert!(is_done(&world.ask(0, 1, &["SET", "k", "v", "PX", "1000"])));
+    world.pass(1_010_000);
+    let nothing = Some(Response::Done("$-1\r\n".into()));
+    assert_eq!(world.ask(0, 2, &["GET", "k"]), nothing);
+    world.away = [0].into();
+    for to in [1, 2] {
+        let (group, released_us, next) = (GROUP, world.now.mono_us, Some(NodeId(1)));
+        let incarnation = world.nodes[0].incarnation();
+        let release = Message::Release { incarnation, group, released_us, next };
+        world.handle(to, Input::Peer(NodeId(0), release));
+    }
+    world.pass(200_000);
+    assert!(world.is_home(1), "{:?}", world.nodes[1].describe());
+    assert_eq!(world.ask(1, 3, &["GET", "k"]), nothing);
+}
+
 }

@@ -4,6 +4,16 @@
 //! microseconds of the run) print what happened between, `SIM_ALL=1` heartbeats, beats, pings and syncs
 //! of disks as well, `SIM_LINE=2000` so many bytes of each line.
 
+/// Tests, and a list of them: a way to break the protocol may break one.
+macro_rules! stories {
+    ($($(#[$attribute:meta])* fn $name:ident() $told:block)*) => {
+        $($(#[$attribute])* fn $name() $told)*
+
+        #[cfg(feature = "mutants")]
+        pub const STORIES: &[(&str, fn())] = &[$((stringify!($name), $name),)*];
+    };
+}
+
 mod direct;
 mod disks;
 #[cfg(feature = "mutants")]

@@ -4,7 +4,7 @@
 //! is clean when nothing is broken. `SIM_MUTANT=NoFence,GapApplied` asks for these alone,
 //! `SIM_MUTANT_SEEDS=100` for so many seeds, `SIM_MUTANT_STORIES=0` for no stories.
 
-use crate::scenarios;
+use crate::{direct, disks, scenarios};
 use kinring_common::mutant::{Mutant, set};
 use kinring_tests::checker::Verdict;
 use kinring_tests::sim::failure::message;
@@ -32,7 +32,8 @@ fn hunt(mutant: Mutant, clean: &Clean) -> Option<String> {
 }
 
 fn by_story(mutant: Mutant) -> Option<String> {
-    let mut stories = scenarios::STORIES.iter().chain(scenarios::OF_FENCES).chain(scenarios::FOUND);
+    let of = [scenarios::STORIES, scenarios::OF_FENCES, scenarios::OF_GUARDS, scenarios::FOUND];
+    let mut stories = of.into_iter().chain([disks::STORIES, direct::STORIES]).flatten();
     stories.find_map(|(name, story)| {
         set(Some(mutant));
         let told = catch_unwind(story);

@@ -2,21 +2,15 @@
 
 use kinring_tests::sim::check;
 
-/// Tests, and a list of them: a way to break the protocol may break a story.
-macro_rules! stories {
-    ($($(#[$attribute:meta])* fn $name:ident() $told:block)*) => {
-        $($(#[$attribute])* fn $name() $told)*
-
-        #[cfg(feature = "mutants")]
-        pub const STORIES: &[(&str, fn())] = &[$((stringify!($name), $name),)*];
-    };
-}
 #[cfg(feature = "mutants")]
 pub use fences::STORIES as OF_FENCES;
 #[cfg(feature = "mutants")]
 pub use found::STORIES as FOUND;
+#[cfg(feature = "mutants")]
+pub use guards::STORIES as OF_GUARDS;
 mod fences;
 mod found;
+mod guards;
 
 stories! {
 

@@ -14,6 +14,7 @@
 //! out.
 
 use kinring_common::id::NodeId;
+use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::quorum::Quorum;
 use std::collections::BTreeMap;
@@ -91,7 +92,9 @@ impl Grants {
     /// A node gave a group back at `released_us` of its own clock: it coordinates it no more by what
     /// it asked for until then.
     pub fn release(&mut self, group: GroupId, node: NodeId, released_us: u64) {
-        let is_meant = |grant: &Grant| grant.holder == node && grant.asked_us <= released_us;
+        let is_any = Mutant::LateReleaseTaken.is_on();
+        let is_meant =
+            |grant: &Grant| grant.holder == node && (grant.asked_us <= released_us || is_any);
         if self.given.get(&group).is_some_and(is_meant) {
             self.given.remove(&group);
         }
@@ -129,7 +132,8 @@ impl Leases {
         if held.released_us.is_some_and(|released_us| asked_us <= released_us) {
             return;
         }
-        let (grants, until_us) = (&mut held.grants, asked_us + HOLD_US);
+        let hold_us = if Mutant::LeaseHeldLonger.is_on() { LEASE_US } else { HOLD_US };
+        let (grants, until_us) = (&mut held.grants, asked_us + hold_us);
         match grants.iter_mut().find(|(owner, _)| *owner == by) {
             Some((_, known)) => *known = until_us.max(*known),
             None => grants.push((by, until_us)),

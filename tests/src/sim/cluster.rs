@@ -422,7 +422,10 @@ impl<'p> Cluster<'p> {
                     continue;
                 }
             };
-            self.network.send_once(site, to.0 as usize, letter, self.now_us, &mut self.random);
+            let to = to.0 as usize;
+            if !self.traps.catches((site, to), KINDS[letter.kind() as usize], &letter) {
+                self.network.send_once(site, to, letter, self.now_us, &mut self.random);
+            }
         }
     }
 

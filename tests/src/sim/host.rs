@@ -33,6 +33,8 @@ pub struct Host {
     base: u64,
     /// When the disk is next done with what was appended.
     pub sync_at_us: Option<u64>,
+    /// The disk writes nothing any more, until the node starts again.
+    pub is_stalled: bool,
     durability: Durability,
     /// Something that was acknowledged is lost here, perhaps, and its node has not got it back.
     has_lost: bool,
@@ -51,6 +53,7 @@ impl Host {
             disk: Memory::default(),
             base: 0,
             sync_at_us: None,
+            is_stalled: false,
             durability,
             has_lost: true,
             is_damaged: false,
@@ -60,6 +63,7 @@ impl Host {
     /// Starts its node with what is on the disk.
     pub fn start(&mut self, plan: &Plan, is_damaged: bool, now_us: u64, random: &mut Random) {
         self.is_damaged |= is_damaged;
+        self.is_stalled = false;
         let (is_whole, is_damaged) = (!self.has_lost, self.is_damaged);
         let past = Past { log: self.disk.entries(), is_whole, is_damaged };
         let restart = Restart { now: self.clock.now(now_us), seed: random.word(), past };
@@ -92,7 +96,7 @@ impl Host {
             }
             (Loss::Crash, durability) => {
                 let kept = random.below(self.disk.unsynced() + 1);
-                self.disk.crash(kept);
+                self.disk.crash(if self.is_stalled { 0 } else { kept });
                 self.has_lost |= durability == Durability::EverySecond;
             }
         }
@@ -122,7 +126,8 @@ impl Host {
 
     /// When its disk is done, as far as it can hear of it.
     pub fn sync_us(&self) -> Option<u64> {
-        self.sync_at_us.map(|at_us| at_us.max(self.paused_until_us))
+        let at_us = self.sync_at_us.filter(|_| !self.is_stalled);
+        at_us.map(|at_us| at_us.max(self.paused_until_us))
     }
 
     /// Something happens to its node. What the node wants said is left in `said`.

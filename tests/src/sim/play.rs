@@ -55,7 +55,8 @@ pub fn check(text: &str) {
 
 /// Plays it once.
 fn play(script: &Script, seed: u64, watch: &Watch) -> Result<(), Wrong> {
-    let plan = Plan::quiet(seed, script.owners, script.durability, script.round_us);
+    let mut plan = Plan::quiet(seed, script.owners, script.durability, script.round_us);
+    plan.settings.sweep_us = script.sweep_us;
     let cluster = Cluster::new(&plan, watch.clone());
     let mut play = Play {
         cluster,
@@ -133,8 +134,8 @@ impl Play<'_> {
             }
             Step::Heal => self.cluster.network.heal(),
             Step::Trap(fate, is_once, kind, from, to) => {
-                let from = self.host(*from)?;
-                let to = to.map(|to| self.host(to)).transpose()?;
+                let from = self.site(from)?;
+                let to = to.as_ref().map(|to| self.site(to)).transpose()?;
                 let (fate, is_once, kind) = (*fate, *is_once, kind.clone());
                 self.cluster.traps.set(Trap { kind, from, to, fate, is_once });
             }
@@ -273,6 +274,7 @@ impl Play<'_> {
                 cluster.crash(n, Loss::Damage);
                 cluster.start(n, true);
             }
+            Trouble::Stall => cluster.hosts[n].is_stalled = true,
             Trouble::Backup => {
                 self.backups.insert(n, cluster.hosts[n].backup());
             }
@@ -311,11 +313,14 @@ impl Play<'_> {
     }
 
     fn sites(&self, places: &[Place]) -> Result<BTreeSet<usize>, Wrong> {
-        let site = |place: &Place| match place {
+        places.iter().map(|place| self.site(place)).collect()
+    }
+
+    fn site(&self, place: &Place) -> Result<usize, Wrong> {
+        match place {
             Place::Host(host) => self.host(*host),
             Place::Proxy(client) => Ok(self.cluster.plan.nodes + proxy_of(client)),
-        };
-        places.iter().map(site).collect()
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `owners 3, durability always, rounds every 2s` | at the beginning: the cluster; floor rounds are never due if nothing is said of them |
+//! | `owners 3, durability always, rounds every 2s, sweeps every 1s` | at the beginning: the cluster; floor rounds are never due if nothing is said of them |
 //! | `a: SET k v -> OK within 2s` | a call, and what it must come to: `OK`, `nil`, `5`, `"v"`, `["v" nil]`, `refused`, `unknown`, one of several with <code>\|</code> between |
 //! | `a: SET x 1 ; SET y 2` | a transaction; without an arrow nobody waits for it |
 //! | `a -> OK` | what a call came to that nobody has waited for yet |
@@ -16,10 +16,11 @@
 //! | `wait 2s`, `until` *condition* `within 2s`, `throughout 2s` *condition* | time passes |
 //! | *condition* | is so: `owner 1 is home`, `owner 1 is not home`, `nobody is home`, `owner 2 holds k v`, `all hold k nothing`, `all forget k` |
 //! | `pause owner 1 for 3s`, `crash home`, `start owner 1`, `wipe owner 1`, `damage owner 1` | machines |
+//! | `stall owner 1` | its disk writes nothing any more, until it starts again |
 //! | `backup owner 1`, `restore owner 1` | its disk is copied, and the copy put back, with a crash and a start |
 //! | `jump owner 1 ahead 120s` | somebody sets its wall clock |
 //! | `isolate owner 1, a`, `mute owner 1`, `heal` | the network: nobody reaches these; nobody hears them; all is well |
-//! | `hold every Write from owner 1 to owner 2` | messages: `hold`, `lose` or `copy`; the `next` or `every`; to one or, without `to`, to all |
+//! | `hold every Write from owner 1 to owner 2` | messages: `hold`, `lose` or `copy`; the `next` or `every`; to one or, without `to`, to all; a proxy sends and gets some, too: `lose every Request from a` |
 //! | `deliver`, `free` | what was kept arrives; nothing is kept any more |
 
 use super::plan::Durability;
@@ -69,6 +70,8 @@ pub enum Trouble {
     Wipe,
     /// It starts with holes in its log.
     Damage,
+    /// Its disk writes nothing any more.
+    Stall,
     /// Its disk is copied.
     Backup,
     /// It starts with the copy.
@@ -123,7 +126,7 @@ pub enum Step {
     /// The network works.
     Heal,
     /// Messages: what becomes of them, the next one alone, their kind, from whom, to whom.
-    Trap(Fate, bool, String, Host, Option<Host>),
+    Trap(Fate, bool, String, Place, Option<Place>),
     /// What was kept arrives.
     Deliver,
     /// Nothing is kept any more.
@@ -139,6 +142,8 @@ pub struct Script {
     pub durability: Durability,
     /// How often floors are settled, in microseconds.
     pub round_us: u64,
+    /// How often expired keys are looked for, in microseconds.
+    pub sweep_us: u64,
     /// Its lines: number, text, meaning. One with an arrow is two.
     pub steps: Vec<(usize, String, Step)>,
 }
@@ -161,8 +166,8 @@ impl Script {
     /// # Panics
     /// When a line means nothing.
     pub fn parse(text: &str) -> Script {
-        let (owners, durability, round_us) = (3, Durability::Always, NEVER_US);
-        let mut script = Script { owners, durability, round_us, steps: Vec::new() };
+        let (durability, round_us, sweep_us) = (Durability::Always, NEVER_US, 1_000_000);
+        let mut script = Script { owners: 3, durability, round_us, sweep_us, steps: Vec::new() };
         for (at, line) in text.lines().enumerate() {
             let line = line.split(" #").next().unwrap_or_default().trim();
             if line.is_empty() || line.starts_with('#') {
@@ -187,6 +192,7 @@ impl Script {
                 ["durability", "everysec"] => self.durability = Durability::EverySecond,
                 ["durability", "always"] => self.durability = Durability::Always,
                 ["rounds", "every", time] => self.round_us = time_us(time).expect("a time"),
+                ["sweeps", "every", time] => self.sweep_us = time_us(time).expect("a time"),
                 _ => panic!("it says nothing of a cluster: {part}"),
             }
         }
@@ -264,6 +270,7 @@ fn step(words: &[&str]) -> Option<Step> {
         ["start", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Start),
         ["wipe", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Wipe),
         ["damage", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Damage),
+        ["stall", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Stall),
         ["backup", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Backup),
         ["restore", host @ ..] => Step::Trouble(self::host(host)?, Trouble::Restore),
         [fate @ ("hold" | "lose" | "copy"), rest @ ..] => return trap(fate, rest),
@@ -279,9 +286,9 @@ fn trap(fate: &str, words: &[&str]) -> Option<Step> {
     };
     let [number, kind, "from", ends @ ..] = words else { return None };
     let to = ends.iter().position(|word| *word == "to");
-    let from = host(&ends[..to.unwrap_or(ends.len())])?;
+    let from = place(&ends[..to.unwrap_or(ends.len())])?;
     let to = match to {
-        Some(at) => Some(host(&ends[at + 1..])?),
+        Some(at) => Some(place(&ends[at + 1..])?),
         None => None,
     };
     let known = super::cluster::KINDS.contains(kind) && matches!(*number, "next" | "every");
@@ -305,15 +312,15 @@ fn condition(words: &[&str]) -> Option<Condition> {
 
 fn places(words: &[&str]) -> Option<Vec<Place>> {
     let joined = words.join(" ");
-    let place = |text: &str| {
-        let words: Vec<&str> = text.split(' ').collect();
-        match host(&words) {
-            Some(host) => Some(Place::Host(host)),
-            None if words.len() == 1 => Some(Place::Proxy(text.to_owned())),
-            None => None,
-        }
-    };
-    joined.split(", ").map(place).collect()
+    joined.split(", ").map(|text| place(&text.split(' ').collect::<Vec<_>>())).collect()
+}
+
+fn place(words: &[&str]) -> Option<Place> {
+    match (host(words), words) {
+        (Some(host), _) => Some(Place::Host(host)),
+        (None, [proxy]) => Some(Place::Proxy((*proxy).to_owned())),
+        (None, _) => None,
+    }
 }
 
 fn host(words: &[&str]) -> Option<Host> {

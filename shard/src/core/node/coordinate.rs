@@ -81,8 +81,10 @@ impl Node {
         let now_us = moment.now.mono_us;
         let request_id = request.id;
         let id = self.group_asked(&request);
-        let is_meant = request.valid.0 == self.incarnation && request.epoch == self.layout.epoch();
-        let is_late = now_us >= request.valid.1;
+        let is_of_start =
+            request.valid.0 == self.incarnation || Mutant::RequestOfEarlierStart.is_on();
+        let is_meant = is_of_start && request.epoch == self.layout.epoch();
+        let is_late = now_us >= request.valid.1 && !Mutant::LateRequestExecuted.is_on();
         let Some(group) = self.groups.get(&id).filter(|_| is_meant && !is_late) else {
             return self.respond_to(asker, request_id, Response::Elsewhere(None));
         };
@@ -229,7 +231,7 @@ impl Node {
         for Command { words, row } in &wanted.commands {
             let mut txn = Txn::new(&mut locks, &mut effects, moment.now, request.db, random)
                 .with_hints(&hints);
-            txn.expires = is_leased;
+            txn.expires = is_leased && !Mutant::AbsentWithoutEvent.is_on();
             let mark = reply.mark();
             let done = row.clone().and_then(|row| run_one(row, &mut txn, words, &mut reply));
             if let Err(error) = done {
@@ -439,11 +441,13 @@ impl Node {
         let now_us = moment.now.mono_us;
         let group = self.groups.get_mut(&id).expect("it is held");
         let Some(tenure) = group.tenure.as_mut() else { return };
-        if !tenure.is_settled() || now_us < tenure.sweep_us || tenure.leaving.is_some() {
+        let is_due = now_us >= tenure.sweep_us && !Mutant::NothingSwept.is_on();
+        if !tenure.is_settled() || !is_due || tenure.leaving.is_some() {
             return;
         }
         tenure.sweep_us = now_us + self.settings.sweep_us;
-        let due_ms = moment.now.wall_ms.saturating_sub(DRIFT_MAX_MS);
+        let wait_ms = if Mutant::ExpireEventEarly.is_on() { 0 } else { DRIFT_MAX_MS };
+        let due_ms = moment.now.wall_ms.saturating_sub(wait_ms);
         for part in group.parts.clone() {
             let tenure = self.groups[&id].tenure.as_ref().expect("it is held");
             if tenure.flight.room() < SWEPT_MAX {

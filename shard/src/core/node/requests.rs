@@ -9,6 +9,7 @@
 //! that is not found may have been executed.
 
 use bytes::Bytes;
+use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::request::{Completion, RequestId};
 use std::collections::hash_map::Entry;
@@ -83,6 +84,9 @@ impl Requests {
 
     /// What was replied is no longer certain.
     pub fn doubt(&mut self, id: RequestId) {
+        if Mutant::AbandonedReplyTold.is_on() {
+            return;
+        }
         if let Some(place) = self.places.get(&id) {
             self.queue[(place - self.gone) as usize].completion.executed.reply = None;
         }
@@ -90,6 +94,9 @@ impl Requests {
 
     /// What was replied to the requests of a group, or of all, is no longer certain.
     pub fn doubt_all(&mut self, group: Option<GroupId>) {
+        if Mutant::DeadReplyTold.is_on() {
+            return;
+        }
         let is_meant = |known: &&mut Known| group.is_none_or(|group| known.group == group);
         let meant = self.queue.iter_mut().filter(is_meant);
         meant.for_each(|known| known.completion.executed.reply = None);

@@ -277,7 +277,9 @@ impl Node {
                 if now_us >= owner.ask_us {
                     open.push((node, Purpose::Survey));
                 }
-            } else if !owner.has_exchanged || owner.behind.is_some() || now_us >= owner.exchange_us
+            } else if !owner.has_exchanged
+                || owner.behind.is_some()
+                || now_us >= owner.exchange_us && !Mutant::NeverComparedAgain.is_on()
             {
                 open.push((node, Purpose::Give));
             } else if !owner.is_in_step && now_us >= owner.settle_us {
@@ -320,7 +322,8 @@ impl Node {
         let Settle { group: id, epoch, incarnation, floor, term } = settle;
         let meant = epoch == self.layout.epoch() && incarnation == self.incarnation;
         let Some(group) = self.groups.get_mut(&id) else { return };
-        if !meant || group.term != term || group.is_given_up {
+        let is_of_term = group.term == term || Mutant::SettleOfAnyTerm.is_on();
+        if !meant || !is_of_term || group.is_given_up {
             return;
         }
         group.bonds.end_others(term.tenure);
@@ -345,6 +348,7 @@ impl Node {
         let owner = tenure.owners.get_mut(&from);
         let is_meant =
             |owner: &&mut Owner| owner.has_exchanged && owner.incarnation == Some(incarnation);
+        let is_meant = |o: &&mut Owner| is_meant(o) || Mutant::SettledOfAnyStart.is_on();
         if let Some(owner) = owner.filter(is_meant) {
             owner.is_in_step = true;
             self.look_after(id, moment);
