@@ -1,6 +1,7 @@
 //! Whether the owners agree at the end, and what they hold.
 
 use super::host::Host;
+use super::letter;
 use super::plan::Plan;
 use super::words::name;
 use crate::checker::{Final, Held, Key, Place, Text};
@@ -73,6 +74,12 @@ pub fn diverged(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> Option<
         }
     }
     None
+}
+
+/// One number for what all owners hold, and by which events.
+pub fn digest(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> u64 {
+    let copies: Vec<_> = names.iter().map(|name| copies(plan, hosts, name)).collect();
+    letter::digest(format!("{copies:?}").as_bytes())
 }
 
 /// What every key is at the end, by the copies of one owner of each.

@@ -8,23 +8,34 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`plan`] | what a seed says about a run |
+//! | [`run`] | a whole run, and what the judges say of it |
 //! | [`cluster`] | the loop: what happens next, and to whom |
+//! | [`post`], [`letter`] | what is said to whom, and how it travels |
 //! | [`host`] | a machine: a node, its clock and its disk |
 //! | [`clients`] | who asks for what, and what they were told |
+//! | [`calls`] | their calls under way |
 //! | [`words`] | calls as words of commands, and replies back |
 //! | [`trouble`] | what goes wrong |
+//! | [`harm`] | how it does, and how it heals |
 //! | [`siege`] | what goes wrong with the same few machines, one thing after the other |
 //! | [`sight`] | which values a deadline can reach |
+//! | [`classes`] | what must have bitten when many seeds have run |
 //! | [`ending`] | whether the owners agree at the end, and what they hold |
 //! | [`script`], [`play`] | the same cluster without chance: stories as text, and their playing |
 //! | [`traps`] | single messages that a script keeps, delays or repeats |
 
+mod calls;
+pub mod classes;
 pub mod clients;
 pub mod cluster;
 pub mod ending;
+mod harm;
 pub mod host;
+mod letter;
 pub mod plan;
 pub mod play;
+mod post;
+pub mod run;
 pub mod script;
 pub mod siege;
 pub mod sight;
@@ -32,6 +43,6 @@ pub mod traps;
 pub mod trouble;
 pub mod words;
 
-pub use cluster::{Run, run};
 pub use plan::{Durability, Plan};
 pub use play::check;
+pub use run::{Run, run};

@@ -174,6 +174,7 @@ pub struct Node {
     wall: SteadyWall,
     suspicion: Suspicion,
     drift: Drift,
+    believes_its_clock: bool,
     peers: BTreeMap<NodeId, Peer>,
     grants: Grants,
     leases: Leases,
@@ -208,6 +209,12 @@ impl Node {
     /// Whether it has all that it should have of every group.
     pub fn is_whole(&self) -> bool {
         self.groups.values().all(Group::is_whole)
+    }
+
+    /// Whether its own wall clock is as good as what others say, as far as it knew when something last
+    /// happened.
+    pub fn believes_its_clock(&self) -> bool {
+        self.believes_its_clock
     }
 
     /// Whether nothing waits for anything: every group has a home, which is settled and knows of
@@ -336,6 +343,7 @@ impl Node {
         // Alone among peers of which it has heard none, a node does not know.
         let is_alone = !self.drift.has_heard() && !self.peers.is_empty();
         judged.is_sound &= !is_alone;
+        self.believes_its_clock = judged.is_sound && judged.believed_ms == raw_ms;
         let Judgement { is_sound, believed_ms, middle_ms } = judged;
         let likely_ms = middle_ms.max(believed_ms);
         let mut wall_ms = self.wall.read(believed_ms, mono_us / 1_000);

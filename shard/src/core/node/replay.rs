@@ -85,6 +85,7 @@ impl Node {
             wall: SteadyWall::default(),
             suspicion: Suspicion::new(now.mono_us),
             drift: Drift::default(),
+            believes_its_clock: true,
             peers: peers(&groups, own),
             grants: if barred { Grants::after_restart(now.mono_us) } else { Grants::default() },
             leases: Leases::new(own, quorum),
