@@ -9,8 +9,8 @@ use super::model::integer;
 use super::steps::{Case, Finding, Mode, Step, steps};
 use std::collections::HashSet;
 
-/// The counters that are wrong.
-pub fn judge(case: &Case<'_>) -> Vec<Finding> {
+/// The counters that are wrong. Adds up in `judged` how many acknowledged increments they count.
+pub fn judge(case: &Case<'_>, judged: &mut u64) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, steps) in steps(case.history) {
         let counts =
@@ -19,6 +19,8 @@ pub fn judge(case: &Case<'_>) -> Vec<Finding> {
         if !counted || !steps.iter().all(counts) {
             continue;
         }
+        let acknowledged = |step: &&Step<'_>| step.is_acknowledged();
+        *judged += steps.iter().filter(acknowledged).count() as u64;
         let mut report =
             |promise, what, at_us| findings.push(Finding { promise, key, what, at_us });
         let shown = case.ending.get(&key).and_then(|end| end.shown.as_ref());

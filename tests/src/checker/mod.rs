@@ -42,6 +42,17 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Objects that are not linearizable, or not known to be.
     pub verdicts: Vec<Verdict>,
+    /// How much there was to judge.
+    pub judged: Judged,
+}
+
+/// What acknowledged writes the loss of which would have been found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// By [`lost`].
+    pub writes: u64,
+    /// Increments, by [`counters`].
+    pub increments: u64,
 }
 
 impl Report {
@@ -71,23 +82,22 @@ impl Report {
 /// Asks every judge that the mode allows. `groups` are the keys of one slot that MSET and EXEC name
 /// together: those are judged as one object too.
 pub fn judge(case: &Case<'_>, groups: &[BTreeSet<Key>], states_max: usize) -> Report {
-    let judges = [lost::judge, resurrection::judge, counters::judge, session::judge, once::judge];
-    let findings = judges.iter().flat_map(|judge| judge(case)).collect();
+    let (findings, judged) = by_promise(case);
     let limits = Limits { skew_us: case.skew_us, states_max };
     let verdicts = match case.mode {
         Mode::Strong => linear::check_all(case.history, groups, &limits),
         Mode::Available => Vec::new(),
     };
-    Report { findings, verdicts }
+    Report { findings, verdicts, judged }
 }
 
 /// The first thing that is wrong, if something is: cheaper than [`judge`], and what takes many states to
 /// decide is left undecided.
 pub fn find_one(case: &Case<'_>, groups: &[BTreeSet<Key>], states_max: usize) -> Report {
-    let judges = [lost::judge, resurrection::judge, counters::judge, session::judge, once::judge];
-    let mut findings = judges.iter().flat_map(|judge| judge(case));
-    if let Some(finding) = findings.next() {
-        return Report { findings: vec![finding], verdicts: Vec::new() };
+    let (mut findings, judged) = by_promise(case);
+    findings.truncate(1);
+    if !findings.is_empty() {
+        return Report { findings, verdicts: Vec::new(), judged };
     }
     let limits = Limits { skew_us: case.skew_us, states_max };
     let keys = case.history.keys().into_iter().map(|key| BTreeSet::from([key]));
@@ -95,7 +105,16 @@ pub fn find_one(case: &Case<'_>, groups: &[BTreeSet<Key>], states_max: usize) ->
     let violation = objects
         .map(|keys| linear::check(case.history, &keys, &limits))
         .find(|verdict| matches!(verdict, Verdict::Violation(_)));
-    Report { findings: Vec::new(), verdicts: violation.into_iter().collect() }
+    Report { findings, verdicts: violation.into_iter().collect(), judged }
+}
+
+fn by_promise(case: &Case<'_>) -> (Vec<Finding>, Judged) {
+    let mut judged = Judged::default();
+    let mut findings = lost::judge(case, &mut judged.writes);
+    findings.extend(resurrection::judge(case));
+    findings.extend(counters::judge(case, &mut judged.increments));
+    findings.extend([session::judge, once::judge].iter().flat_map(|judge| judge(case)));
+    (findings, judged)
 }
 
 impl fmt::Display for Report {

@@ -28,6 +28,7 @@ pub struct Client {
 pub struct Workload {
     random: Random,
     given: u32,
+    flushes: bool,
     /// Members and such that may be there.
     members: Vec<Text>,
 }
@@ -43,25 +44,25 @@ enum Use {
     List,
 }
 
-const USES: [Use; TAGS * KEYS_A_TAG] = [
-    Use::Text,
-    Use::Text,
-    Use::Text,
-    Use::Counter,
-    Use::Hash,
-    Use::Set,
-    Use::Sorted,
-    Use::List,
-    Use::Text,
-    Use::Counter,
-    Use::Hash,
-    Use::List,
+/// Of each tag: the last key is kept.
+const USES: [[Use; KEYS_A_TAG]; TAGS] = [
+    [Use::Text, Use::Text, Use::Text, Use::Counter],
+    [Use::Counter, Use::Hash, Use::Set, Use::Set],
+    [Use::Sorted, Use::List, Use::Text, Use::Hash],
+    [Use::Counter, Use::Hash, Use::List, Use::List],
 ];
+
+/// Keys of a tag from which things are removed.
+const LOOSE: usize = KEYS_A_TAG - 1;
+
+/// Of a hundred calls for a tag, so many are for its key that is kept.
+const KEPT_PERCENT: usize = 12;
 
 impl Workload {
     /// By a seed.
     pub fn new(plan: &Plan) -> Workload {
-        Workload { random: Random::new(plan.seed ^ 0xca11), given: 0, members: Vec::new() }
+        let random = Random::new(plan.seed ^ 0xca11);
+        Workload { random, given: 0, flushes: plan.flushes, members: Vec::new() }
     }
 
     fn text(&mut self) -> Text {
@@ -82,7 +83,7 @@ impl Workload {
     pub fn draw(&mut self, siege: Option<usize>) -> Call {
         let besieged = siege.filter(|_| self.random.chance(CALLS_PERCENT));
         match self.random.below(200) {
-            0 => Call::FlushDb,
+            0 if self.flushes => Call::FlushDb,
             1..=14 => {
                 let keys = self.keys_of_a_tag();
                 Call::MSet(keys.into_iter().map(|key| (key, self.text())).collect())
@@ -106,18 +107,24 @@ impl Workload {
 
     /// Some keys of one slot that are mostly strings.
     fn keys_of_a_tag(&mut self) -> Vec<Key> {
-        let mut keys: Vec<Key> = (0..KEYS_A_TAG as u32).map(Key).collect();
+        let mut keys: Vec<Key> = (0..LOOSE as u32).map(Key).collect();
         self.random.shuffle(&mut keys);
-        keys.truncate(2 + self.random.below(KEYS_A_TAG - 1));
+        keys.truncate(2 + self.random.below(LOOSE - 1));
         keys
     }
 
     fn key_of(&mut self, tag: usize) -> Key {
-        Key((tag * KEYS_A_TAG + self.random.below(KEYS_A_TAG)) as u32)
+        let is_kept = self.random.chance(KEPT_PERCENT);
+        let place = if is_kept { LOOSE } else { self.random.below(LOOSE) };
+        Key((tag * KEYS_A_TAG + place) as u32)
     }
 
     fn verb(&mut self, key: Key) -> Verb {
-        let of = USES[key.0 as usize];
+        let (tag, place) = (key.0 as usize / KEYS_A_TAG, key.0 as usize % KEYS_A_TAG);
+        let of = USES[tag][place];
+        if place == LOOSE {
+            return self.verb_of_kept(of);
+        }
         match self.random.below(100) {
             0..=5 => Verb::Del,
             6..=9 => {
@@ -129,6 +136,21 @@ impl Workload {
             14..=49 => self.read(of),
             50 => self.write(Use::Text),
             _ => self.write(of),
+        }
+    }
+
+    /// What is asked of a key of which nothing is ever removed; such a record grows, so slowly.
+    fn verb_of_kept(&mut self, of: Use) -> Verb {
+        match self.random.below(100) {
+            0..=4 => Verb::Exists,
+            5..=34 if of == Use::Counter => Verb::Get,
+            5..=69 if of != Use::Counter => self.read(of),
+            _ => match of {
+                Use::Counter => self.write(of),
+                Use::Hash => Verb::HSet(self.text(), self.text()),
+                Use::List => Verb::LPush(self.text()),
+                _ => Verb::SAdd(self.text()),
+            },
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::failure::Wrong;
 use super::host::Host;
+use super::letter;
 use super::plan::Plan;
 use super::watch::About;
 use super::words::name;
@@ -123,6 +124,12 @@ pub(super) fn too_long(hosts: &[Host], span: Range<u64>) -> Option<Wrong> {
 fn longer(queues: &[(&str, usize, usize)]) -> Option<String> {
     let (name, len, max) = queues.iter().find(|(_, len, max)| len > max)?;
     Some(format!("{name}: {len}, at most {max}"))
+}
+
+/// One number for what all owners hold, and by which events.
+pub fn digest(names: &BTreeSet<Bytes>, plan: &Plan, hosts: &[Host]) -> u64 {
+    let copies: Vec<_> = names.iter().map(|name| copies(plan, hosts, name)).collect();
+    letter::digest(format!("{copies:?}").as_bytes())
 }
 
 /// What every key is at the end, by the copies of one owner of each.

@@ -4,8 +4,8 @@
 //! Whatever went wrong, the same seed runs a second time, and what is kept of that is the time before
 //! it broke, about the key or node in question.
 
-use super::cluster::Run;
 use super::plan::Plan;
+use super::run::Run;
 use super::watch::{About, Watch};
 use super::words;
 use crate::checker::{Call, Finding, Operation, Verdict, Violation};

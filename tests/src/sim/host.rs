@@ -8,6 +8,11 @@ use kinring_shard::core::node::{Input, Node, Output, Past, Restart};
 use kinring_shard::store::memory::Memory;
 use kinring_shard::store::{Entry, Store};
 
+/// Whether a log with a hole keeps the floors in it. A node that starts with such a log leaves them out.
+/// But when it has all again and starts once more, it reads them again, before the copies that filled the
+/// hole: those are dead then. Until a log says that its hole is filled, damage takes the floors, too.
+const FLOORS_AROUND_A_HOLE: bool = false;
+
 /// What of a disk is gone when a node starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
@@ -28,6 +33,8 @@ pub struct Host {
     pub node: Option<Node>,
     /// It stands still until then.
     pub paused_until_us: u64,
+    /// It sleeps, or slept, until then.
+    slept_until_us: Option<u64>,
     disk: Memory,
     /// Entries that were there when the node started.
     base: u64,
@@ -50,6 +57,7 @@ impl Host {
             clock,
             node: None,
             paused_until_us: 0,
+            slept_until_us: None,
             disk: Memory::default(),
             base: 0,
             sync_at_us: None,
@@ -92,6 +100,9 @@ impl Host {
                     at += 1;
                     at < some || !random.chance(percent)
                 });
+                if !FLOORS_AROUND_A_HOLE {
+                    self.disk.damage(|entry| !matches!(entry, Entry::Floor { .. }));
+                }
                 self.has_lost = true;
             }
             (Loss::Crash, durability) => {
@@ -116,6 +127,37 @@ impl Host {
     /// Whether it runs and answers.
     pub fn is_running(&self, now_us: u64) -> bool {
         self.node.is_some() && now_us >= self.paused_until_us
+    }
+
+    /// It stands still for so long, and hears then what it was told meanwhile.
+    pub fn pause(&mut self, for_us: u64, now_us: u64) {
+        self.paused_until_us = self.paused_until_us.max(now_us + for_us);
+    }
+
+    /// It sleeps for so long, and never hears what it was told meanwhile; unless it stands still anyway.
+    pub fn suspend(&mut self, for_us: u64, now_us: u64) -> bool {
+        if !self.is_running(now_us) {
+            return false;
+        }
+        self.paused_until_us = now_us + for_us;
+        self.slept_until_us = Some(self.paused_until_us);
+        true
+    }
+
+    /// It stands still no longer.
+    pub fn wake(&mut self, now_us: u64) {
+        self.paused_until_us = self.paused_until_us.min(now_us);
+        self.slept_until_us = None;
+    }
+
+    /// Whether it sleeps.
+    pub fn is_asleep(&self, now_us: u64) -> bool {
+        self.slept_until_us.is_some_and(|until_us| now_us < until_us)
+    }
+
+    /// Whether it has woken since this was last asked.
+    pub fn has_woken(&mut self, now_us: u64) -> bool {
+        self.slept_until_us.take_if(|until_us| now_us >= *until_us).is_some()
     }
 
     /// When its node wants to be woken, in true time.

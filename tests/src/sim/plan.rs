@@ -50,17 +50,25 @@ pub struct Plan {
     pub quality: Quality,
     /// Who owns what.
     pub layout: Arc<Layout>,
+    /// Clients ask for FLUSHDB, too: a reason for everything that is gone.
+    pub flushes: bool,
     /// How the nodes are set.
     pub settings: Settings,
+    /// All that is sent is encoded and decoded on its way.
+    pub is_encoded: bool,
     /// It is enough to find one thing that is wrong.
     pub finds_one: bool,
 }
 
-/// Keys of the workload: as many as that in each of [`TAGS`] slots.
-pub const KEYS_A_TAG: usize = 3;
+/// Keys of the workload: as many as that in each of [`TAGS`] slots. The last one of each is kept:
+/// nothing of it is ever removed, but by FLUSHDB.
+pub const KEYS_A_TAG: usize = 4;
 
 /// Slots in use.
 pub const TAGS: usize = 4;
+
+/// One in so many seeds is encoded.
+const ENCODED_PART: u64 = 10;
 
 impl Plan {
     /// What the seed says.
@@ -119,7 +127,10 @@ impl Plan {
             trouble_us: 2_000_000 + random.below(8_000_000) as u64,
             quality,
             layout: Arc::new(layout(nodes, replicas, &mut random)),
+            flushes: Random::new(seed ^ 0xf1a5).chance(50),
             settings,
+            // It costs time. What runs twice is among them: what was sent is compared, too.
+            is_encoded: seed.is_multiple_of(ENCODED_PART),
             finds_one: false,
         }
     }

@@ -1,9 +1,10 @@
 //! Scripts, played: a cluster does what its lines say, and is what they say it is.
 
-use super::cluster::{Cluster, Letter};
+use super::cluster::Cluster;
 use super::ending;
 use super::failure::{Panicked, caught};
 use super::host::Loss;
+use super::letter::Letter;
 use super::plan::Plan;
 use super::script::{Condition, Host, Place, Script, Step, Trouble, Until};
 use super::traps::Trap;

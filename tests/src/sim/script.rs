@@ -291,7 +291,7 @@ fn trap(fate: &str, words: &[&str]) -> Option<Step> {
         Some(at) => Some(place(&ends[at + 1..])?),
         None => None,
     };
-    let known = super::cluster::KINDS.contains(kind) && matches!(*number, "next" | "every");
+    let known = super::letter::KINDS.contains(kind) && matches!(*number, "next" | "every");
     known.then(|| Step::Trap(fate, *number == "next", (*kind).to_owned(), from, to))
 }
 

@@ -8,7 +8,7 @@ use super::plan::{Durability, Plan};
 use crate::checker::Mode;
 use crate::world::network::{Clog, Cut, Quality, Site};
 use kinring_common::random::Random;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// One trouble.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,38 +31,15 @@ pub enum Trouble {
     Damage(usize),
     /// A machine stands still for so long.
     Pause(usize, u64),
+    /// A machine is put to sleep for so long: it hears nothing of that time, and its wall clock may have
+    /// stood still when it wakes.
+    Suspend(usize, u64),
     /// A wall clock is set, by milliseconds.
     Jump(usize, i64),
     /// A clock runs at another rate.
     Rate(usize, u64),
     /// A proxy starts anew; its clients' connections break.
     Proxy(usize),
-}
-
-/// How often each class bit.
-pub type Counts = BTreeMap<&'static str, u64>;
-
-impl Trouble {
-    /// Its class.
-    pub fn class(&self) -> &'static str {
-        match self {
-            Trouble::Cut(_) => "cut",
-            Trouble::Bad(_) => "bad network",
-            Trouble::Clog(_, Clog::All(_)) => "clog",
-            Trouble::Clog(_, Clog::Data(_)) => "clog of data",
-            Trouble::Clog(_, Clog::Beats(_)) => "clog of beats",
-            Trouble::Heal => "heal",
-            Trouble::Crash(_) => "crash",
-            Trouble::Start(_) => "start",
-            Trouble::Wipe(_) => "wipe",
-            Trouble::Damage(_) => "damage",
-            Trouble::Pause(..) => "pause",
-            Trouble::Jump(_, ms) if *ms > 0 => "jump ahead",
-            Trouble::Jump(..) => "jump back",
-            Trouble::Rate(..) => "rate",
-            Trouble::Proxy(_) => "proxy",
-        }
-    }
 }
 
 /// How the cluster is.
@@ -100,7 +77,8 @@ pub fn next(plan: &Plan, health: &Health, random: &mut Random) -> Trouble {
         39..=58 => crash(plan, health, node, random),
         59..=63 if may_lose => Trouble::Wipe(node),
         64..=67 if may_lose && plan.durability != Durability::Off => Trouble::Damage(node),
-        68..=82 => Trouble::Pause(node, 100_000 + random.below(3_000_000) as u64),
+        68..=79 => Trouble::Pause(node, 100_000 + random.below(3_000_000) as u64),
+        80..=82 => Trouble::Suspend(node, 500_000 + random.below(12_000_000) as u64),
         83..=90 => jump(health, node, random),
         91..=94 => Trouble::Rate(node, 995_000 + random.below(10_001) as u64),
         _ => Trouble::Proxy(random.below(plan.proxies)),

@@ -46,6 +46,11 @@ impl Clock {
         self.rate_ppm = rate_ppm;
     }
 
+    /// How far it has strayed from true time since it was last set, or changed its rate.
+    pub fn strayed_us(&self, now_us: u64) -> u64 {
+        self.passed_us(now_us).abs_diff(now_us - self.since_us)
+    }
+
     /// True time at which its monotonic clock will show `mono_us`.
     pub fn when_us(&self, mono_us: u64) -> u64 {
         let left = mono_us.saturating_sub(self.mono_us);

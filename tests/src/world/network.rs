@@ -93,8 +93,10 @@ pub struct Faults {
     pub cut_ring: u64,
     /// Held up by a clogged link.
     pub clogged: u64,
-    /// Held up alone, others of the same link not.
-    pub stuck: u64,
+    /// Data held up alone, other messages of the same link not.
+    pub stuck_data: u64,
+    /// The same with heartbeats.
+    pub stuck_beats: u64,
 }
 
 /// See the module. `M` is a message.
@@ -216,11 +218,11 @@ impl<M: Freight> Network<M> {
                 *longer_us
             }
             Some(Clog::Data(most_us)) if is_data => {
-                self.faults.stuck += 1;
+                self.faults.stuck_data += 1;
                 random.below(*most_us as usize) as u64
             }
             Some(Clog::Beats(most_us)) if !is_data => {
-                self.faults.stuck += 1;
+                self.faults.stuck_beats += 1;
                 random.below(*most_us as usize) as u64
             }
             _ => 0,
@@ -351,9 +353,11 @@ mod tests {
         };
         let (got, faults) = run(7);
         assert_eq!((got, faults), run(7));
-        let Faults { delivered, lost, repeated, late, overtaken, clogged, stuck, .. } = faults;
+        let Faults { delivered, lost, repeated, late, overtaken, clogged, stuck_data, .. } = faults;
         assert!(
-            [delivered, lost, repeated, late, overtaken, clogged, stuck].iter().all(|n| *n > 50),
+            [delivered, lost, repeated, late, overtaken, clogged, stuck_data]
+                .iter()
+                .all(|n| *n > 50),
             "{faults:?}"
         );
     }

@@ -196,6 +196,7 @@ pub struct Node {
     drift: Drift,
     /// The last time that was asked for, and what came of it.
     judged: Option<(Now, Moment)>,
+    believes_its_clock: bool,
     peers: BTreeMap<NodeId, Peer>,
     grants: Grants,
     leases: Leases,
@@ -240,6 +241,12 @@ impl Node {
     pub fn is_unflushed(&self, slot: Slot) -> bool {
         let group = self.groups.get(&self.layout.group_of(slot));
         group.is_some_and(|group| !group.unflushed.is_empty())
+    }
+
+    /// Whether its own wall clock is as good as what others say, as far as it knew when something last
+    /// happened.
+    pub fn believes_its_clock(&self) -> bool {
+        self.believes_its_clock
     }
 
     /// Whether nothing waits for anything: every group has a home, which is settled and knows of
@@ -399,6 +406,7 @@ impl Node {
         // Alone among peers of which it has heard none, a node does not know.
         let is_alone = !self.drift.has_heard() && !self.peers.is_empty();
         judged.is_sound &= !is_alone;
+        self.believes_its_clock = judged.is_sound && judged.believed_ms == raw_ms;
         let Judgement { is_sound, believed_ms, middle_ms } = judged;
         let likely_ms = middle_ms.max(believed_ms);
         let mut wall_ms = self.wall.read(believed_ms, mono_us / 1_000);

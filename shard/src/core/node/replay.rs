@@ -88,6 +88,7 @@ impl Node {
             suspicion: Suspicion::new(now.mono_us),
             drift: Drift::default(),
             judged: None,
+            believes_its_clock: true,
             peers: peers(&groups, own),
             grants: if barred { Grants::after_restart(now.mono_us) } else { Grants::default() },
             leases: Leases::new(own, quorum),

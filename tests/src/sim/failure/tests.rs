@@ -19,7 +19,7 @@ fn calm() -> Run {
         report: Report::default(),
         wrong: None,
         calls: (0, 0),
-        troubles: super::super::trouble::Counts::new(),
+        troubles: super::super::classes::Counts::new(),
         faults: Faults::default(),
         rest_us: 0,
         hash: 0,
@@ -112,7 +112,7 @@ fn of_many_findings_the_first_is_told_in_full_and_the_others_are_counted() {
             told(1, 1_990_000 + n * 500, Verb::Set(Text::from(format!("v{n}"))), Reply::Ok)
         });
         let history = History::new(sets.collect());
-        let report = Report { findings, verdicts: Vec::new() };
+        let report = Report { findings, ..Report::default() };
         Run { report, history, ..calm() }
     };
     let said = said(runs);
@@ -140,7 +140,7 @@ fn the_first_object_without_an_order_is_told_and_the_others_are_counted() {
             watch.keep("0 -> 1 Write \"{t0}k1\"");
         }
         let verdicts = vec![stale(0, 5_000_000), stale(1, 1_000_000), stale(2, 6_000_000)];
-        Run { report: Report { findings: Vec::new(), verdicts }, ..calm() }
+        Run { report: Report { verdicts, ..Report::default() }, ..calm() }
     };
     let said = said(runs);
     has(&said, &["promise 4: {k1} has no order of its calls up to 1000110"]);
