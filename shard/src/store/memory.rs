@@ -65,7 +65,7 @@ mod tests {
     use kinring_common::id::Actor;
 
     fn entry(n: u64) -> Entry {
-        Entry::Started { own: Actor(n), available: Actor(n) }
+        Entry::Started { own: Actor(n), available: Actor(n), is_damaged: false }
     }
 
     #[test]

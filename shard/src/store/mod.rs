@@ -24,6 +24,8 @@ pub enum Entry {
         own: Actor,
         /// Without a lease.
         available: Actor,
+        /// Something before this entry was missing.
+        is_damaged: bool,
     },
     /// A write was applied, its own or another coordinator's.
     Write {

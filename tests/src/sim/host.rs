@@ -8,11 +8,6 @@ use kinring_shard::core::node::{Input, Node, Output, Past, Restart};
 use kinring_shard::store::memory::Memory;
 use kinring_shard::store::{Entry, Store};
 
-/// Whether a log with a hole keeps the floors in it. A node that starts with such a log leaves them out.
-/// But when it has all again and starts once more, it reads them again, before the copies that filled the
-/// hole: those are dead then. Until a log says that its hole is filled, damage takes the floors, too.
-const FLOORS_AROUND_A_HOLE: bool = false;
-
 /// What of a disk is gone when a node starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
@@ -100,9 +95,6 @@ impl Host {
                     at += 1;
                     at < some || !random.chance(percent)
                 });
-                if !FLOORS_AROUND_A_HOLE {
-                    self.disk.damage(|entry| !matches!(entry, Entry::Floor { .. }));
-                }
                 self.has_lost = true;
             }
             (Loss::Crash, durability) => {

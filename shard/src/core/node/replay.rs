@@ -64,7 +64,7 @@ impl Node {
         let mut actors = (Actor::leased(random.word()), Actor::unleased(random.word()));
         if Mutant::SameActorAfterLostTail.is_on() {
             let known = past.log.iter().rev().find_map(|entry| match entry {
-                Entry::Started { own, available } => Some((*own, *available)),
+                Entry::Started { own, available, .. } => Some((*own, *available)),
                 _ => None,
             });
             actors = known.unwrap_or(actors);
@@ -108,12 +108,17 @@ impl Node {
         let (raw_ms, likely_ms) = (now.wall_ms, now.wall_ms);
         let moment = Moment { now, raw_ms, likely_ms, is_sound: true };
         node.replay(past, moment);
-        node.log(Entry::Started { own: actors.0, available: actors.1 });
+        let (own, available) = actors;
+        node.log(Entry::Started { own, available, is_damaged: past.is_damaged });
         node
     }
 
     fn replay(&mut self, past: Past<'_>, moment: Moment) {
-        for entry in past.log {
+        // What filled a hole comes after it: what is before that start stays as good as it was then.
+        let found = |entry: &Entry| matches!(entry, Entry::Started { is_damaged: true, .. });
+        let whole_from = past.log.iter().rposition(found).unwrap_or(0);
+        for (at, entry) in past.log.iter().enumerate() {
+            let is_damaged = past.is_damaged || at < whole_from;
             match entry {
                 Entry::Started { .. } => {}
                 Entry::Write { group, items, executed, mark } => {
@@ -132,7 +137,7 @@ impl Node {
                 }
                 // What covers data that is not there would make it dead for good.
                 Entry::Floor { group, floor }
-                    if !past.is_damaged || Mutant::FloorKeptWithoutData.is_on() =>
+                    if !is_damaged || Mutant::FloorKeptWithoutData.is_on() =>
                 {
                     self.raise_floor(*group, floor);
                 }
@@ -143,7 +148,7 @@ impl Node {
                 }
                 Entry::Step { group, term } => {
                     if let Some(group) = self.groups.get_mut(group) {
-                        replay_step(group, *term, past.is_damaged);
+                        replay_step(group, *term, is_damaged);
                     }
                 }
                 Entry::Copies { .. } | Entry::Floor { .. } => {}
