@@ -2,11 +2,22 @@
 
 use super::clients::Client;
 use super::cluster::Cluster;
+use super::plan::KEYS_A_TAG;
 use super::{siege, sight, words};
 use crate::checker::{self, Mode, Outcome};
 use kinring::core::router::{Call, Outcome as Told, RouterInput, What};
 use kinring_common::resp::Protocol;
 use kinring_common::wire::request::{Consistency, Request};
+use std::collections::BTreeSet;
+
+/// Of a hundred calls, so many are followed by another one before they are answered.
+const AHEAD_PERCENT: usize = 6;
+
+/// Its keys are in several slots.
+fn is_scattered(call: &checker::Call) -> bool {
+    let tags: BTreeSet<u32> = call.keys().iter().map(|key| key.0 / KEYS_A_TAG as u32).collect();
+    matches!(call, checker::Call::MSet(_) | checker::Call::MGet(_)) && tags.len() > 1
+}
 
 impl Cluster<'_> {
     /// Whose EXPIRE a request is, if that is certain.
@@ -16,12 +27,14 @@ impl Cluster<'_> {
         }
         let Some(command) = sight::expire_of(request) else { return };
         let is_its = |client: &&Client| {
-            let asked = client.asked.as_ref().filter(|_| client.proxy == proxy);
-            asked.is_some_and(|(call, _)| words::commands(call) == [command])
+            client.proxy == proxy && client.is_asking(|call| words::commands(call) == [command])
         };
         let mut those = self.clients.iter().filter(is_its);
-        if let (Some(client), None) = (those.next(), those.next()) {
-            self.sight.is_asked(request.id, (client.id, client.order));
+        if let (Some(client), None) = (those.next(), those.next())
+            && let Some((call, order)) = client.first()
+            && words::commands(call) == [command]
+        {
+            self.sight.is_asked(request.id, (client.id, order));
         }
     }
 
@@ -33,7 +46,7 @@ impl Cluster<'_> {
         let Some(at) = self.tokens.remove(&token) else { return };
         let now_us = self.now_us;
         let client = &mut self.clients[at];
-        let Some((call, _)) = &client.asked else { return };
+        let Some((call, _)) = client.first() else { return };
         let outcome = match outcome {
             Told::Reply(bytes) => Outcome::Reply { at: now_us, reply: words::reply(call, &bytes) },
             Told::Unknown => Outcome::Unknown { at: Some(now_us) },
@@ -41,8 +54,7 @@ impl Cluster<'_> {
         };
         let haste = if self.siege.is_some() { siege::HASTE } else { 1 };
         let think_us = self.random.below(self.plan.think_us as usize / haste) as u64;
-        client.next_us = now_us + 1 + think_us;
-        let operation = client.ends(outcome);
+        let operation = client.ends(outcome, now_us + 1 + think_us);
         if self.watch.is_on()
             && let Some(operation) = &operation
         {
@@ -53,24 +65,30 @@ impl Cluster<'_> {
 
     pub(super) fn step_clients(&mut self) {
         for at in 0..self.clients.len() {
-            let client = &self.clients[at];
-            if client.asked.is_some() || self.now_us < client.next_us {
+            if self.clients[at].calls_us().is_none_or(|next_us| self.now_us < next_us) {
                 continue;
             }
             let call = self.workload.draw(self.siege.as_ref().map(|siege| siege.tag));
-            let proxy = client.proxy;
+            let proxy = self.clients[at].proxy;
             let token = self.next_token;
             self.next_token += 1;
             self.tokens.insert(token, at);
             let what = match call {
                 checker::Call::FlushDb => What::Flush,
+                _ if is_scattered(&call) => What::Scatter(words::commands(&call).remove(0)),
                 _ => What::Commands(words::commands(&call)),
             };
-            self.clients[at].asked = Some((call, self.now_us));
+            self.bit("calls over several slots", u64::from(matches!(what, What::Scatter(_))));
+            let is_strong = self.plan.is_mixed && self.clients[at].is_strong;
+            self.bit("strong calls among others", u64::from(is_strong));
             let consistency = match self.plan.mode {
-                Mode::Strong => Consistency::Strong,
-                Mode::Available => Consistency::Available,
+                Mode::Available if !is_strong => Consistency::Available,
+                _ => Consistency::Strong,
             };
+            let is_ahead = self.clients[at].first().is_some();
+            self.bit("calls sent ahead", u64::from(is_ahead));
+            let again = self.random.chance(AHEAD_PERCENT).then_some(self.now_us + 1);
+            self.clients[at].calls(call, self.now_us, again);
             let session = u64::from(self.clients[at].id);
             let call = Call { db: 0, protocol: Protocol::Resp2, consistency, what };
             self.tell_router(proxy, RouterInput::Call { session, token, call });

@@ -7,6 +7,7 @@ use super::plan::{KEYS_A_TAG, Plan, TAGS};
 use super::siege::CALLS_PERCENT;
 use crate::checker::{Call, Key, Operation, Outcome, Text, Verb};
 use kinring_common::random::Random;
+use std::collections::VecDeque;
 
 /// A client and what it waits for.
 #[derive(Debug)]
@@ -15,12 +16,14 @@ pub struct Client {
     pub id: u32,
     /// The proxy that it is connected to.
     pub proxy: usize,
-    /// The call under way: its place, and when it was sent.
-    pub asked: Option<(Call, u64)>,
-    /// Calls so far.
-    pub order: u32,
-    /// It calls again then.
-    pub next_us: u64,
+    /// The calls under way, the first one first, and when each was sent.
+    asked: VecDeque<(Call, u64)>,
+    /// How many have ended.
+    order: u32,
+    /// It asks for all promises, whatever others do.
+    pub is_strong: bool,
+    /// It calls again then, if it is not waiting.
+    next_us: u64,
 }
 
 /// What clients ask for.
@@ -58,6 +61,10 @@ const LOOSE: usize = KEYS_A_TAG - 1;
 /// Of a hundred calls for a tag, so many are for its key that is kept.
 const KEPT_PERCENT: usize = 12;
 
+fn use_of(key: Key) -> Use {
+    USES[key.0 as usize / KEYS_A_TAG][key.0 as usize % KEYS_A_TAG]
+}
+
 impl Workload {
     /// By a seed.
     pub fn new(plan: &Plan) -> Workload {
@@ -85,10 +92,10 @@ impl Workload {
         match self.random.below(200) {
             0 if self.flushes => Call::FlushDb,
             1..=14 => {
-                let keys = self.keys_of_a_tag();
+                let keys = self.strings();
                 Call::MSet(keys.into_iter().map(|key| (key, self.text())).collect())
             }
-            15..=26 => Call::MGet(self.keys_of_a_tag()),
+            15..=26 => Call::MGet(self.strings()),
             27..=46 => {
                 let tag = besieged.unwrap_or_else(|| self.random.below(TAGS));
                 let calls = (0..2 + self.random.below(2)).map(|_| {
@@ -105,11 +112,15 @@ impl Workload {
         }
     }
 
-    /// Some keys of one slot that are mostly strings.
-    fn keys_of_a_tag(&mut self) -> Vec<Key> {
-        let mut keys: Vec<Key> = (0..LOOSE as u32).map(Key).collect();
+    /// Some keys that are strings: of one slot, or not.
+    fn strings(&mut self) -> Vec<Key> {
+        let is_text = |key: &Key| use_of(*key) == Use::Text;
+        let mut keys: Vec<Key> = (0..(TAGS * KEYS_A_TAG) as u32).map(Key).filter(is_text).collect();
+        if self.random.chance(70) {
+            keys.retain(|key| key.0 < KEYS_A_TAG as u32);
+        }
         self.random.shuffle(&mut keys);
-        keys.truncate(2 + self.random.below(LOOSE - 1));
+        keys.truncate(2 + self.random.below(keys.len() - 1));
         keys
     }
 
@@ -120,9 +131,8 @@ impl Workload {
     }
 
     fn verb(&mut self, key: Key) -> Verb {
-        let (tag, place) = (key.0 as usize / KEYS_A_TAG, key.0 as usize % KEYS_A_TAG);
-        let of = USES[tag][place];
-        if place == LOOSE {
+        let of = use_of(key);
+        if key.0 as usize % KEYS_A_TAG == LOOSE {
             return self.verb_of_kept(of);
         }
         match self.random.below(100) {
@@ -191,12 +201,55 @@ impl Workload {
     }
 }
 
+/// Calls under way of a client that does not wait for answers.
+const AHEAD_MAX: usize = 4;
+
 impl Client {
-    /// What it was told, or that its connection broke.
-    pub fn ends(&mut self, outcome: Outcome) -> Option<Operation> {
-        let (call, invoked_at) = self.asked.take()?;
+    /// One that has not called yet.
+    pub fn new(id: u32, proxy: usize, next_us: u64) -> Client {
+        let is_strong = id.is_multiple_of(3);
+        Client { id, proxy, asked: VecDeque::new(), order: 0, is_strong, next_us }
+    }
+
+    /// When it calls next, unless it waits for an answer.
+    pub fn calls_us(&self) -> Option<u64> {
+        (self.asked.is_empty() || self.is_ahead()).then_some(self.next_us)
+    }
+
+    /// It has called, and calls again before it is answered.
+    fn is_ahead(&self) -> bool {
+        (1..AHEAD_MAX).contains(&self.asked.len()) && self.next_us < u64::MAX
+    }
+
+    /// It calls; and again then, if it does not wait.
+    pub fn calls(&mut self, call: Call, now_us: u64, again_us: Option<u64>) {
+        self.asked.push_back((call, now_us));
+        self.next_us = again_us.unwrap_or(u64::MAX);
+    }
+
+    /// What is answered next, and its place among the client's calls.
+    pub fn first(&self) -> Option<(&Call, u32)> {
+        self.asked.front().map(|(call, _)| (call, self.order))
+    }
+
+    /// Whether one of its calls under way is like that.
+    pub fn is_asking(&self, is_meant: impl Fn(&Call) -> bool) -> bool {
+        self.asked.iter().any(|(call, _)| is_meant(call))
+    }
+
+    /// What it was told for its first call; after the last one it thinks until then.
+    pub fn ends(&mut self, outcome: Outcome, next_us: u64) -> Option<Operation> {
+        let (call, invoked_at) = self.asked.pop_front()?;
         let order = self.order;
         self.order += 1;
+        if self.asked.is_empty() {
+            self.next_us = next_us;
+        }
         Some(Operation { client: self.id, order, call, invoked_at, outcome })
+    }
+
+    /// Its connection breaks.
+    pub fn breaks(&mut self, at: Option<u64>) -> Vec<Operation> {
+        std::iter::from_fn(|| self.ends(Outcome::Unknown { at }, u64::MAX)).collect()
     }
 }

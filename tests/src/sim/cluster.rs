@@ -4,6 +4,7 @@ use super::classes::Counts;
 use super::clients::{Client, Workload};
 use super::ending;
 use super::failure::Wrong;
+use super::front::Front;
 use super::harm::START_MS;
 use super::host::Host;
 use super::letter::Letter;
@@ -38,7 +39,7 @@ pub(super) struct Cluster<'p> {
     pub(super) hosts: Vec<Host>,
     pub(super) inboxes: Vec<VecDeque<(usize, Letter)>>,
     pub(super) off_ms: Vec<i64>,
-    pub(super) proxies: Vec<Router>,
+    pub(super) proxies: Vec<Front>,
     pub(super) clients: Vec<Client>,
     /// Which client waits for a token.
     pub(super) tokens: BTreeMap<u64, usize>,
@@ -107,13 +108,15 @@ impl<'p> Cluster<'p> {
             plan,
         };
         for proxy in 0..plan.proxies {
-            let fresh = cluster.new_proxy();
-            cluster.proxies.push(fresh);
+            let router = cluster.new_proxy();
+            let rate = 1_000_000 + cluster.random.below(2_001) as u64 - 1_000;
+            let clock = Clock::new(rate, cluster.random.below(1_000_000) as u64, START_MS, 0);
+            cluster.proxies.push(Front::new(router, clock));
             for _ in 0..plan.clients {
                 let id = cluster.next_client;
                 cluster.next_client += 1;
                 let next_us = 2_000_000 + cluster.random.below(1_000_000) as u64;
-                cluster.clients.push(Client { id, proxy, asked: None, order: 0, next_us });
+                cluster.clients.push(Client::new(id, proxy, next_us));
             }
         }
         cluster
@@ -148,8 +151,8 @@ impl<'p> Cluster<'p> {
             next_us = next_us.min(proxy.wake_us());
         }
         if calls {
-            let idle = self.clients.iter().filter(|client| client.asked.is_none());
-            next_us = idle.map(|client| client.next_us).min().unwrap_or(u64::MAX).min(next_us);
+            let next = self.clients.iter().filter_map(Client::calls_us);
+            next_us = next.min().unwrap_or(u64::MAX).min(next_us);
             next_us = next_us.min(self.trouble_us).min(self.plan.busy_us);
         }
         next_us

@@ -6,7 +6,6 @@ use super::host::Loss;
 use super::plan::Durability;
 use super::siege::{self, Siege};
 use super::trouble::{self, Health, Trouble};
-use crate::checker::Outcome;
 use crate::world::network::Quality;
 use kinring_shard::core::node::Node;
 
@@ -86,6 +85,12 @@ impl Cluster<'_> {
             }
             Trouble::Start(n) => self.start(n, false),
             Trouble::Pause(n, for_us) => self.hosts[n].pause(for_us, now_us),
+            Trouble::PauseProxy(n, for_us) => self.proxies[n].pause(for_us, now_us),
+            Trouble::RateOfProxy(n, ppm) => {
+                let has_strayed = self.proxies[n].clock.strayed_us(now_us) > STRAYED_US;
+                self.bit("clock of a proxy strayed", u64::from(has_strayed));
+                self.proxies[n].clock.set_rate(ppm, now_us);
+            }
             Trouble::Suspend(n, for_us) => self.suspend(n, for_us),
             Trouble::Jump(n, by_ms) => {
                 self.off_ms[n] += by_ms;
@@ -142,18 +147,19 @@ impl Cluster<'_> {
     }
 
     pub(super) fn restart_proxy(&mut self, n: usize) {
-        self.proxies[n] = self.new_proxy();
+        let router = self.new_proxy();
+        self.proxies[n].restart(router);
         for at in 0..self.clients.len() {
             if self.clients[at].proxy != n {
                 continue;
             }
-            let operation = self.clients[at].ends(Outcome::Unknown { at: Some(self.now_us) });
-            self.bit("calls broken with their proxy", u64::from(operation.is_some()));
-            self.operations.extend(operation);
+            let broken = self.clients[at].breaks(Some(self.now_us));
+            self.bit("calls broken with their proxy", broken.len() as u64);
+            self.operations.extend(broken);
             let id = self.next_client;
             self.next_client += 1;
             let next_us = self.now_us + 1 + self.random.below(300_000) as u64;
-            self.clients[at] = Client { id, proxy: n, asked: None, order: 0, next_us };
+            self.clients[at] = Client::new(id, n, next_us);
             self.tokens.retain(|_, client| *client != at);
         }
     }
@@ -174,6 +180,8 @@ impl Cluster<'_> {
     pub(super) fn heal(&mut self) {
         self.network.heal();
         self.network.set_quality(Quality::GOOD);
+        let now_us = self.now_us;
+        self.proxies.iter_mut().for_each(|proxy| proxy.wake(now_us));
         for n in 0..self.hosts.len() {
             self.hosts[n].wake(self.now_us);
             self.hosts[n].clock.jump_wall(-self.off_ms[n], self.now_us);

@@ -56,7 +56,8 @@ impl Letter {
         let mut bytes = BytesMut::new();
         encode_frame(&frame, &mut bytes).expect("it is not too long");
         let digest = digest(&bytes);
-        let again = decode(bytes.freeze()).expect("what we send can be read");
+        let again = decode(bytes.freeze())
+            .unwrap_or_else(|error| panic!("what we send cannot be read: {error}:\n{frame:?}"));
         assert!(again == frame, "it is read otherwise than written:\n{frame:?}\n{again:?}");
         let letter = match again {
             Frame::Peer(message) => Letter::Peer(Box::new(message)),

@@ -12,6 +12,7 @@
 //! | [`cluster`] | the loop: what happens next, and to whom |
 //! | [`post`], [`letter`] | what is said to whom, and how it travels |
 //! | [`host`] | a machine: a node, its clock and its disk |
+//! | [`front`] | a machine with a proxy |
 //! | [`clients`] | who asks for what, and what they were told |
 //! | [`calls`] | their calls under way |
 //! | [`words`] | calls as words of commands, and replies back |
@@ -32,6 +33,7 @@ pub mod clients;
 pub mod cluster;
 pub mod ending;
 pub mod failure;
+mod front;
 mod harm;
 pub mod host;
 mod letter;

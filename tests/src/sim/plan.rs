@@ -36,8 +36,12 @@ pub struct Plan {
     pub clients: usize,
     /// Which promises clients ask for.
     pub mode: Mode,
+    /// Some of the clients ask for all promises in available mode, too.
+    pub is_mixed: bool,
     /// What a crash does.
     pub durability: Durability,
+    /// Whether a machine may lose what it had acknowledged: a write has to be on more than one.
+    pub may_lose: bool,
     /// How long there are calls and trouble, in microseconds of true time.
     pub busy_us: u64,
     /// How long everything has to come to rest then.
@@ -81,11 +85,14 @@ impl Plan {
         let mut random = Random::new(seed ^ 0x5eed);
         let nodes = 5 + random.below(5);
         let replicas = *random.pick(&[3, 3, 3, 3, 2, 5, 4]);
+        let (replicas, writes) = quorum(seed, replicas);
+        let is_alone = replicas == 1 || writes == Some(1);
         let drawn = if random.chance(12) { Mode::Available } else { Mode::Strong };
         let mode = mode.unwrap_or(drawn);
         let durability = match random.below(10) {
             // Who writes in a minority has its writes alone: no machine may lose what it had.
-            _ if mode == Mode::Available => Durability::Always,
+            // Nor may the only one that has it.
+            _ if mode == Mode::Available || is_alone => Durability::Always,
             0..=2 => Durability::Off,
             3..=5 => Durability::EverySecond,
             _ => Durability::Always,
@@ -94,7 +101,7 @@ impl Plan {
         let settings = Settings {
             databases: 1,
             seed: HashSeed(random.word()),
-            writes: None,
+            writes,
             is_durable: durability == Durability::Always,
             exchange_us: 4_000_000 + random.below(10_000_000) as u64,
             round_us: 6_000_000 + random.below(20_000_000) as u64,
@@ -120,7 +127,9 @@ impl Plan {
             proxies: 2,
             clients: 4,
             mode,
+            is_mixed: mode == Mode::Available && Random::new(seed ^ 0x3713).chance(50),
             durability,
+            may_lose: mode == Mode::Strong && !is_alone,
             busy_us: 600_000_000,
             rest_us: 60_000_000,
             think_us: 360_000 + random.below(1_080_000) as u64,
@@ -146,6 +155,7 @@ impl Plan {
         let epoch = Epoch::new(1).expect("one");
         let layout = Layout::new(epoch, members, factor, &nodes.repeat(usize::from(SLOTS)));
         let settings = Settings {
+            writes: None,
             is_durable: durability == Durability::Always,
             exchange_us: 5_000_000,
             round_us,
@@ -159,6 +169,7 @@ impl Plan {
             nodes: owners,
             clients: 0,
             durability,
+            is_encoded: false,
             quality: Quality::GOOD,
             layout: Arc::new(layout.expect("it is sound")),
             settings,
@@ -192,6 +203,15 @@ fn large(seed: u64) -> (usize, usize) {
         return (LARGE_CELLS, RANGES_BYTES);
     }
     (*random.pick(&[0, 0, 1, 2, 3]), *random.pick(&[1, 300, 1_000, RANGES_BYTES]))
+}
+
+/// How many owners, and how many of them have a write before it is acknowledged, if not a majority:
+/// in some runs others than `replicas`, and than that.
+fn quorum(seed: u64, replicas: u8) -> (u8, Option<u8>) {
+    let mut random = Random::new(seed ^ 0x900);
+    let replicas = if random.chance(4) { 1 } else { replicas };
+    let any = 1 + random.below(usize::from(replicas)) as u8;
+    (replicas, random.chance(20).then_some(any))
 }
 
 /// A layout of few groups, so that a long run costs little.

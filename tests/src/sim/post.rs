@@ -99,8 +99,9 @@ impl Cluster<'_> {
 
     pub(super) fn tell_router(&mut self, n: usize, input: RouterInput) {
         let site = self.plan.nodes + n;
-        self.proxies[n].handle(self.now_us, input);
-        while let Some(output) = self.proxies[n].poll_output() {
+        let waits = self.proxies[n].tell(input, self.now_us);
+        self.bit("held by a paused proxy", u64::from(waits));
+        while let Some(output) = self.proxies[n].poll(self.now_us) {
             let (to, letter) = match output {
                 RouterOutput::Ask { node, request } => {
                     self.is_asked(n, &request);

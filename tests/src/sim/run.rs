@@ -7,7 +7,7 @@ use super::failure::Wrong;
 use super::host::Host;
 use super::plan::Plan;
 use super::watch::{About, Watch};
-use crate::checker::{self, Case, History, Outcome, Report};
+use crate::checker::{self, Case, History, Report};
 use crate::world::network::Faults;
 use kinring_shard::core::node::Node;
 use std::collections::BTreeSet;
@@ -110,7 +110,7 @@ impl Cluster<'_> {
     pub(super) fn end(mut self, rested: Option<u64>) -> Run {
         (0..self.hosts.len()).for_each(|n| self.count_pulls(n));
         for client in &mut self.clients {
-            self.operations.extend(client.ends(Outcome::Unknown { at: Some(self.now_us) }));
+            self.operations.extend(client.breaks(Some(self.now_us)));
         }
         if rested.is_none() && self.wrong.is_none() {
             self.wrong = Some(self.restless());

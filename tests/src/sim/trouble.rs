@@ -5,7 +5,6 @@
 //! `consistency = available` a write may be on one machine alone, and none loses anything.
 
 use super::plan::{Durability, Plan};
-use crate::checker::Mode;
 use crate::world::network::{Clog, Cut, Quality, Site};
 use kinring_common::random::Random;
 use std::collections::BTreeSet;
@@ -38,6 +37,10 @@ pub enum Trouble {
     Jump(usize, i64),
     /// A clock runs at another rate.
     Rate(usize, u64),
+    /// A machine with a proxy stands still for so long.
+    PauseProxy(usize, u64),
+    /// The clock of one runs at another rate.
+    RateOfProxy(usize, u64),
     /// A proxy starts anew; its clients' connections break.
     Proxy(usize),
 }
@@ -65,7 +68,7 @@ pub fn next(plan: &Plan, health: &Health, random: &mut Random) -> Trouble {
     if health.is_cut && random.chance(50) {
         return Trouble::Heal;
     }
-    let may_lose = health.is_whole && plan.mode == Mode::Strong;
+    let may_lose = health.is_whole && plan.may_lose;
     match random.below(100) {
         0..=24 => Trouble::Cut(cut(plan, random)),
         25..=31 => Trouble::Bad(bad(random)),
@@ -77,10 +80,20 @@ pub fn next(plan: &Plan, health: &Health, random: &mut Random) -> Trouble {
         39..=58 => crash(plan, health, node, random),
         59..=63 if may_lose => Trouble::Wipe(node),
         64..=67 if may_lose && plan.durability != Durability::Off => Trouble::Damage(node),
-        68..=79 => Trouble::Pause(node, 100_000 + random.below(3_000_000) as u64),
+        68..=77 => Trouble::Pause(node, 100_000 + random.below(3_000_000) as u64),
+        78..=79 => {
+            let proxy = random.below(plan.proxies);
+            Trouble::PauseProxy(proxy, 100_000 + random.below(4_000_000) as u64)
+        }
         80..=82 => Trouble::Suspend(node, 500_000 + random.below(12_000_000) as u64),
         83..=90 => jump(health, node, random),
-        91..=94 => Trouble::Rate(node, 995_000 + random.below(10_001) as u64),
+        91..=94 => {
+            let ppm = 995_000 + random.below(10_001) as u64;
+            match random.below(plan.nodes + plan.proxies).checked_sub(plan.nodes) {
+                Some(proxy) => Trouble::RateOfProxy(proxy, ppm),
+                None => Trouble::Rate(node, ppm),
+            }
+        }
         _ => Trouble::Proxy(random.below(plan.proxies)),
     }
 }
