@@ -267,9 +267,12 @@ fn only_the_node_that_was_asked_last_is_believed_about_a_write() {
         hold next Response from owner 1 to a
         a: SETNX k v
         wait 20ms
-        isolate owner 1
+        lose every Response from owner 1 to a
+        # It is tried again where it was, until another one is home.
+        isolate owner 1, a
         b: DEL k -> 1 within 2s
         lose every Response from owner 2 to a
+        isolate owner 1
         until owner 2 holds k v within 4s
         heal
         deliver

@@ -21,7 +21,7 @@ const CLASSES: &[(&str, u64)] = &[
     ("asked with its clock behind", 10),
     ("calls broken with their proxy", 10),
     ("clock found to be off", 10),
-    ("clock strayed", 10),
+    ("clock strayed", 3),
     ("clock of a proxy strayed", 10),
     ("calls over several slots", 60),
     ("calls sent ahead", 60),
