@@ -7,9 +7,12 @@
 //! | `beat` | who is up, who wants which group, who is granted it |
 //! | `tenure` | holding a group: settling, fencing, handing over |
 //! | `coordinate` | executing requests, and when their replies may leave |
+//! | `execute` | what the commands of a request reply and change |
+//! | `sweep` | ending what has expired |
 //! | `replica` | taking other coordinators' writes and repairs |
 //! | `repair` | what owners miss, and sending it to them |
 //! | `exchange` | finding out what two owners hold differently; `respond` is the other side |
+//! | `close` | what an exchange came to |
 //! | `session` | the exchanges under way |
 //! | `pace` | how fast exchanges go that nobody waits for |
 //! | `read_repair` | keys that are read without a lease |
@@ -41,10 +44,12 @@ mod acks;
 mod adoption;
 mod beat;
 mod bonds;
+mod close;
 mod completions;
 mod coordinate;
 mod doubtful;
 mod exchange;
+mod execute;
 mod floor;
 mod group;
 mod groups;
@@ -59,6 +64,7 @@ mod replica;
 mod requests;
 mod respond;
 mod session;
+mod sweep;
 mod tenure;
 mod unleased;
 

@@ -6,7 +6,8 @@
 //!
 //! A write that may have been executed by another owner is not executed again: nobody here could know.
 
-use super::coordinate::{Wanted, distinct};
+use super::coordinate::distinct;
+use super::execute::Wanted;
 use super::journal::Waiting;
 use super::repair::{MISSED_MAX, Noted};
 use super::requests::Found;
