@@ -85,10 +85,23 @@ pub fn judge(case: &Case<'_>, groups: &[BTreeSet<Key>], states_max: usize) -> Re
     let (findings, judged) = by_promise(case);
     let limits = Limits { skew_us: case.skew_us, states_max };
     let verdicts = match case.mode {
-        Mode::Strong => linear::check_all(case.history, groups, &limits),
+        Mode::Strong => decided(case, linear::check_all(case.history, groups, &limits), &limits),
         Mode::Available => Vec::new(),
     };
     Report { findings, verdicts, judged }
+}
+
+/// What was left undecided is searched once more, for much longer: one run of hundreds needs it.
+fn decided(case: &Case<'_>, mut verdicts: Vec<Verdict>, limits: &Limits) -> Vec<Verdict> {
+    const LONGER: usize = 15;
+    let limits = Limits { states_max: limits.states_max * LONGER, ..*limits };
+    for verdict in &mut verdicts {
+        if let Verdict::Undecided { keys, .. } = verdict {
+            *verdict = linear::check(case.history, keys, &limits);
+        }
+    }
+    verdicts.retain(|verdict| !matches!(verdict, Verdict::Linearizable));
+    verdicts
 }
 
 /// The first thing that is wrong, if something is: cheaper than [`judge`], and what takes many states to

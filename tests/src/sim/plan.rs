@@ -42,6 +42,8 @@ pub struct Plan {
     pub durability: Durability,
     /// Whether a machine may lose what it had acknowledged: a write has to be on more than one.
     pub may_lose: bool,
+    /// Whether clocks may be set off: an owner alone has none to compare its own with.
+    pub may_stray: bool,
     /// How long there are calls and trouble, in microseconds of true time.
     pub busy_us: u64,
     /// How long everything has to come to rest then.
@@ -130,6 +132,7 @@ impl Plan {
             is_mixed: mode == Mode::Available && Random::new(seed ^ 0x3713).chance(50),
             durability,
             may_lose: mode == Mode::Strong && !is_alone,
+            may_stray: replicas > 1,
             busy_us: 600_000_000,
             rest_us: 60_000_000,
             think_us: 360_000 + random.below(1_080_000) as u64,
@@ -177,10 +180,14 @@ impl Plan {
         }
     }
 
-    /// Keys that are in one slot, and so may be written together.
+    /// Keys that are in one slot, and so may be written together: three at a time, as one more takes the
+    /// judge many times as long.
     pub fn groups(&self) -> Vec<BTreeSet<Key>> {
-        let keys = |tag: usize| (0..KEYS_A_TAG).map(move |n| Key((tag * KEYS_A_TAG + n) as u32));
-        (0..TAGS).map(|tag| keys(tag).collect()).collect()
+        let key = |tag: usize, n: usize| Key((tag * KEYS_A_TAG + n) as u32);
+        let without = |tag: usize, out: usize| {
+            (0..KEYS_A_TAG).filter(|n| *n != out).map(|n| key(tag, n)).collect()
+        };
+        (0..TAGS).flat_map(|tag| [without(tag, KEYS_A_TAG - 1), without(tag, 0)]).collect()
     }
 
     /// All keys.
