@@ -55,7 +55,7 @@ pub struct Tried {
     pub failure: Option<String>,
 }
 
-/// Runs a plan, and explains what is wrong, if something is. `runs` is [`super::run`], or what a test
+/// Runs a plan, and explains what is wrong, if something is. `runs` is [`super::run()`], or what a test
 /// has in its place.
 pub fn attempt(
     plan: &Plan,

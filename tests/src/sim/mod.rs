@@ -7,25 +7,25 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`plan`] | what a seed says about a run |
-//! | [`run`] | a whole run, and what the judges say of it |
-//! | [`cluster`] | the loop: what happens next, and to whom |
-//! | [`post`], [`letter`] | what is said to whom, and how it travels |
-//! | [`host`] | a machine: a node, its clock and its disk |
-//! | [`front`] | a machine with a proxy |
-//! | [`clients`] | who asks for what, and what they were told |
-//! | [`calls`] | their calls under way |
-//! | [`words`] | calls as words of commands, and replies back |
-//! | [`trouble`] | what goes wrong |
-//! | [`harm`] | how it does, and how it heals |
-//! | [`siege`] | what goes wrong with the same few machines, one thing after the other |
-//! | [`sight`] | which values a deadline can reach |
-//! | [`classes`] | what must have bitten when many seeds have run |
-//! | [`watch`] | which lines about a run are kept for a reader |
-//! | [`failure`] | what is said of a seed that failed |
-//! | [`ending`] | whether the owners agree at the end, and what they hold |
-//! | [`script`], [`play`] | the same cluster without chance: stories as text, and their playing |
-//! | [`traps`] | single messages that a script keeps, delays or repeats |
+//! | `plan` | what a seed says about a run |
+//! | `run` | a whole run, and what the judges say of it |
+//! | `cluster` | the loop: what happens next, and to whom |
+//! | `post`, `letter` | what is said to whom, and how it travels |
+//! | `host` | a machine: a node, its clock and its disk |
+//! | `front` | a machine with a proxy |
+//! | `clients` | who asks for what, and what they were told |
+//! | `calls` | their calls under way |
+//! | `words` | calls as words of commands, and replies back |
+//! | `trouble` | what goes wrong |
+//! | `harm` | how it does, and how it heals |
+//! | `siege` | what goes wrong with the same few machines, one thing after the other |
+//! | `sight` | which values a deadline can reach |
+//! | `classes` | what must have bitten when many seeds have run |
+//! | `watch` | which lines about a run are kept for a reader |
+//! | `failure` | what is said of a seed that failed |
+//! | `ending` | whether the owners agree at the end, and what they hold |
+//! | `script`, `play` | the same cluster without chance: stories as text, and their playing |
+//! | `traps` | single messages that a script keeps, delays or repeats |
 
 mod calls;
 pub mod classes;
