@@ -27,6 +27,7 @@
 //! | `doubtful` | leased writes that may not count |
 //! | `bonds` | keys that were written together |
 //! | `journal` | nothing leaves before what it says is durable |
+//! | `observe` | what can be seen of a node from outside |
 //! | `replay` | starting again from the log |
 //!
 //! **Why an acknowledged write is not lost** (promise 1). It is on W owners, each of which was in step with
@@ -54,6 +55,7 @@ mod floor;
 mod group;
 mod groups;
 mod journal;
+mod observe;
 mod pace;
 mod pull;
 mod read_repair;
@@ -74,8 +76,7 @@ mod tests;
 pub use pull::{LARGE_CELLS, RANGES_BYTES};
 pub use replay::{Past, Restart};
 
-use crate::core::flight;
-use crate::core::lease::{Grants, Leases, RENEW_US};
+use crate::core::lease::{Grants, Leases};
 use crate::store::Entry;
 use acks::Acks;
 use group::Group;
@@ -88,7 +89,6 @@ use kinring_common::membership::drift::{DRIFT_MAX_MS, Drift, Judgement};
 use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
-use kinring_common::placement::slot::Slot;
 use kinring_common::quorum::Quorum;
 use kinring_common::random::Random;
 use kinring_common::resp::ReplyBuf;
@@ -240,121 +240,6 @@ impl Node {
     /// Whether it has all that it should have of every group.
     pub fn is_whole(&self) -> bool {
         self.groups.values().all(Group::is_whole)
-    }
-
-    /// Whether a slot's group has taken back flushes, and has not got back yet what these removed: what it
-    /// has there says nothing then.
-    pub fn is_unflushed(&self, slot: Slot) -> bool {
-        let group = self.groups.get(&self.layout.group_of(slot));
-        group.is_some_and(|group| !group.unflushed.is_empty())
-    }
-
-    /// Whether its own wall clock is as good as what others say, as far as it knew when something last
-    /// happened.
-    pub fn believes_its_clock(&self) -> bool {
-        self.believes_its_clock
-    }
-
-    /// Whether nothing waits for anything: every group has a home, which is settled and knows of
-    /// nothing that an owner misses.
-    pub fn is_at_rest(&self) -> bool {
-        let now_us = self.beat_us.saturating_sub(RENEW_US);
-        let rests = |group: &Group| match &group.tenure {
-            Some(tenure) => {
-                tenure.phase == tenure::Phase::Settled
-                    && !tenure.is_busy()
-                    && tenure.owners.values().all(repair::Owner::misses_nothing)
-            }
-            None => group.holder(now_us).is_some(),
-        };
-        let sent = |group: &Group| !group.unleased.is_busy();
-        self.is_whole() && self.groups.values().all(|group| rests(group) && sent(group))
-    }
-
-    /// Whether it is the home of a group now, and settled.
-    pub fn is_settled_home(&self, id: GroupId, now_us: u64) -> bool {
-        let tenure = self.groups.get(&id).and_then(|group| group.tenure.as_ref());
-        tenure.is_some_and(|tenure| tenure.phase == tenure::Phase::Settled)
-            && self.leases.is_home(id, now_us)
-    }
-
-    /// How long its queues are, and how long they may be.
-    pub fn queues(&self) -> Vec<(&'static str, usize, usize)> {
-        let tenures = || self.groups.values().filter_map(|group| group.tenure.as_ref());
-        let most = |lens: &mut dyn Iterator<Item = usize>| lens.max().unwrap_or(0);
-        let missed = tenures().flat_map(|tenure| tenure.owners.values());
-        let bonds = self.groups.values().map(|group| group.bonds.len());
-        vec![
-            ("writes under way", most(&mut tenures().map(|t| t.flight.len())), flight::WRITES_MAX),
-            (
-                "replies waiting",
-                most(&mut tenures().map(|t| t.flight.replies())),
-                flight::REPLIES_MAX,
-            ),
-            (
-                "requests waiting",
-                most(&mut tenures().map(|t| t.waiting.len())),
-                tenure::WAITING_MAX,
-            ),
-            (
-                "writes missed",
-                most(&mut missed.map(|owner| owner.missed.len())),
-                repair::MISSED_MAX,
-            ),
-            (
-                "available writes",
-                most(&mut self.groups.values().map(|group| group.unleased.len())),
-                repair::MISSED_MAX,
-            ),
-            (
-                "writes in doubt",
-                most(&mut self.groups.values().map(|group| group.doubtful.len())),
-                flight::WRITES_MAX,
-            ),
-            ("bonds", most(&mut { bonds }), bonds::BONDS_MAX),
-            ("exchanges", self.sessions.len(), session::SESSIONS_MAX),
-            ("pulls", self.sessions.pulls(), pull::PULLS_MAX),
-            ("records known in part", self.pulls.len(), pull::MODELS_MAX),
-            ("requests known", self.requests.len(), requests::REQUESTS_MAX),
-            // What this node itself holds is counted by the writes under way.
-            ("waiting for the disk", self.journal.len(), journal::WAITING_MAX + flight::WRITES_MAX),
-        ]
-    }
-
-    /// How often it has taken large records by ranges, and why.
-    pub fn pulls(&self) -> &BTreeMap<&'static str, u64> {
-        self.pulls.counts()
-    }
-
-    /// How often a step of an exchange that nobody waited for was held up.
-    pub fn paced(&self) -> u64 {
-        self.pace.waits()
-    }
-
-    /// How its groups are, in words for people.
-    pub fn describe(&self) -> Vec<String> {
-        let sound = self.peers.iter().map(|(node, peer)| (node, peer.is_sound)).collect::<Vec<_>>();
-        let describe = |(id, group): (&GroupId, &Group)| {
-            let tenure = group.tenure.as_ref();
-            let held = tenure.map(|tenure| (&tenure.phase, &tenure.owners, &tenure.leaving));
-            format!(
-                "{id:?}: rank {} {:?}, claimed by {:?}, term {:?}, bid {:?} (known {}), asking since {:?}, \
-                 not before {}, held {held:?}, without a lease {:?}, in doubt {:?}, given up {}",
-                group.rank,
-                group.wholeness,
-                group.claim,
-                group.term,
-                group.bid,
-                group.known_term,
-                group.asking_since_us,
-                group.backs_off_until_us,
-                group.unleased,
-                group.doubtful,
-                group.is_given_up,
-            )
-        };
-        let first = format!("beats at {}, peers sound: {sound:?}", self.beat_us);
-        std::iter::once(first).chain(self.groups.iter().map(describe)).collect()
     }
 
     /// Something happened. The outputs are to be taken before the next input, or after all inputs that
