@@ -24,12 +24,9 @@ struct Three {
     responses: Vec<(u64, Response)>,
 }
 
-fn start(n: u64) -> (Node, Arc<Layout>, Now) {
-    let member = |n: u64| Member { id: NodeId(n), weight: 1, zone: String::new() };
-    let members = Members::new((0..3).map(member).collect()).expect("they are different");
-    let factor = ReplicationFactor::new(3).expect("it is in range");
-    let layout = Arc::new(plan::first(&members, factor));
-    let settings = Settings {
+/// Of nodes that do nothing by themselves from time to time.
+pub fn untimed() -> Settings {
+    Settings {
         databases: 16,
         seed: HashSeed(7),
         writes: None,
@@ -40,7 +37,15 @@ fn start(n: u64) -> (Node, Arc<Layout>, Now) {
         large_cells: 1024,
         ranges_bytes: 256 << 10,
         exchange_bytes_s: EXCHANGE_BYTES_S,
-    };
+    }
+}
+
+fn start(n: u64) -> (Node, Arc<Layout>, Now) {
+    let member = |n: u64| Member { id: NodeId(n), weight: 1, zone: String::new() };
+    let members = Members::new((0..3).map(member).collect()).expect("they are different");
+    let factor = ReplicationFactor::new(3).expect("it is in range");
+    let layout = Arc::new(plan::first(&members, factor));
+    let settings = untimed();
     let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
     let restart = Restart { now, seed: n + 1, past: Past::NOTHING };
     (Node::start(NodeId(n), layout.clone(), settings, restart), layout, now)

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use kinring_common::clock::{Hlc, Now};
 use kinring_common::id::{Actor, NodeId};
-use kinring_common::keyspace::HashSeed;
 use kinring_common::placement::layout::{Epoch, GroupId, Layout, ReplicationFactor};
 use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::slot::{SLOTS, Slot};
@@ -11,7 +10,7 @@ use kinring_common::resp::Protocol;
 use kinring_common::wire::Item;
 use kinring_common::wire::peer::{Ask, AskWhat, Batch, Heartbeat, Message};
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
-use kinring_shard::core::node::{EXCHANGE_BYTES_S, Input, Node, Output, Past, Restart, Settings};
+use kinring_shard::core::node::{Input, Node, Output, Past, Restart, Settings};
 use kinring_shard::store::Entry;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -57,18 +56,7 @@ impl World {
         let epoch = Epoch::new(1).expect("one");
         let layout = Layout::new(epoch, members, factor, &ids.repeat(usize::from(SLOTS)));
         let layout = Arc::new(layout.expect("it is sound"));
-        let settings = Settings {
-            databases: 16,
-            seed: HashSeed(7),
-            writes,
-            is_durable: true,
-            exchange_us: u64::MAX / 4,
-            round_us: u64::MAX / 4,
-            sweep_us: u64::MAX / 4,
-            large_cells: 1024,
-            ranges_bytes: 256 << 10,
-            exchange_bytes_s: EXCHANGE_BYTES_S,
-        };
+        let settings = Settings { writes, is_durable: true, ..super::direct::untimed() };
         let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
         let mut world = World {
             nodes: Vec::new(),

@@ -12,7 +12,7 @@ pub mod v1;
 use crate::causal::{Answer, Context, Delta, Finding, Floor, Horizon, Record, Standing};
 use crate::clock::Hlc;
 use bytes::Bytes;
-use request::Completion;
+use request::{Changed, Completion};
 use std::sync::Arc;
 
 /// What a key takes in a message beside its name and its values, about.
@@ -46,6 +46,15 @@ impl Copies {
         copies.chain(self.large.iter().map(|large| &large.name))
     }
 
+    /// Takes the names of the requests out that flushed something.
+    pub fn take_flushes(&mut self) -> Vec<Completion> {
+        let is_flush = |completion: &Completion| completion.changed == Changed::All;
+        let all = std::mem::take(&mut self.completions);
+        let (flushes, others) = all.into_iter().partition(is_flush);
+        self.completions = others;
+        flushes
+    }
+
     /// About as many bytes as they take: names, values, and some for what goes with each.
     pub fn bytes(&self) -> usize {
         let copies = self.copies.iter().map(|copy| copy.name.key.len() + copy.record.bytes());
@@ -67,17 +76,22 @@ impl GroupHorizon {
 
     /// The later of both flushes of each database. Returns whether any of these was new.
     pub fn merge_cuts(&mut self, cuts: &GroupCuts) -> bool {
-        let mut changed = false;
-        for &(db, cut) in cuts {
-            match self.cuts.binary_search_by_key(&db, |(of, _)| *of) {
-                Ok(at) if self.cuts[at].1 >= cut => continue,
-                Ok(at) => self.cuts[at].1 = cut,
-                Err(at) => self.cuts.insert(at, (db, cut)),
-            }
-            changed = true;
-        }
-        changed
+        merge_cuts(&mut self.cuts, cuts)
     }
+}
+
+/// The later of both flushes of each database, among those known. Returns whether any of these was new.
+pub fn merge_cuts(known: &mut GroupCuts, cuts: &GroupCuts) -> bool {
+    let mut changed = false;
+    for &(db, cut) in cuts {
+        match known.binary_search_by_key(&db, |(of, _)| *of) {
+            Ok(at) if known[at].1 >= cut => continue,
+            Ok(at) => known[at].1 = cut,
+            Err(at) => known.insert(at, (db, cut)),
+        }
+        changed = true;
+    }
+    changed
 }
 
 /// What one key holds, or that it holds nothing, beside the horizon that this is to be read by.

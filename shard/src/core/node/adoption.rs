@@ -8,23 +8,22 @@
 use super::replica::pass;
 use super::{Moment, Node};
 use crate::store::{Entry, Take};
-use kinring_common::clock::Hlc;
 use kinring_common::keyspace::Effects;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::{Copies, GroupCuts, GroupHorizon};
+use kinring_common::wire::{Copies, GroupCuts, GroupHorizon, merge_cuts};
 use std::collections::BTreeSet;
 
 impl Node {
     /// Puts another owner's flushes in the place of this one's.
     pub(super) fn adopt_cuts(&mut self, id: GroupId, cuts: &GroupCuts, moment: Moment) {
         let group = self.groups.get_mut(&id).expect("it is owned");
-        let before = std::mem::replace(&mut group.horizon.cuts, cuts.clone());
-        let dbs: BTreeSet<u8> = before.iter().chain(cuts).map(|(db, _)| *db).collect();
+        let cuts_before = std::mem::replace(&mut group.horizon.cuts, cuts.clone());
+        let before = GroupHorizon { cuts: cuts_before, ..GroupHorizon::default() };
+        let dbs: BTreeSet<u8> = before.cuts.iter().chain(cuts).map(|(db, _)| *db).collect();
         for db in dbs {
-            let cut = group.horizon.of(db).cut;
-            let had = before.iter().find(|(of, _)| *of == db).map_or(Hlc::ZERO, |(_, cut)| *cut);
+            let (cut, had) = (group.horizon.cut(db), before.cut(db));
             if had > cut {
-                note_later(&mut group.unflushed, (db, had));
+                merge_cuts(&mut group.unflushed, &vec![(db, had)]);
             }
             for &(partition, slots) in &group.parts {
                 let mut effects = Effects::default();
@@ -60,13 +59,5 @@ impl Node {
             let horizon = &group.horizon;
             group.unflushed.retain(|(db, cut)| horizon.cut(*db) < *cut);
         }
-    }
-}
-
-/// Notes a flush, unless a later one of the same database is noted.
-fn note_later(cuts: &mut GroupCuts, (db, cut): (u8, Hlc)) {
-    match cuts.binary_search_by_key(&db, |(of, _)| *of) {
-        Ok(at) => cuts[at].1 = cuts[at].1.max(cut),
-        Err(at) => cuts.insert(at, (db, cut)),
     }
 }

@@ -15,7 +15,6 @@ use kinring_common::merkle::KeyRef;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{AnswerWhat, AskWhat, Message};
-use kinring_common::wire::request::{Changed, Completion};
 use kinring_common::wire::{Copies, Name};
 
 impl Node {
@@ -55,10 +54,7 @@ impl Node {
     pub(super) fn has_read(&mut self, number: u64, mut copies: Copies, moment: Moment) {
         let id = self.sessions.open[&number].group;
         // What they have seen, they have seen after these flushes, which count: they are in no doubt.
-        let is_flush = |completion: &Completion| completion.changed == Changed::All;
-        let names = std::mem::take(&mut copies.completions);
-        let (flushes, names) = names.into_iter().partition(is_flush);
-        copies.completions = names;
+        let flushes = copies.take_flushes();
         self.take_cuts(id, &copies.horizon.cuts, flushes, Take::Join, moment);
         self.pace.spend(copies.bytes(), moment.now.mono_us);
         self.pulled(number, copies, moment);

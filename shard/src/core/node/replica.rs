@@ -17,7 +17,7 @@ use kinring_common::keyspace::{Effects, Pass};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber, WriteNumbers};
-use kinring_common::wire::request::{Changed, Completion};
+use kinring_common::wire::request::Completion;
 use kinring_common::wire::{Copies, GroupCuts, GroupHorizon, Item, Name};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -257,9 +257,8 @@ impl Node {
         (how, bound): (Take, Bound),
         moment: Moment,
     ) -> Names {
-        let is_flush = |completion: &Completion| completion.changed == Changed::All;
-        let (flushes, mut completions) =
-            std::mem::take(&mut copies.completions).into_iter().partition(is_flush);
+        let flushes = copies.take_flushes();
+        let mut completions = std::mem::take(&mut copies.completions);
         self.take_cuts(id, &copies.horizon.cuts, flushes, how, moment);
         let changed = self.merge(&copies, how, moment);
         if let Some((tenure, sequence)) = bound.filter(|_| self.may_drop_copies()) {
