@@ -7,6 +7,7 @@
 //! Judges by unique values ask that every write writes a value of its own, not a number, and that
 //! none of a key's values is a substring of another (values of one length are enough).
 
+use super::executions::Executions;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -257,6 +258,7 @@ impl fmt::Display for Operation {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     operations: Vec<Operation>,
+    executions: Executions,
 }
 
 impl History {
@@ -272,7 +274,18 @@ impl History {
             assert!(op.invoked_at <= ended, "it ends after it began: {op}");
             assert!(places.insert((op.client, op.order)), "a place is taken once: {op}");
         }
-        History { operations }
+        History { operations, executions: Executions::default() }
+    }
+
+    /// The same, with what is said of when writes were executed.
+    #[must_use]
+    pub fn with_executions(self, executions: Executions) -> History {
+        History { executions, ..self }
+    }
+
+    /// When writes were executed, as far as somebody says so.
+    pub const fn executions(&self) -> &Executions {
+        &self.executions
     }
 
     /// The operations by the time of their invocation.

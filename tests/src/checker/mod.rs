@@ -15,6 +15,7 @@
 //! wrong. What they do not find may still be.
 
 pub mod counters;
+pub mod executions;
 pub mod history;
 pub mod linear;
 pub mod lost;

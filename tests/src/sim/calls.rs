@@ -1,9 +1,9 @@
 //! Clients call, and are told what came of it.
 
-use super::clients::Client;
 use super::cluster::Cluster;
 use super::plan::KEYS_A_TAG;
-use super::{siege, sight, words};
+use super::sight::expire_of;
+use super::{siege, words};
 use crate::checker::{self, Mode, Outcome};
 use kinring::core::router::{Call, Outcome as Told, RouterInput, What};
 use kinring_common::resp::Protocol;
@@ -20,21 +20,12 @@ fn is_scattered(call: &checker::Call) -> bool {
 }
 
 impl Cluster<'_> {
-    /// Whose EXPIRE a request is, if that is certain.
-    pub(super) fn is_asked(&mut self, proxy: usize, request: &Request) {
-        if request.consistency == Consistency::Strong || request.is_retry {
-            return;
-        }
-        let Some(command) = sight::expire_of(request) else { return };
-        let is_its = |client: &&Client| {
-            client.proxy == proxy && client.is_asking(|call| words::commands(call) == [command])
-        };
-        let mut those = self.clients.iter().filter(is_its);
-        if let (Some(client), None) = (those.next(), those.next())
-            && let Some((call, order)) = client.first()
-            && words::commands(call) == [command]
-        {
-            self.sight.is_asked(request.id, (client.id, order));
+    /// A node is asked for something.
+    pub(super) fn is_asked(&mut self, token: u64, request: &Request) {
+        let Some(who) = self.whose.get(&token) else { return };
+        self.witness.is_asked(request.id, *who);
+        if request.consistency == Consistency::Available && expire_of(request).is_some() {
+            self.sight.is_asked(request.id, *who);
         }
     }
 
@@ -87,6 +78,7 @@ impl Cluster<'_> {
             };
             let is_ahead = self.clients[at].first().is_some();
             self.bit("calls sent ahead", u64::from(is_ahead));
+            self.whose.insert(token, self.clients[at].next_call());
             let again = self.random.chance(AHEAD_PERCENT).then_some(self.now_us + 1);
             self.clients[at].calls(call, self.now_us, again);
             let session = u64::from(self.clients[at].id);

@@ -232,9 +232,9 @@ impl Client {
         self.asked.front().map(|(call, _)| (call, self.order))
     }
 
-    /// Whether one of its calls under way is like that.
-    pub fn is_asking(&self, is_meant: impl Fn(&Call) -> bool) -> bool {
-        self.asked.iter().any(|(call, _)| is_meant(call))
+    /// Who calls next: the client, and the place that the call will have among its calls.
+    pub fn next_call(&self) -> (u32, u32) {
+        (self.id, self.order + self.asked.len() as u32)
     }
 
     /// What it was told for its first call; after the last one it thinks until then.

@@ -13,6 +13,7 @@ use super::siege::Siege;
 use super::sight::Sight;
 use super::traps::Traps;
 use super::watch::Watch;
+use super::witness::Witness;
 use super::words;
 use crate::checker::Operation;
 use crate::world::clock::Clock;
@@ -44,10 +45,13 @@ pub(super) struct Cluster<'p> {
     /// Which client waits for a token.
     pub(super) tokens: BTreeMap<u64, usize>,
     pub(super) next_token: u64,
+    /// Whose call a token stood for: the client, and the place of the call among its calls.
+    pub(super) whose: BTreeMap<u64, (u32, u32)>,
     pub(super) next_client: u32,
     pub(super) workload: Workload,
     pub(super) operations: Vec<Operation>,
     pub(super) sight: Sight,
+    pub(super) witness: Witness,
     pub(super) troubles: Counts,
     pub(super) trouble_us: u64,
     pub(super) siege: Option<Siege>,
@@ -88,10 +92,12 @@ impl<'p> Cluster<'p> {
             clients: Vec::new(),
             tokens: BTreeMap::new(),
             next_token: 0,
+            whose: BTreeMap::new(),
             next_client: 0,
             workload: Workload::new(plan),
             operations: Vec::new(),
             sight: Sight::default(),
+            witness: Witness::default(),
             troubles: Counts::new(),
             trouble_us: 5_000_000,
             siege: None,

@@ -3,10 +3,14 @@
 use super::plan::{Durability, Plan};
 use crate::world::clock::Clock;
 use kinring_common::id::NodeId;
+use kinring_common::placement::layout::GroupId;
 use kinring_common::random::Random;
+use kinring_common::wire::Item;
+use kinring_common::wire::request::RequestId;
 use kinring_shard::core::node::{Input, Node, Output, Past, Restart};
 use kinring_shard::store::memory::Memory;
 use kinring_shard::store::{Entry, Store};
+use std::sync::Arc;
 
 /// What of a disk is gone when a node starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub struct Host {
     has_lost: bool,
     /// Something in the middle of its log is missing, and the same.
     is_damaged: bool,
+    /// What its node has executed as a home since somebody looked: for which request, and what changed.
+    pub executed: Vec<(GroupId, RequestId, Arc<[Item]>)>,
 }
 
 impl Host {
@@ -60,6 +66,7 @@ impl Host {
             durability,
             has_lost: true,
             is_damaged: false,
+            executed: Vec::new(),
         }
     }
 
@@ -179,6 +186,7 @@ impl Host {
             match output {
                 Output::Log(entry) => {
                     appended = true;
+                    self.executed.extend(executed(&entry));
                     append(&mut self.disk, self.durability, entry);
                 }
                 other => said.push(other),
@@ -204,6 +212,16 @@ impl Host {
             Err(never) => match never {},
         };
         self.handle(Input::Synced(synced), now_us, said, random);
+    }
+}
+
+/// The request that a home's own write was for.
+fn executed(entry: &Entry) -> Option<(GroupId, RequestId, Arc<[Item]>)> {
+    match entry {
+        Entry::Write { group, items, executed: Some(executed), mark: Some(_) } => {
+            Some((*group, executed.id, items.clone()))
+        }
+        _ => None,
     }
 }
 

@@ -20,6 +20,7 @@
 //! | `harm` | how it does, and how it heals |
 //! | `siege` | what goes wrong with the same few machines, one thing after the other |
 //! | `sight` | which values a deadline can reach |
+//! | `witness` | when writes were executed |
 //! | `classes` | what must have bitten when many seeds have run |
 //! | `watch` | which lines about a run are kept for a reader |
 //! | `failure` | what is said of a seed that failed |
@@ -47,6 +48,7 @@ pub mod sight;
 pub mod traps;
 pub mod trouble;
 pub mod watch;
+mod witness;
 pub mod words;
 
 pub use failure::{Wrong, attempt};

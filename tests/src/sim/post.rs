@@ -55,6 +55,9 @@ impl Cluster<'_> {
     }
 
     pub(super) fn say(&mut self, n: usize, said: Vec<Output>) {
+        for (group, id, items) in self.hosts[n].executed.drain(..) {
+            self.witness.executed(group, id, &items, self.now_us);
+        }
         for output in said {
             if let Output::Peer(_, Message::Write(batch)) = &output
                 && batch.is_available
@@ -103,8 +106,8 @@ impl Cluster<'_> {
         self.bit("held by a paused proxy", u64::from(waits));
         while let Some(output) = self.proxies[n].poll(self.now_us) {
             let (to, letter) = match output {
-                RouterOutput::Ask { node, request } => {
-                    self.is_asked(n, &request);
+                RouterOutput::Ask { node, token, request } => {
+                    self.is_asked(token, &request);
                     (node, Letter::Request(Box::new(request)))
                 }
                 RouterOutput::Ping { node, ping } => (node, Letter::Ping(ping)),

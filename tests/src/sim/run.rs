@@ -116,7 +116,8 @@ impl Cluster<'_> {
             self.wrong = Some(self.restless());
         }
         self.mix(ending::digest(&self.names, self.plan, &self.hosts));
-        let history = History::new(self.operations);
+        let executions = self.witness.executions(self.plan);
+        let history = History::new(self.operations).with_executions(executions);
         let ending = ending::ending(self.plan, &self.hosts, self.now_us);
         let seen = self.sight.reached(&history);
         let case = Case {

@@ -122,7 +122,7 @@ impl Router {
             is_elsewhere: part.is_in_doubt_at_others(node),
             work: part.work.clone(),
         };
-        self.outputs.push_back(RouterOutput::Ask { node, request });
+        self.outputs.push_back(RouterOutput::Ask { node, token: call.token, request });
     }
 
     /// A node answered a try.

@@ -116,6 +116,8 @@ pub enum RouterOutput {
     Ask {
         /// The node.
         node: NodeId,
+        /// For which call.
+        token: u64,
         /// What.
         request: Request,
     },

@@ -2,7 +2,8 @@
 
 use super::brute;
 use super::workload::{Fault, MENUS, Menu, Shape, TINY, damage, run, texts};
-use crate::checker::history::{History, Key, Operation, Outcome, Reply};
+use crate::checker::executions::Executions;
+use crate::checker::history::{Call, History, Key, Operation, Outcome, Reply, Text, Verb};
 use crate::checker::linear::problem::{self, Window};
 use crate::checker::linear::search::{Found, search};
 use crate::checker::linear::{Limits, Verdict, check};
@@ -33,6 +34,20 @@ fn accept(operations: &[Operation], shape: &Shape, case: &str) {
     }
 }
 
+/// Executions that somebody says there were: some of them may be true.
+fn made_up(random: &mut Random, operations: &[Operation]) -> Executions {
+    let mut executions = Executions::default();
+    for op in operations {
+        let keys = if random.chance(70) { op.call.keys() } else { BTreeSet::new() };
+        for key in keys {
+            let ended = op.finished_at().unwrap_or(op.invoked_at + 50);
+            let at_us = op.invoked_at + random.below(2 + (ended - op.invoked_at) as usize) as u64;
+            executions.add((op.client, op.order), key, at_us);
+        }
+    }
+    executions
+}
+
 /// The search and the definition say the same of what a store with this fault gives, and of what
 /// clients are made to believe.
 fn agree(name: &str, menu: Menu, fault: Fault, seeds: Range<u64>) -> (u32, u32) {
@@ -59,10 +74,15 @@ fn agree(name: &str, menu: Menu, fault: Fault, seeds: Range<u64>) -> (u32, u32) 
         }
         let parts = project(&History::new(operations.clone()), &keys(&shape));
         let expected = brute::linearizable(&parts, shape.skew_us);
-        match judge(&operations, &shape) {
-            Verdict::Linearizable => assert!(expected, "{case}: accepted a bad one"),
-            Verdict::Violation(why) => assert!(!expected, "{case}: {why}"),
-            Verdict::Undecided { .. } => panic!("{case}: undecided"),
+        let said = History::new(operations.clone());
+        let said = said.with_executions(made_up(&mut random, &operations));
+        let limits = Limits { skew_us: shape.skew_us, ..Limits::default() };
+        for verdict in [judge(&operations, &shape), check(&said, &keys(&shape), &limits)] {
+            match verdict {
+                Verdict::Linearizable => assert!(expected, "{case}: accepted a bad one"),
+                Verdict::Violation(why) => assert!(!expected, "{case}: {why}"),
+                Verdict::Undecided { .. } => panic!("{case}: undecided"),
+            }
         }
         if expected { good += 1 } else { bad += 1 }
     }
@@ -211,4 +231,34 @@ fn speed() {
             println!("{name:10} {clients:3} clients {unknown_percent}% unknown{figures}");
         }
     }
+}
+
+#[test]
+fn what_is_said_of_executions_decides_what_takes_too_long_to_search() {
+    let key = Key(0);
+    let mut operations = Vec::new();
+    let mut executions = Executions::default();
+    let (mut sum, mut at_us) = (0, 0);
+    for client in 0..40 {
+        at_us += 10;
+        let by = 1_000 + 37 * i64::from(client) * i64::from(client);
+        let outcome = Outcome::Unknown { at: None };
+        let call = Call::On(key, Verb::Incr(by));
+        operations.push(Operation { client, order: 0, call, invoked_at: at_us, outcome });
+        // A third were executed by a home that was none any more, and are lost.
+        executions.add((client, 0), key, at_us + 5);
+        sum += if client % 3 == 0 { 0 } else { by };
+        if client % 4 == 3 {
+            let reply = Reply::Bulk(Text::from(sum.to_string()));
+            let outcome = Outcome::Reply { at: at_us + 8, reply };
+            let (call, invoked_at) = (Call::On(key, Verb::Get), at_us + 7);
+            operations.push(Operation { client, order: 1, call, invoked_at, outcome });
+        }
+    }
+    let limits = Limits { skew_us: 0, states_max: 2_000 };
+    let keys = BTreeSet::from([key]);
+    let silent = History::new(operations);
+    assert!(matches!(check(&silent, &keys, &limits), Verdict::Undecided { .. }));
+    let said = silent.with_executions(executions);
+    assert!(matches!(check(&said, &keys, &limits), Verdict::Linearizable));
 }

@@ -47,7 +47,7 @@ impl Desk {
         self.router.handle(self.now_us, input);
         while let Some(output) = self.router.poll_output() {
             match output {
-                RouterOutput::Ask { node, request } => self.asked.push_back((node, request)),
+                RouterOutput::Ask { node, request, .. } => self.asked.push_back((node, request)),
                 RouterOutput::Done { session, token, outcome } => {
                     self.done.push_back((session, token, outcome));
                 }

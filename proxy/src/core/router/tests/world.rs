@@ -166,7 +166,7 @@ impl World {
         self.router.handle(self.clock.show_us(self.now_us), input);
         while let Some(output) = self.router.poll_output() {
             match output {
-                RouterOutput::Ask { node, request } => {
+                RouterOutput::Ask { node, request, .. } => {
                     self.check_ask(&request);
                     self.send(&Event::Request(node, request));
                 }
