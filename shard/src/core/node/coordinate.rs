@@ -11,7 +11,7 @@ use super::requests::Found;
 use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
 use crate::core::flight::{Names, Sequence, Touched};
-use crate::store::{Entry, Mark, short_reply};
+use crate::store::{Entry, short_reply};
 use kinring_common::clock::Hlc;
 use kinring_common::command::CommandError;
 use kinring_common::id::NodeId;
@@ -20,7 +20,7 @@ use kinring_common::placement::layout::GroupId;
 use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::peer::{Batch, Message, WriteNumber, names};
 use kinring_common::wire::request::{Consistency, Executed, Request, RequestId, Response, Work};
-use kinring_common::wire::{Item, Name};
+use kinring_common::wire::{Item, Items, Name};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -168,7 +168,7 @@ impl Node {
     pub(super) fn write(
         &mut self,
         id: GroupId,
-        items: Arc<[Item]>,
+        items: Items,
         executed: Option<Executed>,
         moment: Moment,
     ) {
@@ -191,8 +191,8 @@ impl Node {
             number,
             stable: tenure.stable(),
             is_available: false,
-            items: items.clone(),
-            executed: executed.clone(),
+            items,
+            executed,
         });
         let mut up: SmallVec<[NodeId; 4]> = SmallVec::new();
         for (node, owner) in &mut tenure.owners {
@@ -202,11 +202,10 @@ impl Node {
             }
             owner.note(sequence, keys.clone(), is_up, now_us);
         }
-        if let Some(executed) = &executed {
-            self.completed(id, executed, &items, moment);
+        if let Some(executed) = &batch.executed {
+            self.completed(id, executed, &batch.items, moment);
         }
-        let mark = Some(Mark { number, stable: batch.stable });
-        self.log(Entry::Write { group: id, items, executed, mark });
+        self.log(Entry::Write { batch: batch.clone(), is_home: true });
         for to in up {
             // A write promises nothing: it may go before the log is durable.
             self.outputs.push_back(Output::Peer(to, Message::Write(batch.clone())));

@@ -11,9 +11,8 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::request::{Consistency, Request, Work};
-use kinring_common::wire::{Item, Name};
+use kinring_common::wire::{Item, Items, Name};
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// The commands of a request, looked up once.
 pub struct Wanted<'r> {
@@ -35,7 +34,7 @@ pub struct Ran {
     /// The replies, one after the other.
     pub reply: Bytes,
     /// What changed.
-    pub items: Arc<[Item]>,
+    pub items: Items,
 }
 
 impl<'r> Wanted<'r> {
@@ -101,7 +100,7 @@ impl Node {
         drop(locks);
         let bytes = taken(&mut reply);
         self.reply = reply;
-        Ran { reply: bytes, items: Item::share(changes(&mut effects)) }
+        Ran { reply: bytes, items: changes(&mut effects).collect() }
     }
 
     /// FLUSHDB of a group: a cut above all that was written in it.
@@ -111,7 +110,7 @@ impl Node {
         self.apply_cut(id, request.db, cut, moment);
         let mut reply = ReplyBuf::new(request.protocol);
         reply.ok();
-        Ran { reply: taken(&mut reply), items: Arc::new([item]) }
+        Ran { reply: taken(&mut reply), items: [item].into() }
     }
 }
 

@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Node {
-    pub(super) fn written(&mut self, from: NodeId, batch: &Batch, moment: Moment) {
+    pub(super) fn written(&mut self, from: NodeId, batch: &Arc<Batch>, moment: Moment) {
         let id = batch.group;
         self.follow(batch);
         let tenure = (!batch.is_available).then_some(batch.number.tenure);
@@ -62,7 +62,7 @@ impl Node {
     }
 
     /// Takes a write, if all of it can be taken.
-    fn take(&mut self, batch: &Batch, moment: Moment) -> Foreseen {
+    fn take(&mut self, batch: &Arc<Batch>, moment: Moment) -> Foreseen {
         let id = batch.group;
         if !batch.is_available && self.has_unseen(&batch.items) {
             return Foreseen::Refused;
@@ -71,7 +71,7 @@ impl Node {
             // The ordinary write: it is seen and applied in one step.
             let foreseen = self.take_delta(name, delta, moment);
             if foreseen == Foreseen::New {
-                self.note_taken(batch, batch.items.clone(), moment);
+                self.note_taken(batch, moment);
             }
             return foreseen;
         }
@@ -79,13 +79,13 @@ impl Node {
         if foreseen != Foreseen::New {
             return foreseen;
         }
-        let items = if Mutant::HalfBatchAcked.is_on() {
-            batch.items[..batch.items.len().div_ceil(2)].into()
-        } else {
-            batch.items.clone()
-        };
-        self.apply(id, &items, moment);
-        self.note_taken(batch, items, moment);
+        let mut taken = batch.clone();
+        if Mutant::HalfBatchAcked.is_on() {
+            let half = batch.items.len().div_ceil(2);
+            Arc::make_mut(&mut taken).items.truncate(half);
+        }
+        self.apply(id, &taken.items, moment);
+        self.note_taken(&taken, moment);
         foreseen
     }
 
@@ -104,21 +104,20 @@ impl Node {
     }
 
     /// A write, or as much of it as was taken, is here now.
-    fn note_taken(&mut self, batch: &Batch, items: Arc<[Item]>, moment: Moment) {
-        let id = batch.group;
+    fn note_taken(&mut self, batch: &Arc<Batch>, moment: Moment) {
+        let (id, items) = (batch.group, &batch.items);
         if !batch.is_available && items.len() > 1 {
-            let touched = distinct(&items);
+            let touched = distinct(items);
             let group = self.groups.get_mut(&id).expect("it is owned");
             group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), &touched);
         }
         if !batch.is_available && self.may_drop_copies() {
-            self.note_doubt(id, batch.number, touched(&items));
+            self.note_doubt(id, batch.number, touched(items));
         }
         if let Some(executed) = &batch.executed {
-            self.completed(id, executed, &batch.items, moment);
+            self.completed(id, executed, items, moment);
         }
-        let executed = batch.executed.clone();
-        self.log(Entry::Write { group: id, items, executed, mark: None });
+        self.log(Entry::Write { batch: batch.clone(), is_home: false });
     }
 
     /// What will become of a write, without doing anything.
