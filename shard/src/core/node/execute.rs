@@ -123,10 +123,12 @@ fn known(words: &[&[u8]]) -> Result<&'static Row, CommandError> {
     }
 }
 
+/// The reply of most writes.
+pub(super) const OK: &[u8] = b"+OK\r\n";
+
 /// What was written, and the buffer is empty again. The reply of most writes takes no memory, however
 /// often it is kept.
 pub(super) fn taken(reply: &mut ReplyBuf) -> Bytes {
-    const OK: &[u8] = b"+OK\r\n";
     let len = reply.len();
     let is_ok = len == OK.len() && reply.chunk() == OK;
     let bytes = if is_ok { Bytes::from_static(OK) } else { reply.copy_to_bytes(len) };
