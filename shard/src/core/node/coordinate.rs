@@ -6,7 +6,7 @@
 
 use super::execute::{Wanted, taken};
 use super::journal::Waiting;
-use super::repair::Noted;
+use super::repair::{Noted, NotedKeys};
 use super::requests::Found;
 use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
@@ -200,7 +200,7 @@ impl Node {
             if is_up {
                 up.push(*node);
             }
-            owner.note(sequence, keys.clone(), is_up, now_us);
+            owner.note(sequence, &keys, is_up, now_us);
         }
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
@@ -231,7 +231,7 @@ impl Node {
         tenure.next = sequence + 1;
         let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {
-            owner.note(sequence, keys.clone(), false, now_us);
+            owner.note(sequence, &keys, false, now_us);
         }
         if self.journal.gate_own(Waiting::Own(id, number, sequence)) {
             self.own_is_safe(id, number, sequence, moment);
@@ -240,12 +240,8 @@ impl Node {
     }
 
     /// What is remembered of a write for those who miss it.
-    pub(super) fn remember(&self, names: &[Name]) -> Arc<[Noted]> {
-        let noted = |name: &Name| Noted::new(name, self.settings.seed);
-        match names {
-            [name] => Arc::new([noted(name)]),
-            names => names.iter().map(noted).collect(),
-        }
+    pub(super) fn remember(&self, names: &[Name]) -> NotedKeys {
+        names.iter().map(|name| Noted::new(name, self.settings.seed)).collect()
     }
 
     /// This node itself holds one of its writes.

@@ -9,7 +9,7 @@
 use super::coordinate::distinct;
 use super::execute::Wanted;
 use super::journal::Waiting;
-use super::repair::{MISSED_MAX, Noted};
+use super::repair::{MISSED_MAX, NotedKeys};
 use super::requests::Found;
 use super::session::RESEND_US;
 use super::tenure::Pending;
@@ -33,7 +33,7 @@ pub struct Unleased {
 #[derive(Debug)]
 struct Write {
     request: RequestId,
-    keys: Arc<[Noted]>,
+    keys: NotedKeys,
     held: Vec<NodeId>,
     pending: Option<Pending>,
     due_us: u64,
