@@ -67,7 +67,8 @@ impl Partition {
         let applied = self.apply_at(at, key, &delta, pass);
         assert!(applied == Applied::Applied, "a coordinator's own delta has no gap: {applied:?}");
         if pass.effects.interest.deltas {
-            pass.effects.push(Effect::Delta { db: pass.db, key: key.to_vec(), delta });
+            let (db, key) = (pass.db, pass.pass_on(key));
+            pass.effects.push(Effect::Delta { db, key, delta });
         }
     }
 

@@ -13,7 +13,7 @@ use crate::store::{Entry, Take};
 use kinring_common::causal::{Applied, Context, Delta, Horizon};
 use kinring_common::clock::Hlc;
 use kinring_common::id::NodeId;
-use kinring_common::keyspace::{Effects, Pass};
+use kinring_common::keyspace::{Effects, Pass, Source};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber, WriteNumbers};
@@ -382,5 +382,5 @@ pub(super) fn has_unleased(one: &Context, (other, horizon): (&Context, &Horizon)
 
 pub(super) fn pass<'e>(db: u8, moment: Moment, effects: &'e mut Effects) -> Pass<'e> {
     let lru = (moment.now.mono_us / 1_000_000) as u32 & 0x00ff_ffff;
-    Pass { db, now: moment.now, lru, effects, source: None, expires: false }
+    Pass { db, now: moment.now, lru, effects, source: Source::Fleeting, expires: false }
 }
