@@ -170,6 +170,8 @@ impl Partition {
         pass: &mut Pass<'_>,
     ) -> Option<Applied> {
         let (value, deadline_ms) = delta.replaced()?;
+        // It is not waited for the entry and then for this.
+        self.prefetch_leaf(at);
         let (spot, horizon) = (self.table.find(at, pass.db, key), self.horizon(at, pass.db));
         let (mut last, mut number) = (None, None);
         if let Some(entry) = spot.map(|spot| self.table.get(spot)) {

@@ -19,6 +19,8 @@ impl Partition {
         let hlc = self.mint(pass.now);
         let dot = Dot { hlc, actor: self.own.1 };
         pass.effects.touched(pass.db, key);
+        // It is not waited for the entry and then for this.
+        self.prefetch_leaf(at);
         let spot = self.table.find(at, pass.db, key);
         if let Some(spot) = spot
             && ttl == Ttl::Clear
