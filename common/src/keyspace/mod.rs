@@ -297,6 +297,12 @@ impl Keyspace {
         self.partitions[usize::from(partition)].lock()
     }
 
+    /// The same without a lock, for whoever has the keys to itself.
+    #[inline]
+    pub fn partition_mut(&mut self, partition: u8) -> &mut Partition {
+        self.partitions[usize::from(partition)].get_mut()
+    }
+
     /// Which effects have a reader now. To be read under the locks: a watch that is set before they
     /// are taken is in it.
     #[inline]

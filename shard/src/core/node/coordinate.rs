@@ -206,9 +206,13 @@ impl Node {
             self.completed(id, executed, &batch.items, moment);
         }
         self.log(Entry::Write { batch: batch.clone(), is_home: true });
+        // A write promises nothing: it may go before the log is durable.
+        let last = up.pop();
         for to in up {
-            // A write promises nothing: it may go before the log is durable.
             self.outputs.push_back(Output::Peer(to, Message::Write(batch.clone())));
+        }
+        if let Some(to) = last {
+            self.outputs.push_back(Output::Peer(to, Message::Write(batch)));
         }
         if self.journal.gate_own(Waiting::Own(id, number.tenure, sequence)) {
             self.own_is_safe(id, number.tenure, sequence, moment);

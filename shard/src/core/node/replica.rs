@@ -23,31 +23,29 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Node {
-    pub(super) fn written(&mut self, from: NodeId, batch: &Arc<Batch>, moment: Moment) {
-        let id = batch.group;
-        self.follow(batch);
-        let tenure = (!batch.is_available).then_some(batch.number.tenure);
+    pub(super) fn written(&mut self, from: NodeId, batch: Arc<Batch>, moment: Moment) {
+        let (id, number, stable) = (batch.group, batch.number, batch.stable);
+        self.follow(&batch);
+        let tenure = (!batch.is_available).then_some(number.tenure);
         if batch.epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
         let ack = |held, gaps| Message::Ack(Ack { group: id, held, gaps });
+        let unleased = batch.is_available.then(|| distinct(&batch.items));
         match self.take(batch, moment) {
             Foreseen::Refused => return,
-            Foreseen::Gap => {
-                return self.send(from, ack(WriteNumbers::new(), vec![batch.number]));
-            }
+            Foreseen::Gap => return self.send(from, ack(WriteNumbers::new(), vec![number])),
             Foreseen::Known => {}
             Foreseen::New => {
-                if batch.is_available {
-                    self.home_changed(id, distinct(&batch.items), moment);
+                if let Some(changed) = unleased {
+                    self.home_changed(id, changed, moment);
                 }
             }
         }
-        let group = self.groups.get_mut(&id).expect("it is owned");
-        if !batch.is_available {
-            group.is_safe(batch.number.tenure, batch.stable);
+        if let Some(tenure) = tenure {
+            self.groups.get_mut(&id).expect("it is owned").is_safe(tenure, stable);
         }
-        self.send(from, ack([batch.number].into(), Vec::new()));
+        self.send(from, ack([number].into(), Vec::new()));
     }
 
     /// Whether a coordinator's writes count for a group: those of a tenure, or without one.
@@ -62,7 +60,7 @@ impl Node {
     }
 
     /// Takes a write, if all of it can be taken.
-    fn take(&mut self, batch: &Arc<Batch>, moment: Moment) -> Foreseen {
+    fn take(&mut self, mut batch: Arc<Batch>, moment: Moment) -> Foreseen {
         let id = batch.group;
         if !batch.is_available && self.has_unseen(&batch.items) {
             return Foreseen::Refused;
@@ -79,13 +77,12 @@ impl Node {
         if foreseen != Foreseen::New {
             return foreseen;
         }
-        let mut taken = batch.clone();
         if Mutant::HalfBatchAcked.is_on() {
             let half = batch.items.len().div_ceil(2);
-            Arc::make_mut(&mut taken).items.truncate(half);
+            Arc::make_mut(&mut batch).items.truncate(half);
         }
-        self.apply(id, &taken.items, moment);
-        self.note_taken(&taken, moment);
+        self.apply(id, &batch.items, moment);
+        self.note_taken(batch, moment);
         foreseen
     }
 
@@ -95,7 +92,7 @@ impl Node {
         }
         let at = self.keyspace.locate(name.db, &name.key);
         let mut effects = self.effects();
-        let mut partition = self.keyspace.partition(at.partition);
+        let partition = self.keyspace.partition_mut(at.partition);
         match partition.try_apply(&at, &name.key, delta, &mut pass(name.db, moment, &mut effects)) {
             Applied::Applied => Foreseen::New,
             Applied::Covered => Foreseen::Known,
@@ -104,7 +101,7 @@ impl Node {
     }
 
     /// A write, or as much of it as was taken, is here now.
-    fn note_taken(&mut self, batch: &Arc<Batch>, moment: Moment) {
+    fn note_taken(&mut self, batch: Arc<Batch>, moment: Moment) {
         let (id, items) = (batch.group, &batch.items);
         if !batch.is_available && items.len() > 1 {
             let touched = distinct(items);
@@ -117,7 +114,7 @@ impl Node {
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, items, moment);
         }
-        self.log(Entry::Write { batch: batch.clone(), is_home: false });
+        self.log(Entry::Write { batch, is_home: false });
     }
 
     /// What will become of a write, without doing anything.
