@@ -516,7 +516,7 @@ fn a_write_of_a_clock_far_ahead_is_not_taken() {
     let [Item::Delta { name, delta }] = &batch.items[..] else { unreachable!("it is one SET") };
     let mut delta = delta.clone();
     delta.dot.hlc = Hlc::new(world.now.wall_ms + 3_600_000, 0);
-    batch.items = Arc::new([Item::Delta { name: name.clone(), delta }]);
+    batch.items = [Item::Delta { name: name.clone(), delta }].into();
     world.handle(1, Input::Peer(NodeId(0), Message::Write(Arc::new(batch))));
     let said = std::iter::from_fn(|| world.nodes[1].poll_output());
     assert_eq!(said.count(), 0, "it is not logged and not acknowledged");

@@ -5,6 +5,7 @@ use super::partition::Slots;
 use super::table::{Entry, Table};
 use crate::causal::{Cells, Delta};
 use crate::clock::Hlc;
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 /// What a keyspace event is about, as in Redis's `notify-keyspace-events`.
@@ -34,7 +35,7 @@ pub enum Effect {
         /// The database.
         db: u8,
         /// The key.
-        key: Vec<u8>,
+        key: Bytes,
         /// The change.
         delta: Delta,
     },

@@ -20,7 +20,7 @@ mod watch;
 pub use effect::{Doomed, Effect, Effects, EventClass, Interest};
 pub use locate::{Cursor, HashSeed, PARTITIONS, partition_of};
 pub use packed::Actors;
-pub use partition::{Counts, Found, Partition, Pass, Slots, Ttl};
+pub use partition::{Counts, Found, Partition, Pass, Slots, Source, Ttl};
 pub use scan::{Steps, Visit};
 pub use table::Located;
 pub use txn::{Hint, Text, Txn};
@@ -206,7 +206,8 @@ impl<'k> Locks<'k> {
         effects: &mut Effects,
     ) -> (usize, bool) {
         let (mut expired, mut at) = (0, Some(0));
-        let mut pass = Pass { db: 0, now, lru: 0, effects, source: None, expires: false };
+        let source = Source::Fleeting;
+        let mut pass = Pass { db: 0, now, lru: 0, effects, source, expires: false };
         while let Some(order) = at
             && expired < keys_max
         {
@@ -294,6 +295,12 @@ impl Keyspace {
     #[inline]
     pub fn partition(&self, partition: u8) -> MutexGuard<'_, Partition> {
         self.partitions[usize::from(partition)].lock()
+    }
+
+    /// The same without a lock, for whoever has the keys to itself.
+    #[inline]
+    pub fn partition_mut(&mut self, partition: u8) -> &mut Partition {
+        self.partitions[usize::from(partition)].get_mut()
     }
 
     /// Which effects have a reader now. To be read under the locks: a watch that is set before they

@@ -3,7 +3,7 @@
 
 use super::effect::{Effect, Effects, EventClass};
 use super::locate::Cursor;
-use super::partition::{Counts, Found, Partition, Pass, Slots, Ttl};
+use super::partition::{Counts, Found, Partition, Pass, Slots, Source, Ttl};
 use super::rebuild;
 use super::scan::{Steps, Visit};
 use super::table::Entry;
@@ -102,8 +102,8 @@ pub struct Txn<'t, 'k> {
     pub random: u64,
     /// Largest string that a command may make (`proto-max-bulk-len`).
     pub text_bytes_max: usize,
-    /// The buffer that the command's words lie in, if it may be kept: a long value then needs no copy.
-    pub source: Option<&'t Bytes>,
+    /// What the command's words lie in.
+    pub source: Source<'t>,
     /// See [`Pass::expires`].
     pub expires: bool,
     /// Looks at keys that found something, and that found nothing.
@@ -136,7 +136,7 @@ impl<'t, 'k> Txn<'t, 'k> {
             touch: true,
             random,
             text_bytes_max: TEXT_BYTES_MAX,
-            source: None,
+            source: Source::Fleeting,
             expires: false,
             looks: (0, 0),
             shown: (0, 0),
@@ -196,7 +196,8 @@ impl<'t, 'k> Txn<'t, 'k> {
         let (now, db, lru, touch) = (self.now, self.db, self.lru(), self.touch);
         let partition = self.locks.partition(at.partition);
         let expires = self.expires;
-        let mut pass = Pass { db, now, lru, effects: self.effects, source: None, expires };
+        let source = Source::Fleeting;
+        let mut pass = Pass { db, now, lru, effects: self.effects, source, expires };
         let found = partition.look(&at, key, touch, &mut pass);
         self.looks.0 += u64::from(found.is_some());
         self.looks.1 += u64::from(found.is_none());

@@ -13,7 +13,7 @@ use crate::causal::{Answer, Context, Delta, Finding, Floor, Horizon, Record, Sta
 use crate::clock::Hlc;
 use bytes::Bytes;
 use request::{Changed, Completion};
-use std::sync::Arc;
+use smallvec::SmallVec;
 
 /// What a key takes in a message beside its name and its values, about.
 const ABOUT: usize = 16;
@@ -160,13 +160,5 @@ pub enum Item {
     },
 }
 
-impl Item {
-    /// One allocation for all of them. Nearly always there is one, and no list is made first then.
-    pub fn share(mut items: impl Iterator<Item = Item>) -> Arc<[Item]> {
-        let Some(first) = items.next() else { return Arc::default() };
-        match items.next() {
-            None => Arc::new([first]),
-            Some(second) => [first, second].into_iter().chain(items).collect(),
-        }
-    }
-}
+/// The parts of a write: nearly always one.
+pub type Items = SmallVec<[Item; 1]>;

@@ -1,7 +1,7 @@
 //! What shards say to each other about the groups of slots that they own together.
 
 use super::request::{Completion, Executed};
-use super::{Copies, GroupCuts, Item, Name};
+use super::{Copies, GroupCuts, Item, Items, Name};
 use crate::causal::{Floor, ranges};
 use crate::clock::Hlc;
 use crate::id::{Actor, NodeId};
@@ -113,7 +113,8 @@ pub struct Term {
     pub tenure: u64,
 }
 
-/// A write: the changes of one request, applied whole or not at all.
+/// A write: the changes of one request, applied whole or not at all. The log and every message of it share
+/// one value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// The group.
@@ -126,8 +127,8 @@ pub struct Batch {
     pub stable: u64,
     /// Coordinated without a lease.
     pub is_available: bool,
-    /// The changes, in order: the log and every message of them share one copy.
-    pub items: Arc<[Item]>,
+    /// The changes, in order.
+    pub items: Items,
     /// For which request.
     pub executed: Option<Executed>,
 }

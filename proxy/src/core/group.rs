@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::stats::add;
 use kinring_common::command::plan::{self, Hints};
 use kinring_common::command::{CommandError, Row, run_one};
-use kinring_common::keyspace::{Effects, PartitionSet, Txn};
+use kinring_common::keyspace::{Effects, PartitionSet, Source, Txn};
 use kinring_common::resp::ReplyBuf;
 use smallvec::SmallVec;
 
@@ -113,7 +113,7 @@ impl<'b> Group<'b> {
                 .with_hints(hints);
             txn.touch = manner.touch;
             txn.text_bytes_max = manner.text_bytes_max;
-            txn.source = cx.source;
+            txn.source = cx.source.map_or(Source::Fleeting, Source::Buffer);
             let mark = out.mark();
             let begun = cx.begin(item.row);
             let done = run_one(item.row, &mut txn, words, out);

@@ -10,9 +10,8 @@ use bytes::Bytes;
 use kinring_common::causal::Floor;
 use kinring_common::id::Actor;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::peer::{Term, WriteNumber};
-use kinring_common::wire::request::Executed;
-use kinring_common::wire::{Copies, Item};
+use kinring_common::wire::Copies;
+use kinring_common::wire::peer::{Batch, Term};
 use std::sync::Arc;
 
 /// One thing that happened to a shard's data.
@@ -29,14 +28,10 @@ pub enum Entry {
     },
     /// A write was applied, its own or another coordinator's.
     Write {
-        /// The group.
-        group: GroupId,
-        /// The changes.
-        items: Arc<[Item]>,
-        /// For which request.
-        executed: Option<Executed>,
-        /// Of one of this shard's own as a home: which it is.
-        mark: Option<Mark>,
+        /// The write, as far as it was taken.
+        batch: Arc<Batch>,
+        /// It is one of this shard's own as a home: its number, and which were safe then, count.
+        is_home: bool,
     },
     /// Copies of another owner were taken.
     Copies {
@@ -70,15 +65,6 @@ pub enum Entry {
         /// The term.
         term: Term,
     },
-}
-
-/// Which write of a home it is, and which were safe then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// Its number.
-    pub number: WriteNumber,
-    /// All writes of its tenure below this one are on enough owners.
-    pub stable: u64,
 }
 
 /// How copies of another owner are taken.

@@ -107,7 +107,6 @@ mod tests {
     use kinring_common::wire::Name;
     use kinring_common::wire::peer::WriteNumber;
     use kinring_common::wire::request::Executed;
-    use std::sync::Arc;
 
     fn dot(ms: u64, actor: u64) -> Dot {
         Dot { hlc: Hlc::new(ms, 0), actor: Actor(actor) }
@@ -132,7 +131,7 @@ mod tests {
             number: WriteNumber { tenure: NodeId(1).0, sequence: number },
             stable: 0,
             is_available: true,
-            items: Arc::new([Item::Delta { name, delta }]),
+            items: [Item::Delta { name, delta }].into(),
             executed: Some(Executed { id, reply: None }),
         }
     }

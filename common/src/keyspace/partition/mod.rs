@@ -55,8 +55,8 @@ pub struct Pass<'e> {
     pub lru: u32,
     /// What happened.
     pub effects: &'e mut Effects,
-    /// The buffer that the command's words lie in, if it may be kept.
-    pub source: Option<&'e Bytes>,
+    /// What the command's words lie in.
+    pub source: Source<'e>,
     /// Whether a look at what is due mints its expire event, so that nobody whose clock is behind
     /// shows it again: the settled home may do so.
     pub expires: bool,
@@ -67,10 +67,34 @@ impl Pass<'_> {
     /// that is little more than the value.
     fn keep(&self, value: &[u8]) -> Bytes {
         match self.source {
-            Some(source) if is_most_of(value, source) => source.slice_ref(value),
+            Source::Buffer(source) if is_most_of(value, source) => source.slice_ref(value),
             _ => Bytes::copy_from_slice(value),
         }
     }
+
+    /// A key or a value for an effect: one of the first words of the command itself, if it may be. An effect
+    /// lasts about as long as the message that the command came in.
+    fn pass_on(&self, text: &[u8]) -> Bytes {
+        let Source::Words(words) = self.source else { return self.keep(text) };
+        let is_it = |word: &&Bytes| word.as_ptr() == text.as_ptr() && word.len() == text.len();
+        let word = words.iter().take(WORDS_LOOKED_AT).find(is_it);
+        word.cloned().unwrap_or_else(|| Bytes::copy_from_slice(text))
+    }
+}
+
+/// So that what a command of many words costs does not grow with their square; the ordinary ones are short.
+const WORDS_LOOKED_AT: usize = 4;
+
+/// What the words of a command lie in.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Source<'s> {
+    /// Something that may not be kept.
+    #[default]
+    Fleeting,
+    /// One buffer that may be kept: a long value in it then needs no copy.
+    Buffer(&'s Bytes),
+    /// Each in its own, which may be passed on; what that is a part of may be long.
+    Words(&'s [Bytes]),
 }
 
 /// Whether a value lies in a buffer and is seven eighths of it or more.

@@ -67,7 +67,8 @@ impl Partition {
         let applied = self.apply_at(at, key, &delta, pass);
         assert!(applied == Applied::Applied, "a coordinator's own delta has no gap: {applied:?}");
         if pass.effects.interest.deltas {
-            pass.effects.push(Effect::Delta { db: pass.db, key: key.to_vec(), delta });
+            let (db, key) = (pass.db, pass.pass_on(key));
+            pass.effects.push(Effect::Delta { db, key, delta });
         }
     }
 
@@ -169,6 +170,8 @@ impl Partition {
         pass: &mut Pass<'_>,
     ) -> Option<Applied> {
         let (value, deadline_ms) = delta.replaced()?;
+        // It is not waited for the entry and then for this.
+        self.prefetch_leaf(at);
         let (spot, horizon) = (self.table.find(at, pass.db, key), self.horizon(at, pass.db));
         let (mut last, mut number) = (None, None);
         if let Some(entry) = spot.map(|spot| self.table.get(spot)) {

@@ -19,6 +19,8 @@ impl Partition {
         let hlc = self.mint(pass.now);
         let dot = Dot { hlc, actor: self.own.1 };
         pass.effects.touched(pass.db, key);
+        // It is not waited for the entry and then for this.
+        self.prefetch_leaf(at);
         let spot = self.table.find(at, pass.db, key);
         if let Some(spot) = spot
             && ttl == Ttl::Clear
@@ -41,10 +43,11 @@ impl Partition {
         if pass.effects.interest.deltas {
             let horizon = self.horizon(at, pass.db);
             let seen = spot.map(|spot| self.seen(self.table.get(spot), &horizon));
-            let what = (pass.keep(value), deadline);
+            let what = (pass.pass_on(value), deadline);
             let delta = Delta::replace(seen.unwrap_or_default(), horizon, dot, what);
             let delta = if self.shared.lone { delta.of_lone_owner() } else { delta };
-            pass.effects.push(Effect::Delta { db: pass.db, key: key.to_vec(), delta });
+            let (db, key) = (pass.db, pass.pass_on(key));
+            pass.effects.push(Effect::Delta { db, key, delta });
         }
         if let Some(spot) = spot
             && deadline.is_none()

@@ -398,7 +398,7 @@ fn a_large_record_keeps_its_digest_however_it_came() {
         now: NOW,
         lru: 0,
         effects: &mut effects,
-        source: None,
+        source: crate::keyspace::Source::Fleeting,
         expires: false,
     };
     let partition = locks.partition(at.partition);

@@ -2,7 +2,7 @@
 
 use super::twin::{START_MS, Twin};
 use crate::clock::Now;
-use crate::keyspace::{Effects, PartitionSet, Text, Ttl, Txn};
+use crate::keyspace::{Effects, PartitionSet, Source, Text, Ttl, Txn};
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ fn stays(buffer: &Bytes, value: Range<usize>) -> bool {
     let mut effects = Effects::new(twin.space.interest());
     let mut locks = twin.space.lock(&PartitionSet::ALL);
     let mut txn = Txn::new(&mut locks, &mut effects, NOW, 0, 1);
-    txn.source = Some(buffer);
+    txn.source = Source::Buffer(buffer);
     txn.set(b"k", &buffer[value.clone()], Ttl::Clear);
     let Ok(Some(Text::Shared(stored))) = txn.text(b"k") else { panic!("it is long") };
     assert_eq!(stored, buffer[value.clone()]);
@@ -38,7 +38,7 @@ fn a_value_from_elsewhere_is_copied() {
     let mut effects = Effects::new(twin.space.interest());
     let mut locks = twin.space.lock(&PartitionSet::ALL);
     let mut txn = Txn::new(&mut locks, &mut effects, NOW, 0, 1);
-    txn.source = Some(&source);
+    txn.source = Source::Buffer(&source);
     txn.set(b"k", &value, Ttl::Clear);
     let Ok(Some(Text::Shared(stored))) = txn.text(b"k") else { panic!("it is long") };
     assert_eq!(stored, value);

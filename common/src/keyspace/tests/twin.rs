@@ -8,7 +8,7 @@ use crate::id::{Actor, Dot};
 use crate::keyspace::table::{Entry, Payload};
 use crate::keyspace::{
     Counts, Effect, Effects, Found, HashSeed, Interest, Keyspace, Options, PARTITIONS,
-    PartitionSet, Pass, Slots, Txn, Watch, rebuild,
+    PartitionSet, Pass, Slots, Source, Txn, Watch, rebuild,
 };
 use crate::placement::slot::Slot;
 use std::collections::BTreeMap;
@@ -87,8 +87,14 @@ impl Twin {
     ) -> (T, Vec<Effect>) {
         let mut effects = Effects::new(self.interest());
         let mut locks = self.space.lock_one(number);
-        let mut pass =
-            Pass { db, now: self.now, lru: 5, effects: &mut effects, source: None, expires: false };
+        let mut pass = Pass {
+            db,
+            now: self.now,
+            lru: 5,
+            effects: &mut effects,
+            source: Source::Fleeting,
+            expires: false,
+        };
         let out = run(locks.partition(number), &mut pass);
         (out, effects.drain().collect())
     }
@@ -288,7 +294,7 @@ impl Twin {
         let got: Vec<(Name, Delta)> = effects
             .iter()
             .filter_map(|effect| match effect {
-                Effect::Delta { db, key, delta } => Some(((*db, key.clone()), delta.clone())),
+                Effect::Delta { db, key, delta } => Some(((*db, key.to_vec()), delta.clone())),
                 _ => None,
             })
             .collect();

@@ -21,9 +21,8 @@ use crate::clock::Hlc;
 use crate::id::Dot;
 use crate::placement::layout::{Epoch, GroupId};
 use crate::wire::peer::{Batch, WriteNumber};
-use crate::wire::{GroupHorizon, Item, Name};
+use crate::wire::{GroupHorizon, Item, Items, Name};
 use bytes::Bytes;
-use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A write that names what its coordinator had seen by a digest. Its head can be read by anybody.
@@ -154,8 +153,8 @@ fn take_batch(input: &mut Reader<'_>, known: &[&GroupHorizon]) -> Result<Batch, 
     let (flags, head) = take_head(input)?;
     let WriteHead { group, epoch, number, stable, is_available } = head;
     let count = if flags & COUNTED == 0 { 1 } else { input.count(3)? };
-    let items: Arc<[Item]> = if count == 1 {
-        Arc::new([take_item(input, &[], known)?])
+    let items = if count == 1 {
+        Items::from_buf([take_item(input, &[], known)?])
     } else {
         let mut items = input.reserve(count);
         for _ in 0..count {

@@ -27,15 +27,13 @@ impl Node {
             _ if items.iter().any(is_cut) => Changed::All,
             _ => Changed::Keys(distinct(items).iter().map(|name| self.hash_of(name)).collect()),
         };
-        let completion = Completion { executed: executed.clone(), changed };
-        self.requests.note(id, completion, moment.now.mono_us);
+        self.requests.note(id, executed, changed, moment.now.mono_us);
     }
 
     /// The requests that changed these keys lately, and the flushes.
     pub(super) fn completions(&self, id: GroupId, keys: &BTreeSet<Name>) -> Vec<Completion> {
         let hashes: BTreeSet<u64> = keys.iter().map(|name| self.hash_of(name)).collect();
-        let of = self.requests.of(id);
-        of.filter(|completion| completion.changed.touches(&hashes)).cloned().collect()
+        self.requests.touching(id, &hashes).collect()
     }
 
     /// The flushes that were asked for lately.
@@ -51,7 +49,9 @@ impl Node {
         moment: Moment,
     ) -> Vec<Completion> {
         let now_us = moment.now.mono_us;
-        completions.retain(|completion| self.requests.note(id, completion.clone(), now_us));
+        completions.retain(|Completion { executed, changed }| {
+            self.requests.note(id, executed, changed.clone(), now_us)
+        });
         completions
     }
 

@@ -6,12 +6,12 @@
 
 use super::execute::{Wanted, taken};
 use super::journal::Waiting;
-use super::repair::Noted;
+use super::repair::{Noted, NotedKeys};
 use super::requests::Found;
 use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
 use crate::core::flight::{Names, Sequence, Touched};
-use crate::store::{Entry, Mark, short_reply};
+use crate::store::{Entry, short_reply};
 use kinring_common::clock::Hlc;
 use kinring_common::command::CommandError;
 use kinring_common::id::NodeId;
@@ -20,7 +20,7 @@ use kinring_common::placement::layout::GroupId;
 use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::peer::{Batch, Message, WriteNumber, names};
 use kinring_common::wire::request::{Consistency, Executed, Request, RequestId, Response, Work};
-use kinring_common::wire::{Item, Name};
+use kinring_common::wire::{Item, Items, Name};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -168,7 +168,7 @@ impl Node {
     pub(super) fn write(
         &mut self,
         id: GroupId,
-        items: Arc<[Item]>,
+        items: Items,
         executed: Option<Executed>,
         moment: Moment,
     ) {
@@ -191,8 +191,8 @@ impl Node {
             number,
             stable: tenure.stable(),
             is_available: false,
-            items: items.clone(),
-            executed: executed.clone(),
+            items,
+            executed,
         });
         let mut up: SmallVec<[NodeId; 4]> = SmallVec::new();
         for (node, owner) in &mut tenure.owners {
@@ -200,16 +200,19 @@ impl Node {
             if is_up {
                 up.push(*node);
             }
-            owner.note(sequence, keys.clone(), is_up, now_us);
+            owner.note(sequence, &keys, is_up, now_us);
         }
-        if let Some(executed) = &executed {
-            self.completed(id, executed, &items, moment);
+        if let Some(executed) = &batch.executed {
+            self.completed(id, executed, &batch.items, moment);
         }
-        let mark = Some(Mark { number, stable: batch.stable });
-        self.log(Entry::Write { group: id, items, executed, mark });
+        self.log(Entry::Write { batch: batch.clone(), is_home: true });
+        // A write promises nothing: it may go before the log is durable.
+        let last = up.pop();
         for to in up {
-            // A write promises nothing: it may go before the log is durable.
             self.outputs.push_back(Output::Peer(to, Message::Write(batch.clone())));
+        }
+        if let Some(to) = last {
+            self.outputs.push_back(Output::Peer(to, Message::Write(batch)));
         }
         if self.journal.gate_own(Waiting::Own(id, number.tenure, sequence)) {
             self.own_is_safe(id, number.tenure, sequence, moment);
@@ -232,7 +235,7 @@ impl Node {
         tenure.next = sequence + 1;
         let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {
-            owner.note(sequence, keys.clone(), false, now_us);
+            owner.note(sequence, &keys, false, now_us);
         }
         if self.journal.gate_own(Waiting::Own(id, number, sequence)) {
             self.own_is_safe(id, number, sequence, moment);
@@ -241,12 +244,8 @@ impl Node {
     }
 
     /// What is remembered of a write for those who miss it.
-    pub(super) fn remember(&self, names: &[Name]) -> Arc<[Noted]> {
-        let noted = |name: &Name| Noted::new(name, self.settings.seed);
-        match names {
-            [name] => Arc::new([noted(name)]),
-            names => names.iter().map(noted).collect(),
-        }
+    pub(super) fn remember(&self, names: &[Name]) -> NotedKeys {
+        names.iter().map(|name| Noted::new(name, self.settings.seed)).collect()
     }
 
     /// This node itself holds one of its writes.

@@ -60,7 +60,7 @@ impl Node {
         let ask = Ask { incarnation, ..self.first_ask(id, push, what) };
         let session = Session::new(peer, purpose, ask.clone(), moment.now.mono_us);
         let names_at_open = match push {
-            Some(_) => self.requests.of(id).cloned().collect(),
+            Some(_) => self.requests.of(id).collect(),
             None => Vec::new(),
         };
         let session =

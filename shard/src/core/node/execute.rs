@@ -6,14 +6,13 @@ use bytes::{Buf, Bytes};
 use kinring_common::command::plan::{Hints, reach};
 use kinring_common::command::table::{Place, Row, resolve};
 use kinring_common::command::{CommandError, run_one};
-use kinring_common::keyspace::{Effect, Effects, PartitionSet, Txn};
+use kinring_common::keyspace::{Effect, Effects, PartitionSet, Source, Txn};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::request::{Consistency, Request, Work};
-use kinring_common::wire::{Item, Name};
+use kinring_common::wire::{Item, Items, Name};
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// The commands of a request, looked up once.
 pub struct Wanted<'r> {
@@ -26,6 +25,7 @@ pub struct Wanted<'r> {
 
 /// A command: its words, and its row or why it has none here.
 struct Command<'r> {
+    source: &'r [Bytes],
     words: SmallVec<[&'r [u8]; 4]>,
     row: Result<&'static Row, CommandError>,
 }
@@ -35,7 +35,7 @@ pub struct Ran {
     /// The replies, one after the other.
     pub reply: Bytes,
     /// What changed.
-    pub items: Arc<[Item]>,
+    pub items: Items,
 }
 
 impl<'r> Wanted<'r> {
@@ -55,7 +55,7 @@ impl<'r> Wanted<'r> {
                     wanted.names.push(Name { db: request.db, key: command[at].clone() });
                 }
             }
-            wanted.commands.push(Command { words, row });
+            wanted.commands.push(Command { source: command, words, row });
         }
         wanted.names.sort_unstable();
         wanted.names.dedup();
@@ -71,7 +71,7 @@ impl Node {
         let mut effects = self.effects();
         let random = self.random.word();
         let (mut set, mut hints) = (PartitionSet::default(), Hints::new());
-        for Command { words, row } in &wanted.commands {
+        for Command { words, row, .. } in &wanted.commands {
             if let Ok(row) = row {
                 // Words that tell no keys are refused when they are executed.
                 let _: Result<(), CommandError> =
@@ -83,9 +83,10 @@ impl Node {
         if !is_leased {
             set.iter().for_each(|partition| locks.partition(partition).rename(self.actors.1));
         }
-        for Command { words, row } in &wanted.commands {
+        for Command { source, words, row } in &wanted.commands {
             let mut txn = Txn::new(&mut locks, &mut effects, moment.now, request.db, random)
                 .with_hints(&hints);
+            txn.source = Source::Words(source);
             txn.expires = is_leased && !Mutant::AbsentWithoutEvent.is_on();
             let mark = reply.mark();
             let done = row.clone().and_then(|row| run_one(row, &mut txn, words, &mut reply));
@@ -101,7 +102,7 @@ impl Node {
         drop(locks);
         let bytes = taken(&mut reply);
         self.reply = reply;
-        Ran { reply: bytes, items: Item::share(changes(&mut effects)) }
+        Ran { reply: bytes, items: changes(&mut effects).collect() }
     }
 
     /// FLUSHDB of a group: a cut above all that was written in it.
@@ -111,7 +112,7 @@ impl Node {
         self.apply_cut(id, request.db, cut, moment);
         let mut reply = ReplyBuf::new(request.protocol);
         reply.ok();
-        Ran { reply: taken(&mut reply), items: Arc::new([item]) }
+        Ran { reply: taken(&mut reply), items: [item].into() }
     }
 }
 
@@ -124,10 +125,12 @@ fn known(words: &[&[u8]]) -> Result<&'static Row, CommandError> {
     }
 }
 
+/// The reply of most writes.
+pub(super) const OK: &[u8] = b"+OK\r\n";
+
 /// What was written, and the buffer is empty again. The reply of most writes takes no memory, however
 /// often it is kept.
 pub(super) fn taken(reply: &mut ReplyBuf) -> Bytes {
-    const OK: &[u8] = b"+OK\r\n";
     let len = reply.len();
     let is_ok = len == OK.len() && reply.chunk() == OK;
     let bytes = if is_ok { Bytes::from_static(OK) } else { reply.copy_to_bytes(len) };
@@ -138,9 +141,7 @@ pub(super) fn taken(reply: &mut ReplyBuf) -> Bytes {
 /// What others need to do the same.
 pub(super) fn changes(effects: &mut Effects) -> impl Iterator<Item = Item> {
     let item = |effect| match effect {
-        Effect::Delta { db, key, delta } => {
-            Some(Item::Delta { name: Name { db, key: Bytes::from(key) }, delta })
-        }
+        Effect::Delta { db, key, delta } => Some(Item::Delta { name: Name { db, key }, delta }),
         _ => None,
     };
     effects.drain().filter_map(item)

@@ -324,7 +324,7 @@ impl Node {
             Message::Release { incarnation, group, released_us, next } => {
                 self.released(from, incarnation, (group, released_us), next, moment);
             }
-            Message::Write(batch) => self.written(from, &batch, moment),
+            Message::Write(batch) => self.written(from, batch, moment),
             Message::Repair(repair) => self.repaired(from, *repair, moment),
             Message::Ack(ack) => self.acked(from, &ack, moment),
             Message::Ask(ask) => self.respond(from, *ask, moment),

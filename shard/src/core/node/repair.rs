@@ -17,7 +17,7 @@ use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Message, Repair, Term, WriteNumber};
 use kinring_common::wire::{Copies, Copy, Large, Name};
-use std::sync::Arc;
+use smallvec::SmallVec;
 
 /// Writes that an owner may miss before it is easier to compare everything: about what an exchange
 /// of a group costs.
@@ -28,6 +28,9 @@ const RESEND_MAX_US: u64 = 1_600_000;
 
 /// Writes whose keys go into one message.
 const WRITES_A_REPAIR: usize = 32;
+
+/// Keys up to this length are noted without an allocation.
+const ORDINARY_BYTES: usize = 24;
 
 /// What another owner has, in a tenure.
 #[derive(Debug, Default)]
@@ -57,7 +60,7 @@ pub struct Owner {
 /// A write that an owner has not acknowledged.
 #[derive(Debug)]
 pub struct Missed {
-    keys: Arc<[Noted]>,
+    keys: NotedKeys,
     due_us: u64,
     wait_us: u64,
 }
@@ -65,19 +68,28 @@ pub struct Missed {
 /// A key as it is remembered for those who miss a write of it. Not its value: that may be long.
 #[derive(Clone, Debug)]
 pub enum Noted {
-    /// A short one by itself.
-    Short(Name),
+    /// A short one by itself, and not as a part of the message that it came in, which may be long.
+    Short {
+        /// The database.
+        db: u8,
+        /// The key.
+        key: SmallVec<[u8; ORDINARY_BYTES]>,
+    },
     /// A long one by its digest.
-    Long(Slot, KeyRef),
+    Long(Box<(Slot, KeyRef)>),
 }
+
+/// Those of a write: nearly always one.
+pub type NotedKeys = SmallVec<[Noted; 1]>;
 
 impl Noted {
     /// What is remembered of a key.
     pub fn new(name: &Name, seed: HashSeed) -> Noted {
         if name.key.len() <= KEY_BYTES_MAX {
-            Noted::Short(name.clone())
+            Noted::Short { db: name.db, key: SmallVec::from_slice(&name.key) }
         } else {
-            Noted::Long(Slot::of(&name.key), seed.key_ref(name.db, &name.key))
+            let slot = Slot::of(&name.key);
+            Noted::Long(Box::new((slot, seed.key_ref(name.db, &name.key))))
         }
     }
 }
@@ -106,13 +118,13 @@ impl Owner {
     }
 
     /// Notes a write that was sent to it, or will have to be.
-    pub fn note(&mut self, sequence: u64, keys: Arc<[Noted]>, is_sent: bool, now_us: u64) {
+    pub fn note(&mut self, sequence: u64, keys: &NotedKeys, is_sent: bool, now_us: u64) {
         if self.missed.len() >= MISSED_MAX {
             self.behind = Some(sequence).filter(|_| !Mutant::OverflowForgotten.is_on());
             return;
         }
         let due_us = if is_sent { now_us + RESEND_US } else { now_us };
-        self.missed.push(sequence, Missed { keys, due_us, wait_us: RESEND_US });
+        self.missed.push(sequence, Missed { keys: keys.clone(), due_us, wait_us: RESEND_US });
     }
 }
 
@@ -175,8 +187,8 @@ impl Node {
     /// The key that was remembered, if it is there still.
     pub(super) fn noted(&self, key: &Noted) -> Option<Name> {
         match key {
-            Noted::Short(name) => Some(name.clone()),
-            Noted::Long(slot, key) => self.name_of(*slot, key),
+            Noted::Short { db, key } => Some(Name { db: *db, key: Bytes::copy_from_slice(key) }),
+            Noted::Long(long) => self.name_of(long.0, &long.1),
         }
     }
 

@@ -11,17 +11,16 @@ use super::pull::Pulls;
 use super::requests::Requests;
 use super::{Moment, Node, Output, Peer, Settings, keyspace, quorum, session};
 use crate::core::lease::{Grants, Leases};
-use crate::store::{Entry, Mark};
+use crate::store::Entry;
 use kinring_common::clock::{Now, SteadyWall};
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::membership::drift::Drift;
 use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
-use kinring_common::placement::layout::{GroupId, Layout};
+use kinring_common::placement::layout::Layout;
 use kinring_common::random::Random;
 use kinring_common::resp::ReplyBuf;
-use kinring_common::wire::Item;
-use kinring_common::wire::peer::Term;
+use kinring_common::wire::peer::{Batch, Term};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -121,10 +120,10 @@ impl Node {
             let is_damaged = past.is_damaged || at < whole_from;
             match entry {
                 Entry::Started { .. } => {}
-                Entry::Write { group, items, executed, mark } => {
-                    self.replay_write(*group, items, *mark, moment);
-                    if let Some(executed) = executed {
-                        self.completed(*group, executed, items, moment);
+                Entry::Write { batch, is_home } => {
+                    self.replay_write(batch, *is_home, moment);
+                    if let Some(executed) = &batch.executed {
+                        self.completed(batch.group, executed, &batch.items, moment);
                     }
                 }
                 Entry::Copies { group, how, copies } if self.groups.contains_key(group) => {
@@ -164,7 +163,8 @@ impl Node {
         self.requests.doubt_all(None);
     }
 
-    fn replay_write(&mut self, id: GroupId, items: &[Item], mark: Option<Mark>, moment: Moment) {
+    fn replay_write(&mut self, batch: &Batch, is_home: bool, moment: Moment) {
+        let (id, items) = (batch.group, &batch.items[..]);
         if !self.groups.contains_key(&id) {
             return;
         }
@@ -172,9 +172,9 @@ impl Node {
         let names = distinct(items);
         let group = self.groups.get_mut(&id).expect("it was asked");
         group.bonds.add(None, &names);
-        if let Some(Mark { number, stable }) = mark {
-            group.doubtful.end(number.tenure, stable);
-            group.doubtful.add(number, touched(items));
+        if is_home {
+            group.doubtful.end(batch.number.tenure, batch.stable);
+            group.doubtful.add(batch.number, touched(items));
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::store::{Entry, Take};
 use kinring_common::causal::{Applied, Context, Delta, Horizon};
 use kinring_common::clock::Hlc;
 use kinring_common::id::NodeId;
-use kinring_common::keyspace::{Effects, Pass};
+use kinring_common::keyspace::{Effects, Pass, Source};
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::{Ack, Batch, Message, Repair, WriteNumber, WriteNumbers};
@@ -23,31 +23,29 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Node {
-    pub(super) fn written(&mut self, from: NodeId, batch: &Batch, moment: Moment) {
-        let id = batch.group;
-        self.follow(batch);
-        let tenure = (!batch.is_available).then_some(batch.number.tenure);
+    pub(super) fn written(&mut self, from: NodeId, batch: Arc<Batch>, moment: Moment) {
+        let (id, number, stable) = (batch.group, batch.number, batch.stable);
+        self.follow(&batch);
+        let tenure = (!batch.is_available).then_some(number.tenure);
         if batch.epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
         let ack = |held, gaps| Message::Ack(Ack { group: id, held, gaps });
+        let unleased = batch.is_available.then(|| distinct(&batch.items));
         match self.take(batch, moment) {
             Foreseen::Refused => return,
-            Foreseen::Gap => {
-                return self.send(from, ack(WriteNumbers::new(), vec![batch.number]));
-            }
+            Foreseen::Gap => return self.send(from, ack(WriteNumbers::new(), vec![number])),
             Foreseen::Known => {}
             Foreseen::New => {
-                if batch.is_available {
-                    self.home_changed(id, distinct(&batch.items), moment);
+                if let Some(changed) = unleased {
+                    self.home_changed(id, changed, moment);
                 }
             }
         }
-        let group = self.groups.get_mut(&id).expect("it is owned");
-        if !batch.is_available {
-            group.is_safe(batch.number.tenure, batch.stable);
+        if let Some(tenure) = tenure {
+            self.groups.get_mut(&id).expect("it is owned").is_safe(tenure, stable);
         }
-        self.send(from, ack([batch.number].into(), Vec::new()));
+        self.send(from, ack([number].into(), Vec::new()));
     }
 
     /// Whether a coordinator's writes count for a group: those of a tenure, or without one.
@@ -62,7 +60,7 @@ impl Node {
     }
 
     /// Takes a write, if all of it can be taken.
-    fn take(&mut self, batch: &Batch, moment: Moment) -> Foreseen {
+    fn take(&mut self, mut batch: Arc<Batch>, moment: Moment) -> Foreseen {
         let id = batch.group;
         if !batch.is_available && self.has_unseen(&batch.items) {
             return Foreseen::Refused;
@@ -71,7 +69,7 @@ impl Node {
             // The ordinary write: it is seen and applied in one step.
             let foreseen = self.take_delta(name, delta, moment);
             if foreseen == Foreseen::New {
-                self.note_taken(batch, batch.items.clone(), moment);
+                self.note_taken(batch, moment);
             }
             return foreseen;
         }
@@ -79,13 +77,12 @@ impl Node {
         if foreseen != Foreseen::New {
             return foreseen;
         }
-        let items = if Mutant::HalfBatchAcked.is_on() {
-            batch.items[..batch.items.len().div_ceil(2)].into()
-        } else {
-            batch.items.clone()
-        };
-        self.apply(id, &items, moment);
-        self.note_taken(batch, items, moment);
+        if Mutant::HalfBatchAcked.is_on() {
+            let half = batch.items.len().div_ceil(2);
+            Arc::make_mut(&mut batch).items.truncate(half);
+        }
+        self.apply(id, &batch.items, moment);
+        self.note_taken(batch, moment);
         foreseen
     }
 
@@ -95,7 +92,7 @@ impl Node {
         }
         let at = self.keyspace.locate(name.db, &name.key);
         let mut effects = self.effects();
-        let mut partition = self.keyspace.partition(at.partition);
+        let partition = self.keyspace.partition_mut(at.partition);
         match partition.try_apply(&at, &name.key, delta, &mut pass(name.db, moment, &mut effects)) {
             Applied::Applied => Foreseen::New,
             Applied::Covered => Foreseen::Known,
@@ -104,21 +101,20 @@ impl Node {
     }
 
     /// A write, or as much of it as was taken, is here now.
-    fn note_taken(&mut self, batch: &Batch, items: Arc<[Item]>, moment: Moment) {
-        let id = batch.group;
+    fn note_taken(&mut self, batch: Arc<Batch>, moment: Moment) {
+        let (id, items) = (batch.group, &batch.items);
         if !batch.is_available && items.len() > 1 {
-            let touched = distinct(&items);
+            let touched = distinct(items);
             let group = self.groups.get_mut(&id).expect("it is owned");
             group.bonds.add(Some((batch.number.tenure, batch.number.sequence)), &touched);
         }
         if !batch.is_available && self.may_drop_copies() {
-            self.note_doubt(id, batch.number, touched(&items));
+            self.note_doubt(id, batch.number, touched(items));
         }
         if let Some(executed) = &batch.executed {
-            self.completed(id, executed, &batch.items, moment);
+            self.completed(id, executed, items, moment);
         }
-        let executed = batch.executed.clone();
-        self.log(Entry::Write { group: id, items, executed, mark: None });
+        self.log(Entry::Write { batch, is_home: false });
     }
 
     /// What will become of a write, without doing anything.
@@ -383,5 +379,5 @@ pub(super) fn has_unleased(one: &Context, (other, horizon): (&Context, &Horizon)
 
 pub(super) fn pass<'e>(db: u8, moment: Moment, effects: &'e mut Effects) -> Pass<'e> {
     let lru = (moment.now.mono_us / 1_000_000) as u32 & 0x00ff_ffff;
-    Pass { db, now: moment.now, lru, effects, source: None, expires: false }
+    Pass { db, now: moment.now, lru, effects, source: Source::Fleeting, expires: false }
 }

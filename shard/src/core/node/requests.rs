@@ -8,12 +8,13 @@
 //! Bounded: past [`REQUESTS_MAX`] the oldest go, and for as long as they might come again, a retry
 //! that is not found may have been executed.
 
+use super::execute::OK;
 use bytes::Bytes;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::request::{Completion, RequestId};
+use kinring_common::wire::request::{Changed, Completion, Executed, RequestId};
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// How long a proxy goes on trying.
@@ -22,7 +23,7 @@ pub const RETRY_US: u64 = 5_000_000;
 /// How long a name is kept.
 const KEEP_US: u64 = RETRY_US + RETRY_US / 8;
 
-/// Names kept at most: some 20 MB. Over 23,000 writes a second for seconds, retries of an unlucky moment
+/// Names kept at most: some 15 MB. Over 23,000 writes a second for seconds, retries of an unlucky moment
 /// are answered with UNKNOWN.
 pub const REQUESTS_MAX: usize = 131_072;
 
@@ -39,11 +40,78 @@ pub struct Requests {
     unsure_until_us: u64,
 }
 
+/// A request as it is kept: as many as there are, each takes one line of the processor's cache, which it
+/// leaves again when it is forgotten.
 #[derive(Debug)]
 struct Known {
     until_us: u64,
+    id: RequestId,
     group: GroupId,
-    completion: Completion,
+    reply: Reply,
+    changed: Kept,
+}
+
+const _: () = assert!(size_of::<Known>() <= 64, "it takes one line");
+
+/// [`Executed::reply`].
+#[derive(Debug)]
+enum Reply {
+    Unknown,
+    /// That of most writes.
+    Ok,
+    Other(Box<Bytes>),
+}
+
+/// [`Completion::changed`].
+#[derive(Debug)]
+enum Kept {
+    /// One key, as most writes do.
+    Key(u64),
+    Other(Box<Changed>),
+}
+
+impl Known {
+    fn completion(&self) -> Completion {
+        let changed = match &self.changed {
+            Kept::Key(hash) => Changed::Keys([*hash].into()),
+            Kept::Other(changed) => Changed::clone(changed),
+        };
+        Completion { executed: Executed { id: self.id, reply: self.reply.told() }, changed }
+    }
+
+    fn touches(&self, hashes: &BTreeSet<u64>) -> bool {
+        match &self.changed {
+            Kept::Key(hash) => hashes.contains(hash),
+            Kept::Other(changed) => changed.touches(hashes),
+        }
+    }
+}
+
+impl Reply {
+    fn of(reply: Option<&Bytes>) -> Reply {
+        match reply {
+            None => Reply::Unknown,
+            Some(reply) if reply == OK => Reply::Ok,
+            Some(reply) => Reply::Other(Box::new(reply.clone())),
+        }
+    }
+
+    fn told(&self) -> Option<Bytes> {
+        match self {
+            Reply::Unknown => None,
+            Reply::Ok => Some(Bytes::from_static(OK)),
+            Reply::Other(reply) => Some(Bytes::clone(reply)),
+        }
+    }
+}
+
+impl From<Changed> for Kept {
+    fn from(changed: Changed) -> Kept {
+        match &changed {
+            Changed::Keys(keys) if keys.len() == 1 => Kept::Key(keys[0]),
+            _ => Kept::Other(Box::new(changed)),
+        }
+    }
 }
 
 /// What is known of a retry.
@@ -60,20 +128,28 @@ pub enum Found {
 impl Requests {
     /// A request was executed, here or where it was heard from. Returns whether that is new. A reply that
     /// is known stays known.
-    pub fn note(&mut self, group: GroupId, completion: Completion, now_us: u64) -> bool {
+    pub fn note(
+        &mut self,
+        group: GroupId,
+        executed: &Executed,
+        changed: Changed,
+        now_us: u64,
+    ) -> bool {
         self.forget(now_us);
-        match self.places.entry(completion.executed.id) {
+        let (id, reply) = (executed.id, executed.reply.as_ref());
+        match self.places.entry(id) {
             Entry::Occupied(place) => {
-                let known = &mut self.queue[(place.get() - self.gone) as usize].completion;
-                let is_new = known.executed.reply.is_none() && completion.executed.reply.is_some();
+                let known = &mut self.queue[(place.get() - self.gone) as usize];
+                let is_new = matches!(known.reply, Reply::Unknown) && reply.is_some();
                 if is_new {
-                    *known = completion;
+                    (known.reply, known.changed) = (Reply::of(reply), changed.into());
                 }
                 return is_new;
             }
             Entry::Vacant(place) => place.insert(self.gone + self.queue.len() as u64),
         };
-        self.queue.push_back(Known { until_us: now_us + KEEP_US, group, completion });
+        let (until_us, reply) = (now_us + KEEP_US, Reply::of(reply));
+        self.queue.push_back(Known { until_us, id, group, reply, changed: changed.into() });
         if self.queue.len() > REQUESTS_MAX
             && let Some(until_us) = self.pop()
         {
@@ -88,7 +164,7 @@ impl Requests {
             return;
         }
         if let Some(place) = self.places.get(&id) {
-            self.queue[(place - self.gone) as usize].completion.executed.reply = None;
+            self.queue[(place - self.gone) as usize].reply = Reply::Unknown;
         }
     }
 
@@ -99,7 +175,7 @@ impl Requests {
         }
         let is_meant = |known: &&mut Known| group.is_none_or(|group| known.group == group);
         let meant = self.queue.iter_mut().filter(is_meant);
-        meant.for_each(|known| known.completion.executed.reply = None);
+        meant.for_each(|known| known.reply = Reply::Unknown);
     }
 
     /// How long names that are known no more may come again.
@@ -118,19 +194,25 @@ impl Requests {
     /// What is known of a request.
     pub fn find(&self, id: RequestId, is_retry: bool, now_us: u64) -> Found {
         match self.places.get(&id) {
-            Some(place) => {
-                let known = &self.queue[(place - self.gone) as usize].completion;
-                Found::Executed(known.executed.reply.clone())
-            }
+            Some(place) => Found::Executed(self.queue[(place - self.gone) as usize].reply.told()),
             None if is_retry && now_us < self.unsure_until_us => Found::Unsure,
             None => Found::New,
         }
     }
 
     /// What is known of the requests of a group, oldest first.
-    pub fn of(&self, group: GroupId) -> impl Iterator<Item = &Completion> {
-        let of_group = self.queue.iter().filter(move |known| known.group == group);
-        of_group.map(|known| &known.completion)
+    pub fn of(&self, group: GroupId) -> impl Iterator<Item = Completion> {
+        self.queue.iter().filter(move |known| known.group == group).map(Known::completion)
+    }
+
+    /// The same of those that changed one of these keys, by their hashes, or all.
+    pub fn touching(
+        &self,
+        group: GroupId,
+        hashes: &BTreeSet<u64>,
+    ) -> impl Iterator<Item = Completion> {
+        let is_meant = move |known: &&Known| known.group == group && known.touches(hashes);
+        self.queue.iter().filter(is_meant).map(Known::completion)
     }
 
     /// How many are known.
@@ -148,7 +230,7 @@ impl Requests {
     fn pop(&mut self) -> Option<u64> {
         let known = self.queue.pop_front()?;
         self.gone += 1;
-        self.places.remove(&known.completion.executed.id);
+        self.places.remove(&known.id);
         Some(known.until_us)
     }
 }
@@ -184,7 +266,6 @@ impl Hasher for Near {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kinring_common::wire::request::{Changed, Executed};
 
     fn completion(number: u64) -> Completion {
         let executed = Executed { id: id(number), reply: None };
@@ -195,15 +276,48 @@ mod tests {
         RequestId { session: 1, number }
     }
 
+    fn note(requests: &mut Requests, group: u32, completion: Completion, now_us: u64) -> bool {
+        let Completion { executed, changed } = completion;
+        requests.note(GroupId(group), &executed, changed, now_us)
+    }
+
+    #[test]
+    fn what_is_known_is_told_as_it_was_noted() {
+        let changes = [
+            Changed::Keys([7].into()),
+            Changed::Keys(vec![8, 7].into()),
+            Changed::Keys(vec![].into()),
+            Changed::All,
+        ];
+        let replies = [None, Some(&b"+OK\r\n"[..]), Some(b":1\r\n"), Some(b"")];
+        let mut all = Vec::new();
+        for (number, changed) in changes.into_iter().cycle().take(16).enumerate() {
+            let reply = replies[number / 4].map(Bytes::from_static);
+            let executed = Executed { id: id(number as u64), reply };
+            all.push(Completion { executed, changed });
+        }
+        let mut requests = Requests::default();
+        assert!(all.iter().all(|completion| note(&mut requests, 1, completion.clone(), 0)));
+        assert_eq!(requests.of(GroupId(1)).collect::<Vec<_>>(), all);
+        for completion in &all {
+            let found = requests.find(completion.executed.id, true, 1);
+            assert_eq!(found, Found::Executed(completion.executed.reply.clone()));
+        }
+        let hashes = [7].into();
+        all.retain(|completion| completion.changed.touches(&hashes));
+        assert_eq!(requests.touching(GroupId(1), &hashes).collect::<Vec<_>>(), all);
+        assert_eq!(requests.touching(GroupId(2), &hashes).count(), 0);
+    }
+
     #[test]
     fn a_name_is_kept_for_as_long_as_it_may_come_again() {
         let mut requests = Requests::default();
-        requests.note(GroupId(1), completion(1), 0);
-        requests.note(GroupId(2), completion(2), RETRY_US);
-        assert_eq!(requests.of(GroupId(1)).collect::<Vec<_>>(), [&completion(1)]);
+        note(&mut requests, 1, completion(1), 0);
+        note(&mut requests, 2, completion(2), RETRY_US);
+        assert_eq!(requests.of(GroupId(1)).collect::<Vec<_>>(), [completion(1)]);
         assert_eq!(requests.find(id(1), true, RETRY_US), Found::Executed(None));
         assert_eq!(requests.find(id(3), true, RETRY_US), Found::New);
-        requests.note(GroupId(1), completion(3), KEEP_US);
+        note(&mut requests, 1, completion(3), KEEP_US);
         assert_eq!(requests.find(id(1), true, KEEP_US), Found::New);
     }
 
@@ -213,9 +327,9 @@ mod tests {
         let mut replied = completion(1);
         replied.executed.reply.clone_from(&reply);
         let mut requests = Requests::default();
-        assert!(requests.note(GroupId(1), completion(1), 0));
-        assert!(requests.note(GroupId(1), replied, 1), "it is told now");
-        assert!(!requests.note(GroupId(1), completion(1), 2));
+        assert!(note(&mut requests, 1, completion(1), 0));
+        assert!(note(&mut requests, 1, replied, 1), "it is told now");
+        assert!(!note(&mut requests, 1, completion(1), 2));
         assert_eq!(requests.find(id(1), true, 3), Found::Executed(reply));
         requests.doubt_all(Some(GroupId(2)));
         assert!(matches!(requests.find(id(1), true, 3), Found::Executed(Some(_))));
@@ -227,7 +341,7 @@ mod tests {
     fn past_the_bound_a_retry_may_have_been_executed_and_a_first_try_not() {
         let mut requests = Requests::default();
         for number in 0..=REQUESTS_MAX as u64 {
-            requests.note(GroupId(1), completion(number), 0);
+            note(&mut requests, 1, completion(number), 0);
         }
         assert_eq!((requests.len(), requests.places.len()), (REQUESTS_MAX, REQUESTS_MAX));
         assert_eq!(requests.find(id(0), true, 1), Found::Unsure);

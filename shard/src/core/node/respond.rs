@@ -63,7 +63,7 @@ impl Node {
                 let clock = wants_clock.then(|| self.report_clock(id, moment));
                 let completions = match push {
                     Some(_) => self.flushes(id),
-                    None => self.requests.of(id).cloned().collect(),
+                    None => self.requests.of(id).collect(),
                 };
                 let group = &self.groups[&id];
                 AnswerWhat::Opened {

@@ -5,7 +5,6 @@ use super::{Moment, Node};
 use kinring_common::membership::drift::DRIFT_MAX_MS;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use std::sync::Arc;
 
 /// Keys that a sweep expires at once in a partition.
 const SWEPT_MAX: usize = 64;
@@ -36,7 +35,7 @@ impl Node {
             locks.sweep(part, due_ms, moment.now, SWEPT_MAX, &mut effects);
             drop(locks);
             for item in changes(&mut effects) {
-                self.write(id, Arc::new([item]), None, moment);
+                self.write(id, [item].into(), None, moment);
             }
         }
     }

@@ -9,7 +9,7 @@
 use super::coordinate::distinct;
 use super::execute::Wanted;
 use super::journal::Waiting;
-use super::repair::{MISSED_MAX, Noted};
+use super::repair::{MISSED_MAX, NotedKeys};
 use super::requests::Found;
 use super::session::RESEND_US;
 use super::tenure::Pending;
@@ -19,7 +19,7 @@ use kinring_common::id::NodeId;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::{Batch, Message, Repair, WriteNumber};
 use kinring_common::wire::request::{Executed, Request, RequestId, Response};
-use kinring_common::wire::{Item, Name};
+use kinring_common::wire::{Items, Name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub struct Unleased {
 #[derive(Debug)]
 struct Write {
     request: RequestId,
-    keys: Arc<[Noted]>,
+    keys: NotedKeys,
     held: Vec<NodeId>,
     pending: Option<Pending>,
     due_us: u64,
@@ -119,7 +119,7 @@ impl Node {
     fn write_unleased(
         &mut self,
         id: GroupId,
-        items: Arc<[Item]>,
+        items: Items,
         executed: Executed,
         pending: Pending,
         moment: Moment,
@@ -153,11 +153,13 @@ impl Node {
             number,
             stable: 0,
             is_available: true,
-            items: items.clone(),
-            executed: Some(executed.clone()),
+            items,
+            executed: Some(executed),
         });
-        self.completed(id, &executed, &items, moment);
-        self.log(Entry::Write { group: id, items, executed: Some(executed), mark: None });
+        if let Some(executed) = &batch.executed {
+            self.completed(id, executed, &batch.items, moment);
+        }
+        self.log(Entry::Write { batch: batch.clone(), is_home: false });
         for to in others {
             self.outputs.push_back(Output::Peer(to, Message::Write(batch.clone())));
         }

@@ -7,7 +7,7 @@ use super::*;
 use kinring_common::causal::{Added, Delta, Floor, Removed};
 use kinring_common::clock::{Hlc, Now};
 use kinring_common::id::{Actor, Dot};
-use kinring_common::keyspace::{Effects, Pass};
+use kinring_common::keyspace::{Effects, Pass, Source};
 
 const NAME: Bytes = Bytes::from_static(b"{t0}k0");
 
@@ -82,7 +82,8 @@ fn cluster<'p>(plan: &'p Plan, deltas: &[(usize, Delta)]) -> Cluster<'p> {
         let at = space.locate(0, &NAME);
         let mut locks = space.lock_one(at.partition);
         let (now, effects) = (Now { wall_ms: 1, mono_us: 0 }, &mut Effects::default());
-        let mut pass = Pass { db: 0, now, lru: 0, effects, source: None, expires: false };
+        let source = Source::Fleeting;
+        let mut pass = Pass { db: 0, now, lru: 0, effects, source, expires: false };
         locks.partition(at.partition).apply(&at, &NAME, delta, &mut pass);
     }
     cluster

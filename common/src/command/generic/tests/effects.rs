@@ -189,7 +189,7 @@ fn a_replica_loses_the_elements_that_were_removed() {
         bench.line(line);
         for effect in bench.effects.drain(..) {
             let Effect::Delta { key, delta, .. } = effect else { continue };
-            let replica = replicas.entry(key.clone()).or_default();
+            let replica = replicas.entry(key.to_vec()).or_default();
             assert_eq!(replica.apply(&delta, &Horizon::default()), Applied::Applied, "{line}");
             let at = bench.space.locate(0, &key);
             let mut locks = bench.space.lock(&PartitionSet::ALL);
