@@ -5,6 +5,7 @@
 //! | `group` | what this node knows of the slots that it owns with the same others |
 //! | `groups` | finding it by its number |
 //! | `beat` | who is up, who wants which group, who is granted it |
+//! | `clocks` | with whom a node compares its clock |
 //! | `tenure` | holding a group: settling, fencing, handing over |
 //! | `coordinate` | executing requests, and when their replies may leave |
 //! | `execute` | what the commands of a request reply and change |
@@ -45,6 +46,7 @@ mod acks;
 mod adoption;
 mod beat;
 mod bonds;
+mod clocks;
 mod close;
 mod completions;
 mod coordinate;
@@ -177,7 +179,7 @@ struct Moment {
 /// What is known of another node.
 #[derive(Debug, Default)]
 struct Peer {
-    /// The groups that both own.
+    /// The groups that both own: none if they tell each other the time alone.
     shared: Vec<GroupId>,
     incarnation: Option<u64>,
     /// When that was asked, by this node's clock, what it answered last.
