@@ -26,6 +26,7 @@
 //! | `completions` | names of requests travel with what these changed |
 //! | `acks` | acknowledgements that leave together |
 //! | `doubtful` | leased writes that may not count |
+//! | `apart` | where these do not meet what was written without a lease |
 //! | `bonds` | keys that were written together |
 //! | `journal` | nothing leaves before what it says is durable |
 //! | `observe` | what can be seen of a node from outside |
@@ -44,6 +45,7 @@
 
 mod acks;
 mod adoption;
+mod apart;
 mod beat;
 mod bonds;
 mod clocks;

@@ -156,7 +156,7 @@ impl Node {
             }
         }
         if self.may_drop_copies() {
-            self.groups.values_mut().for_each(|group| group.doubtful.all());
+            self.groups.values_mut().for_each(|group| group.doubtful.after_restart());
         }
         // What was replayed is in the log already.
         self.outputs.retain(|output| !matches!(output, Output::Log(_)));
