@@ -123,6 +123,10 @@ mutants! {
     AnyNodeBelieved,
     /// An owner that is put in step forgets what was written together in this tenure.
     BondsEndEarly,
+    /// An owner takes what was written without a lease beside a leased write that may be dead.
+    MixedWithDoubt,
+    /// A home that compares does not wait until what an owner wrote without a lease is on others, too.
+    MixedByComparison,
 }
 
 impl Mutant {

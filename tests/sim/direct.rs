@@ -20,6 +20,8 @@ struct Three {
     layout: Arc<Layout>,
     now: Now,
     away: BTreeSet<usize>,
+    /// The wall clock of this node is ahead of the others' by milliseconds.
+    ahead: Option<(usize, u64)>,
     loses_acks: bool,
     responses: Vec<(u64, Response)>,
 }
@@ -41,9 +43,14 @@ pub fn untimed() -> Settings {
 }
 
 fn start(n: u64) -> (Node, Arc<Layout>, Now) {
+    start_of(n, 3)
+}
+
+/// One of three nodes, with so many owners of each slot.
+fn start_of(n: u64, owners: u8) -> (Node, Arc<Layout>, Now) {
     let member = |n: u64| Member { id: NodeId(n), weight: 1, zone: String::new() };
     let members = Members::new((0..3).map(member).collect()).expect("they are different");
-    let factor = ReplicationFactor::new(3).expect("it is in range");
+    let factor = ReplicationFactor::new(owners).expect("it is in range");
     let layout = Arc::new(plan::first(&members, factor));
     let settings = untimed();
     let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
@@ -53,20 +60,33 @@ fn start(n: u64) -> (Node, Arc<Layout>, Now) {
 
 impl Three {
     fn new() -> Three {
-        let nodes = (0..3).map(|n| start(n).0).collect();
-        let (_, layout, now) = start(0);
-        let away = BTreeSet::new();
-        let responses = Vec::new();
-        let mut three = Three { nodes, layout, now, away, loses_acks: false, responses };
+        Three::with(3)
+    }
+
+    /// Three nodes, so many of which own a slot.
+    fn with(owners: u8) -> Three {
+        let nodes = (0..3).map(|n| start_of(n, owners).0).collect();
+        let (_, layout, now) = start_of(0, owners);
+        let (away, ahead, responses) = (BTreeSet::new(), None, Vec::new());
+        let mut three = Three { nodes, layout, now, away, ahead, loses_acks: false, responses };
         three.pass(4_000_000);
         three
+    }
+
+    /// What time it is for a node.
+    fn now_of(&self, n: usize) -> Now {
+        let ahead = self.ahead.filter(|(of, _)| *of == n).map_or(0, |(_, ahead_ms)| ahead_ms);
+        Now { wall_ms: self.now.wall_ms + ahead, ..self.now }
     }
 
     fn pass(&mut self, time_us: u64) {
         for _ in 0..time_us / 10_000 {
             self.now.mono_us += 10_000;
             self.now.wall_ms += 10;
-            (0..3).for_each(|n| self.nodes[n].handle(self.now, Input::Tick));
+            for n in 0..3 {
+                let now = self.now_of(n);
+                self.nodes[n].handle(now, Input::Tick);
+            }
             self.deliver();
         }
     }
@@ -91,7 +111,8 @@ impl Three {
                             || self.loses_acks && matches!(message, Message::Ack(_));
                         if !is_lost {
                             let input = Input::Peer(NodeId(from as u64), message);
-                            self.nodes[to].handle(self.now, input);
+                            let now = self.now_of(to);
+                            self.nodes[to].handle(now, input);
                         }
                     }
                     Output::Response(_, id, response) => {
@@ -128,7 +149,8 @@ impl Three {
             is_elsewhere: false,
             work: Work::Commands(vec![words]),
         };
-        self.nodes[n].handle(self.now, Input::Request(0, request));
+        let now = self.now_of(n);
+        self.nodes[n].handle(now, Input::Request(0, request));
         self.deliver();
     }
 
@@ -270,6 +292,25 @@ fn a_write_without_a_lease_that_is_waited_for_no_more_is_unknown_when_it_is_trie
     three.responses.clear();
     three.ask_for(Consistency::Available, 0, (0, true), &["SET", "k", "v"]);
     assert_eq!(three.said(0), Some(&Response::Unknown));
+}
+
+/// Promise 4: a clock that is ahead ends keys before their time.
+#[test]
+fn an_owner_alone_whose_clock_is_ahead_of_the_other_nodes_answers_nothing() {
+    let mut three = Three::with(1);
+    let owner = three.owners("k")[0];
+    three.ask(owner, 0, false, &["SET", "k", "v", "EX", "100"]);
+    assert!(matches!(three.said(0), Some(Response::Done(_))), "{:?}", three.said(0));
+    three.ahead = Some((owner, 120_000));
+    three.ask(owner, 1, false, &["GET", "k"]);
+    assert_eq!(three.said(1), Some(&Response::Elsewhere(None)));
+    three.pass(10_000_000);
+    three.ask_for(Consistency::Available, owner, (2, false), &["SET", "k", "w"]);
+    assert_eq!(three.said(2), Some(&Response::Elsewhere(None)));
+    three.ahead = None;
+    three.pass(1_000_000);
+    three.ask(owner, 3, false, &["GET", "k"]);
+    assert_eq!(three.said(3), Some(&Response::Done("$1\r\nv\r\n".into())));
 }
 
 }

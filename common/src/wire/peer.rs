@@ -158,6 +158,9 @@ pub struct Repair {
     pub writes: Vec<WriteNumber>,
     /// Every write of their tenure that is in these copies, whole or in part, is below this one.
     pub next: u64,
+    /// So many owners at least, its sender among them, are known to have all of these copies that may not be
+    /// on enough of them.
+    pub held: u8,
     /// Coordinated without a lease.
     pub is_available: bool,
 }

@@ -96,6 +96,7 @@ mod tests {
             copies,
             writes,
             next: 1,
+            held: 1,
             is_available: false,
         }))
     }

@@ -142,6 +142,14 @@ impl<R> Flight<R> {
         self.flush.is_some() || names.any(|name| self.last.contains_key(name))
     }
 
+    /// How many owners are known to have all that is under way of some keys, if anything is. An owner takes a
+    /// key's changes in their order, so the last one says it.
+    pub fn holders<'n>(&self, names: impl Iterator<Item = &'n Name>) -> Option<usize> {
+        let last = names.filter_map(|name| self.last.get(name)).chain(&self.flush);
+        let writes = last.filter_map(|Sequence(sequence)| self.writes.get(*sequence));
+        writes.map(|write| write.owners.len()).min()
+    }
+
     /// What the writes under way change that are this home's own: not those that came from elsewhere.
     pub fn own(&self) -> impl Iterator<Item = (Sequence, &Touched)> {
         let own = self.writes.iter().filter(|(_, write)| write.is_own);

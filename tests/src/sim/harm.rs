@@ -28,15 +28,6 @@ impl Cluster<'_> {
 
     /// What goes wrong now, and when the next thing does.
     pub(super) fn next_trouble(&mut self) -> Trouble {
-        match self.draw_trouble() {
-            Trouble::Jump(n, _) | Trouble::Suspend(n, _) if !self.plan.may_stray => {
-                Trouble::Pause(n, 1_000_000)
-            }
-            trouble => trouble,
-        }
-    }
-
-    fn draw_trouble(&mut self) -> Trouble {
         let (plan, now_us, health) = (self.plan, self.now_us, self.health());
         self.siege = self.siege.take().filter(|siege| now_us < siege.until_us);
         if self.siege.is_none() && self.random.chance(siege::PERCENT) {

@@ -42,8 +42,6 @@ pub struct Plan {
     pub durability: Durability,
     /// Whether a machine may lose what it had acknowledged: a write has to be on more than one.
     pub may_lose: bool,
-    /// Whether clocks may be set off: an owner alone has none to compare its own with.
-    pub may_stray: bool,
     /// How long there are calls and trouble, in microseconds of true time.
     pub busy_us: u64,
     /// How long everything has to come to rest then.
@@ -132,7 +130,6 @@ impl Plan {
             is_mixed: mode == Mode::Available && Random::new(seed ^ 0x3713).chance(50),
             durability,
             may_lose: mode == Mode::Strong && !is_alone,
-            may_stray: replicas > 1,
             busy_us: 600_000_000,
             rest_us: 60_000_000,
             think_us: 360_000 + random.below(1_080_000) as u64,

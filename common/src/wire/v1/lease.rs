@@ -105,12 +105,13 @@ impl Wire for Term {
 
 impl Wire for Repair {
     fn put(&self, out: &mut Writer<'_>) {
-        let Repair { group, epoch, copies, writes, next, is_available } = self;
+        let Repair { group, epoch, copies, writes, next, held, is_available } = self;
         group.put(out);
         epoch.put(out);
         copies.put(out);
         put_numbers(writes, out);
         out.varint(*next);
+        out.byte(*held);
         is_available.put(out);
     }
 
@@ -121,6 +122,7 @@ impl Wire for Repair {
             copies: Copies::take(input)?,
             writes: take_numbers(input)?,
             next: input.varint()?,
+            held: input.byte()?,
             is_available: bool::take(input)?,
         })
     }

@@ -1,6 +1,7 @@
 //! Heartbeats: who is up, who wants which group, who is granted it.
 //!
-//! Every 150 ms a node says to each co-owner which of their groups it wants. A holder goes on wanting
+//! Every 150 ms a node says to each co-owner which of their groups it wants, and to those who tell it the
+//! time (`clocks`) that it is there. A holder goes on wanting
 //! what it holds. Nobody else asks while somebody says that he holds it; when nobody does, the first
 //! healthy owner asks. One that asks in vain for a second stops for a while: perhaps its answers do
 //! not reach it, and it keeps others from being granted.

@@ -7,12 +7,13 @@
 //!
 //! With up to four owners only a home has such writes of its own: of two that have one, one is among those
 //! who are asked. With more, others have, too: these also take no leased write beside an available one
-//! that its home has not seen, and know nothing of all that after a restart.
+//! that its home has not seen, unless they make it safe by that, and know nothing of all that after a restart.
+//! What is done when an available one comes later is in `apart`.
 
 use super::Node;
 use super::coordinate::distinct;
 use super::replica::has_unleased;
-use crate::core::flight::{Touched, WRITES_MAX};
+use crate::core::flight::{FIRST, Touched, WRITES_MAX};
 use kinring_common::causal::{Context, Horizon};
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::WriteNumber;
@@ -58,6 +59,18 @@ impl Doubtful {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.writes.len()
+    }
+
+    /// It is not known which writes are in doubt, but of these.
+    pub fn after_restart(&mut self) {
+        self.is_all = true;
+    }
+
+    /// Whether one of them that is known by itself changes one of these keys.
+    pub fn names(&self, names: &[Name]) -> bool {
+        let is_known = |number: &WriteNumber| number.sequence >= FIRST;
+        let mut known = self.writes.iter().filter(|(number, _)| is_known(number));
+        known.any(|(_, touched)| touched.holds(names))
     }
 
     /// Whether one of them changes one of these keys.

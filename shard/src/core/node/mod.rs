@@ -5,6 +5,7 @@
 //! | `group` | what this node knows of the slots that it owns with the same others |
 //! | `groups` | finding it by its number |
 //! | `beat` | who is up, who wants which group, who is granted it |
+//! | `clocks` | with whom a node compares its clock |
 //! | `tenure` | holding a group: settling, fencing, handing over |
 //! | `coordinate` | executing requests, and when their replies may leave |
 //! | `execute` | what the commands of a request reply and change |
@@ -25,6 +26,7 @@
 //! | `completions` | names of requests travel with what these changed |
 //! | `acks` | acknowledgements that leave together |
 //! | `doubtful` | leased writes that may not count |
+//! | `apart` | where these do not meet what was written without a lease |
 //! | `bonds` | keys that were written together |
 //! | `journal` | nothing leaves before what it says is durable |
 //! | `observe` | what can be seen of a node from outside |
@@ -43,8 +45,10 @@
 
 mod acks;
 mod adoption;
+mod apart;
 mod beat;
 mod bonds;
+mod clocks;
 mod close;
 mod completions;
 mod coordinate;
@@ -177,7 +181,7 @@ struct Moment {
 /// What is known of another node.
 #[derive(Debug, Default)]
 struct Peer {
-    /// The groups that both own.
+    /// The groups that both own: none if they tell each other the time alone.
     shared: Vec<GroupId>,
     incarnation: Option<u64>,
     /// When that was asked, by this node's clock, what it answered last.

@@ -77,6 +77,8 @@ pub enum Cause {
         writes: Vec<WriteNumber>,
         /// Later ones were not there when it was sent.
         next: u64,
+        /// So many owners had them.
+        held: usize,
     },
 }
 
@@ -362,7 +364,10 @@ impl Node {
                 let is_late = purpose.takes() == Take::Adopt && tenure == Some(group.step.tenure);
                 tenure == Some(group.term.tenure) && !is_late
             }
-            Cause::Missed { .. } => self.takes_from(id, peer, tenure),
+            Cause::Missed { held, .. } => {
+                let is_kept_out = || self.keeps_out_copies(id, &copies, *held, moment);
+                self.takes_from(id, peer, tenure) && (tenure.is_some() || !is_kept_out())
+            }
         };
         if !is_wanted {
             self.sessions.open.remove(&number);
@@ -373,7 +378,7 @@ impl Node {
                 self.pulls.took(*session, copies.names().cloned(), moment.now.mono_us);
                 tenure.and_then(|tenure| bound_of(tenure, *next))
             }
-            Cause::Missed { writes, next } => tenure.and_then(|_| bound(writes, *next)),
+            Cause::Missed { writes, next, .. } => tenure.and_then(|_| bound(writes, *next)),
         };
         let how = purpose.takes();
         let changed = self.take_copies(id, copies, (how, bound), moment);

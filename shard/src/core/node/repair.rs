@@ -6,6 +6,7 @@
 //! exchange finds out what it misses.
 
 use super::session::RESEND_US;
+use super::tenure::Phase;
 use super::{Moment, Node};
 use crate::core::ascending::Ascending;
 use bytes::Bytes;
@@ -92,6 +93,14 @@ impl Noted {
             Noted::Long(Box::new((slot, seed.key_ref(name.db, &name.key))))
         }
     }
+
+    /// Whether it is what is remembered of this key.
+    pub fn is_of(&self, name: &Name, seed: HashSeed) -> bool {
+        match self {
+            Noted::Short(short) => short == name,
+            Noted::Long(_, key) => *key == seed.key_ref(name.db, &name.key),
+        }
+    }
 }
 
 impl Owner {
@@ -173,12 +182,19 @@ impl Node {
         }
         let names: Vec<Name> = keys.iter().filter_map(|key| self.noted(key)).collect();
         let copies = self.copies(id, &names);
+        let tenure = self.groups[&id].tenure.as_ref().expect("it is held");
+        let held = match tenure.phase {
+            Phase::Settled => tenure.flight.holders(copies.names()),
+            // What it found may be on no other owner.
+            Phase::Taking | Phase::Giving => Some(0),
+        };
         let repair = Repair {
             group: id,
             epoch: self.layout.epoch(),
             copies,
             writes: noted,
             next,
+            held: held.unwrap_or(self.quorum.acks()) as u8,
             is_available: false,
         };
         self.send(to, Message::Repair(Box::new(repair)));

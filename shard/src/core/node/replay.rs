@@ -1,6 +1,7 @@
 //! Starting, and starting again from the log.
 
 use super::acks::Acks;
+use super::clocks::tellers;
 use super::coordinate::distinct;
 use super::doubtful::touched;
 use super::group::{Group, Wholeness};
@@ -88,7 +89,7 @@ impl Node {
             drift: Drift::default(),
             judged: None,
             believes_its_clock: true,
-            peers: peers(&groups, own),
+            peers: peers(&groups, own, &layout),
             grants: if barred { Grants::after_restart(now.mono_us) } else { Grants::default() },
             leases: Leases::new(own, quorum),
             groups,
@@ -154,7 +155,7 @@ impl Node {
             }
         }
         if self.may_drop_copies() {
-            self.groups.values_mut().for_each(|group| group.doubtful.all());
+            self.groups.values_mut().for_each(|group| group.doubtful.after_restart());
         }
         // What was replayed is in the log already.
         self.outputs.retain(|output| !matches!(output, Output::Log(_)));
@@ -193,9 +194,10 @@ fn replay_step(group: &mut Group, term: Term, is_damaged: bool) {
     }
 }
 
-/// Who owns something together with this node.
-fn peers(groups: &Groups, own: NodeId) -> BTreeMap<NodeId, Peer> {
-    let mut peers: BTreeMap<NodeId, Peer> = BTreeMap::new();
+/// Who owns something together with this node, and who tells it the time.
+fn peers(groups: &Groups, own: NodeId, layout: &Layout) -> BTreeMap<NodeId, Peer> {
+    let tellers = tellers(layout, own).map(|node| (node, Peer::default()));
+    let mut peers: BTreeMap<NodeId, Peer> = tellers.collect();
     for (id, group) in groups.iter() {
         for owner in group.owners.iter().filter(|owner| **owner != own) {
             peers.entry(*owner).or_default().shared.push(*id);

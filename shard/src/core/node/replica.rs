@@ -62,7 +62,12 @@ impl Node {
     /// Takes a write, if all of it can be taken.
     fn take(&mut self, mut batch: Arc<Batch>, moment: Moment) -> Foreseen {
         let id = batch.group;
-        if !batch.is_available && self.has_unseen(&batch.items) {
+        let is_kept_out = match batch.is_available {
+            // Only its coordinator is known to have it.
+            true => self.keeps_out(id, &distinct(&batch.items), 1, moment),
+            false => self.has_unseen(&batch.items),
+        };
+        if is_kept_out {
             return Foreseen::Refused;
         }
         if let [Item::Delta { name, delta }] = &batch.items[..] {
@@ -222,19 +227,23 @@ impl Node {
     }
 
     pub(super) fn repaired(&mut self, from: NodeId, repair: Repair, moment: Moment) {
-        let Repair { group: id, epoch, mut copies, writes, next, is_available } = repair;
+        let Repair { group: id, epoch, mut copies, writes, next, held, is_available } = repair;
         let Some(tenure) = writes.first().map(|write| write.tenure) else { return };
-        let tenure = (!is_available).then_some(tenure);
-        if !is_available && self.has_unseen_in(&copies) {
+        let (tenure, held) = ((!is_available).then_some(tenure), usize::from(held));
+        // One more owner that has a leased write makes it safe, perhaps.
+        if !is_available && held < self.quorum.spares() && self.has_unseen_in(&copies) {
             return;
         }
         if epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
+        if is_available && self.keeps_out_copies(id, &copies, held, moment) {
+            return;
+        }
         let units = self.part_large(id, &mut copies, Take::Join, moment);
         if !units.is_empty() && !Mutant::PullNotAwaited.is_on() {
             // It comes again, and finds all of that here.
-            let pull = Pull { tenure, cause: Cause::Missed { writes, next } };
+            let pull = Pull { tenure, cause: Cause::Missed { writes, next, held } };
             return self.pull((id, from), (Take::Join, pull), units, moment);
         }
         let bound = tenure.and_then(|_| bound(&writes, next));

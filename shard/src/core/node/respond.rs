@@ -84,6 +84,9 @@ impl Node {
             AskWhat::Leaf { .. } => AnswerWhat::Refused,
             AskWhat::Keys { mut copies, wanted } => {
                 let names: Vec<Name> = copies.names().cloned().collect();
+                if self.is_spreading(id, push, (&names, &wanted)) {
+                    return self.pulls.pulling(false);
+                }
                 if push.is_some_and(|push| push.is_adopted) {
                     copies.copies.extend(self.nothing_of(&wanted, &copies));
                 }

@@ -16,6 +16,7 @@ use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
 use crate::store::{Entry, short_reply};
 use kinring_common::id::NodeId;
+use kinring_common::keyspace::HashSeed;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::{Batch, Message, Repair, WriteNumber};
 use kinring_common::wire::request::{Executed, Request, RequestId, Response};
@@ -48,6 +49,14 @@ impl Unleased {
     /// How many writes are not on all owners.
     pub fn len(&self) -> usize {
         self.writes.len()
+    }
+
+    /// How many owners are known to have all of those that are not on all and change these keys.
+    pub fn holders(&self, names: &[Name], seed: HashSeed) -> Option<usize> {
+        let is_of =
+            |keys: &[Noted]| keys.iter().any(|key| names.iter().any(|name| key.is_of(name, seed)));
+        let of = self.writes.values().filter(|write| is_of(&write.keys));
+        of.map(|write| write.held.len()).min()
     }
 
     /// Whether the write of a request is safe, if it is among them.
@@ -241,6 +250,7 @@ impl Node {
                 if self.groups[&id].is_in_doubt(&sent) {
                     continue;
                 }
+                let known = self.holders_of(id, &sent).unwrap_or(held.len());
                 let missing = others.iter().filter(|node| !held.contains(node));
                 let missing: Vec<NodeId> =
                     missing.copied().filter(|node| self.is_up(*node, moment)).collect();
@@ -251,6 +261,7 @@ impl Node {
                         copies: copies.clone(),
                         writes: vec![WriteNumber { tenure: self.incarnation, sequence }],
                         next: sequence + 1,
+                        held: known as u8,
                         is_available: true,
                     };
                     self.send(to, Message::Repair(Box::new(repair)));

@@ -97,6 +97,7 @@ impl<'c> Draw<'c> {
                 copies: self.copies(),
                 writes: self.numbers(),
                 next: self.small(),
+                held: self.below(17) as u8,
                 is_available: self.chance(50),
             })),
             7 => {
