@@ -3,10 +3,8 @@
 use super::plan::{Durability, Plan};
 use crate::world::clock::Clock;
 use kinring_common::id::NodeId;
-use kinring_common::placement::layout::GroupId;
 use kinring_common::random::Random;
-use kinring_common::wire::Item;
-use kinring_common::wire::request::RequestId;
+use kinring_common::wire::peer::Batch;
 use kinring_shard::core::node::{Input, Node, Output, Past, Restart};
 use kinring_shard::store::memory::Memory;
 use kinring_shard::store::{Entry, Store};
@@ -46,8 +44,8 @@ pub struct Host {
     has_lost: bool,
     /// Something in the middle of its log is missing, and the same.
     is_damaged: bool,
-    /// What its node has executed as a home since somebody looked: for which request, and what changed.
-    pub executed: Vec<(GroupId, RequestId, Arc<[Item]>)>,
+    /// What its node has executed as a home since somebody looked.
+    pub executed: Vec<Arc<Batch>>,
 }
 
 impl Host {
@@ -215,12 +213,10 @@ impl Host {
     }
 }
 
-/// The request that a home's own write was for.
-fn executed(entry: &Entry) -> Option<(GroupId, RequestId, Arc<[Item]>)> {
+/// A home's own write for a request.
+fn executed(entry: &Entry) -> Option<Arc<Batch>> {
     match entry {
-        Entry::Write { group, items, executed: Some(executed), mark: Some(_) } => {
-            Some((*group, executed.id, items.clone()))
-        }
+        Entry::Write { batch, is_home: true } if batch.executed.is_some() => Some(batch.clone()),
         _ => None,
     }
 }

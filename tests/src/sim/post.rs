@@ -55,8 +55,8 @@ impl Cluster<'_> {
     }
 
     pub(super) fn say(&mut self, n: usize, said: Vec<Output>) {
-        for (group, id, items) in self.hosts[n].executed.drain(..) {
-            self.witness.executed(group, id, &items, self.now_us);
+        for batch in self.hosts[n].executed.drain(..) {
+            self.witness.executed(&batch, self.now_us);
         }
         for output in said {
             if let Output::Peer(_, Message::Write(batch)) = &output

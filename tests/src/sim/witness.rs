@@ -8,6 +8,7 @@ use bytes::Bytes;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use kinring_common::wire::Item;
+use kinring_common::wire::peer::Batch;
 use kinring_common::wire::request::RequestId;
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,12 +35,13 @@ impl Witness {
     }
 
     /// A home has executed it.
-    pub fn executed(&mut self, group: GroupId, id: RequestId, items: &[Item], now_us: u64) {
-        let Some(who) = self.asked.get(&id) else { return };
-        for item in items {
+    pub fn executed(&mut self, batch: &Batch, now_us: u64) {
+        let Some(executed) = &batch.executed else { return };
+        let Some(who) = self.asked.get(&executed.id) else { return };
+        for item in batch.items.iter() {
             let what = match item {
                 Item::Delta { name, .. } => What::Key(name.key.clone()),
-                Item::Cut { .. } => What::Group(group),
+                Item::Cut { .. } => What::Group(batch.group),
             };
             self.changes.push((*who, what, now_us));
         }

@@ -67,7 +67,7 @@ pub struct Missed {
 }
 
 /// A key as it is remembered for those who miss a write of it. Not its value: that may be long.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Noted {
     /// A short one by itself, and not as a part of the message that it came in, which may be long.
     Short {
@@ -83,6 +83,16 @@ pub enum Noted {
 /// Those of a write: nearly always one.
 pub type NotedKeys = SmallVec<[Noted; 1]>;
 
+impl Clone for Noted {
+    /// At once: a copy of a `SmallVec` goes element by element otherwise.
+    fn clone(&self) -> Noted {
+        match self {
+            Noted::Short { db, key } => Noted::Short { db: *db, key: SmallVec::from_slice(key) },
+            Noted::Long(long) => Noted::Long(long.clone()),
+        }
+    }
+}
+
 impl Noted {
     /// What is remembered of a key.
     pub fn new(name: &Name, seed: HashSeed) -> Noted {
@@ -97,8 +107,8 @@ impl Noted {
     /// Whether it is what is remembered of this key.
     pub fn is_of(&self, name: &Name, seed: HashSeed) -> bool {
         match self {
-            Noted::Short(short) => short == name,
-            Noted::Long(_, key) => *key == seed.key_ref(name.db, &name.key),
+            Noted::Short { db, key } => *db == name.db && key[..] == name.key[..],
+            Noted::Long(long) => long.1 == seed.key_ref(name.db, &name.key),
         }
     }
 }

@@ -9,7 +9,7 @@
 use super::coordinate::distinct;
 use super::execute::Wanted;
 use super::journal::Waiting;
-use super::repair::{MISSED_MAX, NotedKeys};
+use super::repair::{MISSED_MAX, Noted, NotedKeys};
 use super::requests::Found;
 use super::session::RESEND_US;
 use super::tenure::Pending;
