@@ -4,6 +4,10 @@
 //! microseconds of the run) print what happened between, `SIM_ALL=1` heartbeats, beats, pings and syncs
 //! of disks as well, `SIM_LINE=2000` so many bytes of each line.
 
+/// The servers' own: a run takes a tenth less time than with the system's.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Tests, and a list of them: a way to break the protocol may break one.
 macro_rules! stories {
     ($($(#[$attribute:meta])* fn $name:ident() $told:block)*) => {
