@@ -33,7 +33,8 @@ fn hunt(mutant: Mutant, clean: &Clean) -> Option<String> {
 
 fn by_story(mutant: Mutant) -> Option<String> {
     let of = [scenarios::STORIES, scenarios::OF_FENCES, scenarios::OF_GUARDS, scenarios::FOUND];
-    let mut stories = of.into_iter().chain([disks::STORIES, direct::STORIES]).flatten();
+    let more = [scenarios::UNSETTLED, disks::STORIES, direct::STORIES];
+    let mut stories = of.into_iter().chain(more).flatten();
     stories.find_map(|(name, story)| {
         set(Some(mutant));
         let told = catch_unwind(story);

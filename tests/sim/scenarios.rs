@@ -8,9 +8,12 @@ pub use fences::STORIES as OF_FENCES;
 pub use found::STORIES as FOUND;
 #[cfg(feature = "mutants")]
 pub use guards::STORIES as OF_GUARDS;
+#[cfg(feature = "mutants")]
+pub use unsettled::STORIES as UNSETTLED;
 mod fences;
 mod found;
 mod guards;
+mod unsettled;
 
 stories! {
 

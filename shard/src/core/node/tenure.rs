@@ -326,7 +326,7 @@ impl Node {
         if !meant || !is_of_term || group.is_given_up {
             return;
         }
-        group.bonds.end_others(term.tenure);
+        group.bonds.bind_others(term.tenure);
         self.raise_floor(id, &floor);
         self.step(id, term);
         if self.may_drop_copies() {

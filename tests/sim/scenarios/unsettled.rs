@@ -1,0 +1,71 @@
+//! What an owner is not to take for settled: stories of holders that were gone, and of actors that were,
+//! before what they left was on enough owners.
+
+use kinring_tests::sim::check;
+
+stories! {
+
+/// Promise 7. An owner that is told to be in step with a new holder is not to forget which keys were written
+/// together in earlier tenures: that holder may have nobody else yet. Of five owners two have the transaction.
+///
+/// Owners 1 and 2 have it. Owner 1 gets a new term with 2 and 3, puts 2 in step, and is gone. Owner 4 begins to
+/// take what owner 2 has, key by key; then that is gone too. The others show half of it.
+#[test]
+fn half_of_a_transaction_is_not_left_by_a_holder_that_was_never_settled() {
+    let of = |value: &str| (0..100).map(|n| format!(" {{t}}{n} {value}")).collect::<String>();
+    let keys: String = (0..100).map(|n| format!(" {{t}}{n}")).collect();
+    let all = |value: &str| format!("[{}]", vec![format!("\"{value}\""); 100].join(" "));
+    check(&format!(
+        "owners 5
+        settle
+        # Owner 3 is in step with an earlier term than the others: nothing is taken from it.
+        isolate owner 3
+        crash owner 1
+        start owner 1
+        until owner 1 is home
+        wait 2s
+        a: MSET{} -> OK
+        a: SET {{t}}z 1 -> OK
+        a: SET {{t}}z 2 -> OK
+        wait 1s
+        lose every Ask from owner 1 to owner 3
+        heal
+        wait 1s
+        owner 1 is home
+        lose every Write from owner 1 to owner 4
+        lose every Write from owner 1 to owner 5
+        lose every Repair from owner 1
+        a: MSET{}
+        wait 5ms
+        owner 2 holds {{t}}0 2
+        owner 4 holds {{t}}0 1
+        # Owner 1 loses its lease, and gets it again from 2 and 3.
+        lose every Beat from owner 2 to owner 1
+        lose every Beat from owner 3 to owner 1
+        lose every Beat from owner 4 to owner 1
+        lose every Beat from owner 5 to owner 1
+        wait 620ms
+        owner 1 is not home
+        free
+        lose every Write from owner 1
+        lose every Repair from owner 1
+        lose every Beat from owner 4 to owner 1
+        lose every Beat from owner 5 to owner 1
+        # It hears how owner 3 is, and gives it nothing.
+        copy next Ask from owner 1 to owner 3
+        lose every Ask from owner 1 to owner 3
+        wait 600ms
+        isolate owner 1, owner 3, a
+        lose every Heartbeat from owner 2
+        until owner 4 holds {{t}}0 2
+        isolate owner 1, owner 2, a
+        free
+        b: MGET{keys} -> {} | {} within 6s",
+        of("1"),
+        of("2"),
+        all("1"),
+        all("2"),
+    ));
+}
+
+}
