@@ -219,6 +219,56 @@ fn is_done(response: &Option<Response>) -> bool {
     matches!(response, Some(Response::Done(_)))
 }
 
+/// Owner 0 alone has what it was asked for, loses its lease, and gets it again by the word of one other, to whom
+/// it has given nothing yet.
+fn began_again_alone(words: &[&str]) -> World {
+    let mut world = World::new(3, None);
+    assert!(is_done(&world.ask(0, 1, &["HSET", "h", "f", "1"])));
+    world.rule =
+        Box::new(|_, _, message| !matches!(message, Message::Write(_) | Message::Repair(_)));
+    assert_eq!(world.ask(0, 2, words), None, "nobody else has it");
+    world.rule = Box::new(|_, _, message| {
+        !matches!(message, Message::Write(_) | Message::Repair(_) | Message::Beat(_))
+    });
+    world.pass(700_000);
+    assert!(!world.is_home(0));
+    world.rule = Box::new(|from, to, message| match message {
+        Message::Write(_) | Message::Repair(_) => false,
+        Message::Beat(_) => (from, to) == (1, 0),
+        Message::Ask(ask) => ask.push.is_none(),
+        _ => true,
+    });
+    world.pass(4_000_000);
+    let step = world.logs[0].iter().rev().find(|entry| matches!(entry, Entry::Step { .. }));
+    assert!(matches!(step, Some(Entry::Step { is_own: true, .. })), "{step:?}");
+    world
+}
+
+/// Nobody is granted anything, nor compares with another one.
+fn without_homes(_: usize, _: usize, message: &Message) -> bool {
+    match message {
+        Message::Beat(beat) => beat.asked.is_empty(),
+        Message::Ask(_) | Message::Answer(_) | Message::Settle(_) => false,
+        _ => true,
+    }
+}
+
+/// Nothing is written without a lease at owner 0 on top of what is in doubt there, nor is it when that has
+/// started again; other keys are.
+fn leaves_in_doubt(mut world: World, words: &[&str]) {
+    world.rule = Box::new(without_homes);
+    world.consistency = Consistency::Available;
+    for number in [3, 4] {
+        world.pass(1_000_000);
+        let said = world.ask(0, number, words);
+        assert_eq!(said, Some(Response::Elsewhere(None)), "{number}");
+        if words[0] == "INCR" {
+            assert!(is_done(&world.ask(0, number + 2, &["INCR", "m"])), "{number}");
+        }
+        world.restart(0);
+    }
+}
+
 stories! {
 
 /// Promise 1. A home notes a thousand writes that an owner has not acknowledged; those after are sent to it,
@@ -541,6 +591,52 @@ fn what_was_told_to_have_expired_is_not_there_at_a_home_whose_clock_is_behind() 
     world.pass(200_000);
     assert!(world.is_home(1), "{:?}", world.nodes[1].describe());
     assert_eq!(world.ask(1, 3, &["GET", "k"]), nothing);
+}
+
+/// Promise 8 (which holds in both modes). A home that begins a term is in step with itself by its own word: what it
+/// had in doubt before is so until others have got that.
+#[test]
+fn what_is_in_doubt_at_a_home_is_so_in_its_next_term_and_at_its_next_start() {
+    leaves_in_doubt(began_again_alone(&["INCR", "n"]), &["INCR", "n"]);
+}
+
+/// Promise 4. The same of a flush, which changes every key.
+#[test]
+fn a_flush_in_doubt_at_a_home_is_so_in_its_next_term_and_at_its_next_start() {
+    leaves_in_doubt(began_again_alone(&["FLUSHDB"]), &["HSET", "h", "g", "1"]);
+}
+
+/// Promise 8. An owner that lost a part of its data, and has heard of all, counts by what it has left and what
+/// others have beside that: what nobody else has is in doubt still.
+#[test]
+fn what_is_in_doubt_at_a_home_is_so_when_it_has_got_back_what_it_lost() {
+    let mut world = began_again_alone(&["INCR", "n"]);
+    world.nodes[0] = world.fresh(0, false);
+    world.base[0] = world.logs[0].len();
+    world.rule = Box::new(|from, to, message| match message {
+        Message::Beat(beat) => beat.asked.is_empty(),
+        Message::Ask(_) => from == 0,
+        Message::Answer(_) => to == 0,
+        _ => true,
+    });
+    world.pass(3_000_000);
+    assert!(world.nodes[0].is_whole(), "{:?}", world.nodes[0].describe());
+    leaves_in_doubt(world, &["INCR", "n"]);
+}
+
+/// Availability. What was in doubt is in none any more when the home is settled, nor at its next start.
+#[test]
+fn what_was_in_doubt_is_in_none_when_others_have_got_it() {
+    let mut world = began_again_alone(&["INCR", "n"]);
+    world.rule = Box::new(|_, _, _| true);
+    world.pass(10_000_000);
+    assert!(world.is_home(0), "{:?}", world.nodes[0].describe());
+    world.consistency = Consistency::Available;
+    assert!(is_done(&world.ask(0, 3, &["INCR", "n"])));
+    world.rule = Box::new(without_homes);
+    world.restart(0);
+    world.pass(3_000_000);
+    assert!(is_done(&world.ask(0, 4, &["INCR", "n"])));
 }
 
 }

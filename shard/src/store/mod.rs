@@ -69,6 +69,8 @@ pub enum Entry {
         group: GroupId,
         /// The term.
         term: Term,
+        /// This shard says so of itself, and nobody has got that from it yet: what was in doubt is so still.
+        is_own: bool,
     },
 }
 

@@ -68,4 +68,51 @@ fn half_of_a_transaction_is_not_left_by_a_holder_that_was_never_settled() {
     ));
 }
 
+/// Promise 8 (which holds in both modes). A home that loses its lease and gets it again notes by itself that it
+/// is in step with its new term, and forgets what is in doubt of the former one, though no other owner has that.
+///
+/// Owner 1 alone has an INCR. It loses its lease, gets it again, takes what owner 2 has, and is cut off before it
+/// gives anything. The INCR is tried again at owner 2 and executed there; at owner 1 an available one is executed
+/// on top of the dead one, and brings that back.
+#[test]
+fn what_is_in_doubt_stays_so_when_its_home_steps_forward_alone() {
+    check(
+        "owners 3
+        settle
+        a: INCR n -> 1
+        lose every Write from owner 1
+        lose every Repair from owner 1
+        lose every Response from owner 1
+        a: INCR n
+        wait 5ms
+        owner 1 holds n 2
+        lose every Beat from owner 2 to owner 1
+        lose every Beat from owner 3 to owner 1
+        wait 600ms
+        owner 1 is not home
+        free
+        lose every Request from a to owner 1
+        lose every Beat from owner 3 to owner 1
+        copy next Ask from owner 1 to owner 2
+        copy next Ask from owner 1 to owner 2
+        copy next Ask from owner 1 to owner 2
+        copy next Ask from owner 1 to owner 2
+        copy next Ask from owner 1 to owner 2
+        copy next Ask from owner 1 to owner 2
+        copy next Ask from owner 1 to owner 2
+        copy next Ask from owner 1 to owner 2
+        copy next Ask from owner 1 to owner 2
+        lose every Ask from owner 1 to owner 2
+        wait 400ms
+        isolate owner 1, b
+        a -> 2
+        owner 1 holds n 2
+        wait 500ms
+        available b: INCR n -> refused | 3 within 6s
+        free
+        rest
+        a: GET n -> \"2\" | \"3\"",
+    );
+}
+
 }

@@ -219,9 +219,12 @@ impl Group {
         self.tenure.as_ref().is_some_and(Tenure::is_busy) || self.unleased.is_busy()
     }
 
-    /// All that counts is here, and nothing else but what this holder has under way.
-    pub fn is_put_in_step(&mut self, term: Term) {
-        self.doubtful.begin(term.tenure);
+    /// All that counts is here, and nothing else but what this holder has under way; and what was in doubt, if
+    /// this node says so of itself.
+    pub fn is_put_in_step(&mut self, term: Term, is_own: bool) {
+        if !is_own {
+            self.doubtful.begin(term.tenure);
+        }
         self.unflushed.clear();
         (self.adopts, self.is_given_up) = (None, false);
     }

@@ -146,8 +146,9 @@ impl Node {
                         group.grant(*term, *actor);
                     }
                 }
-                Entry::Step { group, term } => {
+                Entry::Step { group, term, is_own } => {
                     if let Some(group) = self.groups.get_mut(group) {
+                        group.is_put_in_step(*term, *is_own);
                         replay_step(group, *term, is_damaged);
                     }
                 }
@@ -182,7 +183,6 @@ impl Node {
 /// What is not whole is in step with nobody. Of what it had there is a beginning left, if nothing is
 /// missing before its end.
 fn replay_step(group: &mut Group, term: Term, is_damaged: bool) {
-    group.is_put_in_step(term);
     match &mut group.wholeness {
         Wholeness::Rebuilding(rebuilding) if !Mutant::LossyCountsAsWhole.is_on() => {
             if !is_damaged {

@@ -249,10 +249,20 @@ impl Node {
     /// All before this is what the holder of a term had.
     pub(super) fn step(&mut self, id: GroupId, term: Term) {
         let group = self.groups.get_mut(&id).expect("it is owned");
-        group.is_put_in_step(term);
+        group.is_put_in_step(term, false);
         if group.step != term {
             group.step = term;
-            self.log(Entry::Step { group: id, term });
+            self.log(Entry::Step { group: id, term, is_own: false });
+        }
+    }
+
+    /// The same by this node's own word: nobody has got that from it yet.
+    pub(super) fn step_alone(&mut self, id: GroupId, term: Term) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        group.is_put_in_step(term, true);
+        if group.step != term {
+            group.step = term;
+            self.log(Entry::Step { group: id, term, is_own: true });
         }
     }
 
@@ -263,7 +273,16 @@ impl Node {
         let term = tenure.term;
         // One that does not answer, and is not needed, must not be taken from later.
         self.sessions.end_with_any(id, |purpose| matches!(purpose, Purpose::Take(_)));
-        self.step(id, term);
+        self.step_alone(id, term);
+        if self.may_drop_copies() {
+            self.note_found(id, term);
+        }
+    }
+
+    /// What the holder of a term found is in doubt until it is settled.
+    fn note_found(&mut self, id: GroupId, term: Term) {
+        let found = WriteNumber { tenure: term.tenure, sequence: 0 };
+        self.note_doubt(id, found, Touched::All);
     }
 
     /// Gives every grantor what this node has, and compares again from time to time.
@@ -330,9 +349,7 @@ impl Node {
         self.raise_floor(id, &floor);
         self.step(id, term);
         if self.may_drop_copies() {
-            // What this holder found is in doubt until it is settled.
-            let found = WriteNumber { tenure: term.tenure, sequence: 0 };
-            self.note_doubt(id, found, Touched::All);
+            self.note_found(id, term);
         }
         self.send(from, Message::Settled { group: id, number: term.tenure, incarnation });
     }
@@ -374,7 +391,10 @@ impl Node {
         group.bonds.end_all();
         let tenure = group.tenure.as_mut().expect("a tenure settles");
         tenure.phase = Phase::Settled;
-        let waiting = std::mem::take(&mut tenure.waiting);
+        let (term, waiting) = (tenure.term, std::mem::take(&mut tenure.waiting));
+        group.doubtful.is_settled(term.tenure);
+        // What was in doubt before is not, at the next start either.
+        self.log(Entry::Step { group: id, term, is_own: false });
         for (asker, request) in waiting {
             self.asked(asker, request, moment);
         }
