@@ -639,4 +639,21 @@ fn what_was_in_doubt_is_in_none_when_others_have_got_it() {
     assert!(is_done(&world.ask(0, 4, &["INCR", "n"])));
 }
 
+/// Liveness. Of four owners the first one reaches only the second. The others are a quorum, and the second is
+/// not to hand over to the first, again and again: that is up and misses nothing, and cannot hold the group.
+#[test]
+fn a_home_is_not_handed_over_to_an_owner_that_reaches_nobody_else() {
+    let mut world = World::new(4, None);
+    world.rule = Box::new(|from, to, _| !(from.min(to) == 0 && from.max(to) >= 2));
+    world.pass(5_000_000);
+    let (mut times, mut served, mut changes, mut was) = (0, 0, 0, false);
+    for _ in 0..2_000 {
+        world.pass(10_000);
+        let is = (0..4).any(|n| world.is_home(n));
+        (times, served, changes) = (times + 1, served + u32::from(is), changes + u32::from(is != was));
+        was = is;
+    }
+    assert!(served * 100 >= times * 99, "a home for {served} of {times} ticks, {changes} changes");
+}
+
 }

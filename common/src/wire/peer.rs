@@ -71,7 +71,7 @@ pub struct Heartbeat {
     /// The groups of both that it wants to hold, and in which term; of those that it holds, the write below
     /// which all of that term are on W owners.
     pub asks: Vec<(GroupId, Term, Option<u64>)>,
-    /// The groups of both that it cannot hold: its data is incomplete.
+    /// The groups of both that it cannot hold: its data is incomplete, or it reaches too few owners.
     pub declines: Vec<GroupId>,
 }
 
