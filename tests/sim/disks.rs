@@ -439,6 +439,7 @@ fn an_owner_that_is_asked_in_the_middle_of_an_adoption_has_what_it_had_before() 
         flushes: Vec::new(),
         floor: Default::default(),
         wants_clock: false,
+        is_survey: false,
     };
     let epoch = world.layout.epoch();
     let ask = Ask { session: 9, step: 0, group: GROUP, epoch, incarnation: None, push: None, what };
@@ -541,7 +542,8 @@ fn a_word_of_an_earlier_start_of_an_owner_does_not_settle_a_home() {
     world.pass(2_000_000);
     let number = tenure.get().expect("the second one is the next home");
     assert!(!world.is_home(1), "nobody has said to be in step with it");
-    let settled = Message::Settled { group: GROUP, number, incarnation: 77 };
+    let settled =
+        Message::Settled { group: GROUP, number, incarnation: 77, is_in_step: true };
     world.handle(1, Input::Peer(NodeId(2), settled));
     world.deliver();
     assert!(!world.is_home(1), "nobody has said so still");

@@ -42,7 +42,7 @@ pub enum Message {
     Answer(Box<Answer>),
     /// An owner is in step with the holder, or a floor is settled.
     Settle(Box<Settle>),
-    /// The owner has taken that over.
+    /// What the owner says to that.
     Settled {
         /// The group.
         group: GroupId,
@@ -50,6 +50,8 @@ pub enum Message {
         number: u64,
         /// In which start of the sender.
         incarnation: u64,
+        /// It has taken that over. If not, it has given up what it was given: that begins anew.
+        is_in_step: bool,
     },
 }
 
@@ -218,6 +220,8 @@ pub enum AskWhat {
         floor: Floor,
         /// For a floor round: which clock was reached?
         wants_clock: bool,
+        /// How is this owner? Nothing of what it has is asked for.
+        is_survey: bool,
     },
     /// Which slots are not? Digests of the group's slots from this place on.
     Slots {

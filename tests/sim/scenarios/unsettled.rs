@@ -115,4 +115,30 @@ fn what_is_in_doubt_stays_so_when_its_home_steps_forward_alone() {
     );
 }
 
+/// Liveness. An owner that is asked for what it has, while it is being put in step, gives that up. It is not in step
+/// then, and says so to its holder, who gives it all anew at once: until then it makes no write safe.
+#[test]
+fn an_adoption_that_was_given_up_begins_again_at_once() {
+    check(
+        "owners 3
+        settle
+        a: SET k v1 -> OK
+        isolate owner 1, b
+        b: FLUSHDB
+        b -> unknown
+        a: GET k -> \"v1\" within 3s
+        lose every Settle from owner 2 to owner 1
+        heal
+        until owner 2 is home
+        wait 400ms
+        wipe owner 3
+        wait 400ms
+        free
+        until owner 3 holds k v1
+        wait 700ms
+        isolate owner 3
+        a: SET k v2 -> OK within 3s",
+    );
+}
+
 }

@@ -51,6 +51,7 @@ impl Node {
             flushes: if push.is_some() { self.flushes(id) } else { Vec::new() },
             floor: group.horizon.floor.clone(),
             wants_clock: purpose == Purpose::Round,
+            is_survey: purpose == Purpose::Survey,
         };
         let owner = group.tenure.as_ref().and_then(|tenure| tenure.owners.get(&peer));
         let is_of_equals = owner.is_some_and(|owner| owner.is_in_step);

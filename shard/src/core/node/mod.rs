@@ -330,8 +330,8 @@ impl Node {
             Message::Ask(ask) => self.respond(from, *ask, moment),
             Message::Answer(answer) => self.answered(from, *answer, moment),
             Message::Settle(settle) => self.settle(from, *settle),
-            Message::Settled { group, number, incarnation } => {
-                self.has_settled(from, (group, number, incarnation), moment);
+            Message::Settled { group, number, incarnation, is_in_step } => {
+                self.has_settled(from, (group, number, incarnation), is_in_step, moment);
             }
         }
     }

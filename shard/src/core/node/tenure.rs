@@ -342,8 +342,15 @@ impl Node {
         let meant = epoch == self.layout.epoch() && incarnation == self.incarnation;
         let Some(group) = self.groups.get_mut(&id) else { return };
         let is_of_term = group.term == term || Mutant::SettleOfAnyTerm.is_on();
-        if !meant || !is_of_term || group.is_given_up {
+        if !meant || !is_of_term {
             return;
+        }
+        let settled = |is_in_step| {
+            let number = term.tenure;
+            Message::Settled { group: id, number, incarnation, is_in_step }
+        };
+        if group.is_given_up {
+            return self.send(from, settled(false));
         }
         group.bonds.bind_others(term.tenure);
         self.raise_floor(id, &floor);
@@ -351,13 +358,14 @@ impl Node {
         if self.may_drop_copies() {
             self.note_found(id, term);
         }
-        self.send(from, Message::Settled { group: id, number: term.tenure, incarnation });
+        self.send(from, settled(true));
     }
 
     pub(super) fn has_settled(
         &mut self,
         from: NodeId,
         (id, number, incarnation): (GroupId, u64, u64),
+        is_in_step: bool,
         moment: Moment,
     ) {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
@@ -366,10 +374,14 @@ impl Node {
         let is_meant =
             |owner: &&mut Owner| owner.has_exchanged && owner.incarnation == Some(incarnation);
         let is_meant = |o: &&mut Owner| is_meant(o) || Mutant::SettledOfAnyStart.is_on();
-        if let Some(owner) = owner.filter(is_meant) {
+        let Some(owner) = owner.filter(is_meant) else { return };
+        if is_in_step {
             owner.is_in_step = true;
-            self.look_after(id, moment);
+        } else if !owner.is_in_step {
+            // It was asked for what it had, in the middle of what it was given.
+            self.ask_anew(id, from);
         }
+        self.look_after(id, moment);
     }
 
     /// Raises the floor of a group, here.
