@@ -127,6 +127,9 @@ mutants! {
     MixedWithDoubt,
     /// A home that compares does not wait until what an owner wrote without a lease is on others, too.
     MixedByComparison,
+    /// What an earlier start of an owner wrote without a lease is taken from its own late message, while its
+    /// actor is being closed.
+    EndedTaken,
 }
 
 impl Mutant {

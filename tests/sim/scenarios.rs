@@ -10,10 +10,13 @@ pub use found::STORIES as FOUND;
 pub use guards::STORIES as OF_GUARDS;
 #[cfg(feature = "mutants")]
 pub use mixed::STORIES as OF_MIXED;
+#[cfg(feature = "mutants")]
+pub use unsettled::STORIES as UNSETTLED;
 mod fences;
 mod found;
 mod guards;
 mod mixed;
+mod unsettled;
 
 stories! {
 

@@ -42,7 +42,7 @@ pub enum Message {
     Answer(Box<Answer>),
     /// An owner is in step with the holder, or a floor is settled.
     Settle(Box<Settle>),
-    /// The owner has taken that over.
+    /// What the owner says to that.
     Settled {
         /// The group.
         group: GroupId,
@@ -50,6 +50,8 @@ pub enum Message {
         number: u64,
         /// In which start of the sender.
         incarnation: u64,
+        /// It has taken that over. If not, it has given up what it was given: that begins anew.
+        is_in_step: bool,
     },
 }
 
@@ -71,7 +73,7 @@ pub struct Heartbeat {
     /// The groups of both that it wants to hold, and in which term; of those that it holds, the write below
     /// which all of that term are on W owners.
     pub asks: Vec<(GroupId, Term, Option<u64>)>,
-    /// The groups of both that it cannot hold: its data is incomplete.
+    /// The groups of both that it cannot hold: its data is incomplete, or it reaches too few owners.
     pub declines: Vec<GroupId>,
 }
 
@@ -222,6 +224,10 @@ pub enum AskWhat {
         floor: Floor,
         /// For a floor round: which clock was reached?
         wants_clock: bool,
+        /// Nor do these write without a lease any more: they are closed at the end of that round.
+        ended: Vec<Actor>,
+        /// How is this owner? Nothing of what it has is asked for.
+        is_survey: bool,
     },
     /// Which slots are not? Digests of the group's slots from this place on.
     Slots {

@@ -147,10 +147,11 @@ pub fn encode(message: &Message, out: &mut BytesMut) -> Result<(), TooLong> {
         Message::Ask(ask) => ask.put(out),
         Message::Answer(answer) => answer.put(out),
         Message::Settle(settle) => settle.put(out),
-        Message::Settled { group, number, incarnation } => {
+        Message::Settled { group, number, incarnation, is_in_step } => {
             group.put(out);
             out.word(*number);
             out.word(*incarnation);
+            is_in_step.put(out);
         }
     })
 }
@@ -348,6 +349,7 @@ fn take_message(kind: u8, input: &mut Reader<'_>) -> Result<Message, DecodeError
             group: GroupId::take(input)?,
             number: input.word()?,
             incarnation: input.word()?,
+            is_in_step: bool::take(input)?,
         },
         _ => return Err(DecodeError::Tag("frame")),
     })

@@ -3,7 +3,7 @@
 //! An owner that is put in step takes over which flushes count. Where it has a later one, what that removed
 //! comes back key by key, and until all has come it holds less than it did before. If the adoption does
 //! not come to its end, and this owner is to count after all, it has the flush again: then it is as it was,
-//! and not half of each.
+//! and not half of each. A holder that tells it that it is in step learns that it has to begin anew.
 
 use super::replica::pass;
 use super::{Moment, Node};

@@ -4,7 +4,8 @@
 //! time (`clocks`) that it is there. A holder goes on wanting
 //! what it holds. Nobody else asks while somebody says that he holds it; when nobody does, the first
 //! healthy owner asks. One that asks in vain for a second stops for a while: perhaps its answers do
-//! not reach it, and it keeps others from being granted.
+//! not reach it, and it keeps others from being granted. One that cannot hold a group, because its data is
+//! incomplete or it reaches too few owners, says so: nobody waits for it, or hands that over to it.
 //!
 //! Messages of an earlier start of a node may come late, so which of two starts is the later one is told
 //! by answers: that of the later one is to a later heartbeat, by the clock of whoever sent both.
@@ -51,8 +52,9 @@ impl Node {
     }
 
     fn send_heartbeats(&mut self, asks: &[(GroupId, Term, Option<u64>)], moment: Moment) {
-        let declines: Vec<GroupId> =
-            self.groups.iter().filter(|(_, group)| !group.is_whole()).map(|(id, _)| *id).collect();
+        let cannot = |group: &Group| !group.is_whole() || !self.reaches_enough(group, moment);
+        let declines = self.groups.iter().filter(|(_, group)| cannot(group));
+        let declines: Vec<GroupId> = declines.map(|(id, _)| *id).collect();
         let peers: Vec<NodeId> = self.peers.keys().copied().collect();
         for to in peers {
             let shared = &self.peers[&to].shared;
@@ -88,8 +90,7 @@ impl Node {
         let is_overdue = waited_us > CLAIMLESS_US + CLAIMLESS_RANK_US * group.rank as u64;
         let first = group.earlier().iter().all(|owner| !self.is_able(*owner, id, moment));
         // With too few owners up it would ask in vain, and be tired when they come back.
-        let up = group.owners.iter().filter(|owner| self.is_up(**owner, moment)).count();
-        let is_possible = up >= self.quorum.settles();
+        let is_possible = self.reaches_enough(group, moment);
         let wants = is_possible && (is_offered || !is_held && (first || is_overdue));
         let group = self.groups.get_mut(&id).expect("it was there");
         if !wants {
@@ -106,6 +107,12 @@ impl Node {
             now_us + CANDIDACY_US + longer_us;
         self.give_back(id, None, moment);
         false
+    }
+
+    /// Whether so many owners are up, as seen from here, that this node could be settled.
+    fn reaches_enough(&self, group: &Group, moment: Moment) -> bool {
+        let up = group.owners.iter().filter(|owner| self.is_up(**owner, moment)).count();
+        up >= self.quorum.settles()
     }
 
     /// Whether an owner could hold a group, as far as this node knows.

@@ -4,6 +4,9 @@
 //! repairs; and whoever is home next may have got only some of them when the one who knew them all was
 //! lost. So until such a write is on enough owners for good, whoever sends a copy of one of its keys
 //! sends all of them in one message, and who gets them remembers the same.
+//!
+//! A later holder vouches for what was written before it only when it is settled: until then whoever is put
+//! in step with it binds what was bound.
 
 use kinring_common::mutant::Mutant;
 use kinring_common::wire::Name;
@@ -34,7 +37,9 @@ impl Bonds {
             return;
         }
         if let Some((bound, _)) = self.sets.iter_mut().find(|(_, known)| known == names) {
-            *bound = both(*bound, write);
+            let is_later = bound.zip(write).is_some_and(|(known, write)| known.0 != write.0);
+            // Before the write of a later tenure is on enough owners, all of the earlier ones are.
+            *bound = if is_later { write } else { both(*bound, write) };
             return;
         }
         self.sets.push_back((write, names.to_vec()));
@@ -64,12 +69,16 @@ impl Bonds {
         self.sets.retain(|(write, _)| !write.is_some_and(|(of, at)| of == tenure && at < stable));
     }
 
-    /// All writes of other tenures are.
-    pub fn end_others(&mut self, tenure: u64) {
+    /// All writes of other tenures are as soon as the holder of this one is settled.
+    pub fn bind_others(&mut self, tenure: u64) {
         if Mutant::BondsEndEarly.is_on() {
             return self.end_all();
         }
-        self.sets.retain(|(write, _)| write.is_some_and(|(of, _)| of == tenure));
+        for (write, _) in &mut self.sets {
+            if !write.is_some_and(|(of, _)| of == tenure) {
+                *write = Some((tenure, 0));
+            }
+        }
     }
 
     /// All are.
@@ -145,6 +154,22 @@ mod tests {
         bonds.add(None, &names("ab"));
         bonds.end(1, 9);
         assert_eq!(bonds.len(), 1, "until all end");
+    }
+
+    #[test]
+    fn what_was_bound_before_a_tenure_is_so_until_its_holder_is_settled() {
+        let mut bonds = Bonds::default();
+        bonds.add(Some((1, 5)), &names("ab"));
+        bonds.add(None, &names("cd"));
+        bonds.add(Some((1, 6)), &names("ef"));
+        bonds.add(Some((2, 3)), &names("ef"));
+        bonds.bind_others(2);
+        bonds.end(1, 9);
+        bonds.end(2, 0);
+        assert_eq!(bonds.len(), 3);
+        bonds.end(2, 1);
+        assert_eq!(bonds.closure(&names("e")).0, names("ef").into_iter().collect());
+        assert_eq!(bonds.len(), 1, "what is under way is bound still");
     }
 
     #[test]

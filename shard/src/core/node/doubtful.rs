@@ -3,7 +3,8 @@
 //! As long as a write is not known to be on W owners, it may be on none of those whom the next home asks,
 //! and dead. What is written on top of it without a lease counts wherever it is, and would bring it back;
 //! so would copies that are sent beside it. So its keys are left alone until it is safe, or until this
-//! owner is put in step with a later home, which says what counts.
+//! owner is put in step with a later home, which says what counts. That its own term is a later one says
+//! nothing: what it has becomes safe when it is settled, on enough owners.
 //!
 //! With up to four owners only a home has such writes of its own: of two that have one, one is among those
 //! who are asked. With more, others have, too: these also take no leased write beside an available one
@@ -49,6 +50,12 @@ impl Doubtful {
     pub fn begin(&mut self, tenure: u64) {
         self.is_all = false;
         self.writes.retain(|number, _| number.tenure == tenure);
+    }
+
+    /// What is here is on enough owners, but for what was written in this tenure.
+    pub fn is_settled(&mut self, tenure: u64) {
+        self.begin(tenure);
+        self.end(tenure, FIRST);
     }
 
     /// Nothing is known of what is here.
@@ -154,6 +161,17 @@ mod tests {
         assert_eq!(held(&doubtful), [false, true, true]);
         doubtful.end(7, 9);
         assert_eq!(held(&doubtful), [false, false, true]);
+    }
+
+    #[test]
+    fn what_was_in_doubt_before_a_tenure_is_so_until_that_is_settled() {
+        let mut doubtful = Doubtful::default();
+        add(&mut doubtful, 7, 1, "a");
+        add(&mut doubtful, 8, 0, "b");
+        add(&mut doubtful, 8, 1, "c");
+        doubtful.is_settled(8);
+        let held = ["a", "b", "c"].map(|key| doubtful.holds(&names(key)));
+        assert_eq!(held, [false, false, true]);
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //! | `adoption` | taking back flushes that do not count |
 //! | `rebuild` | getting lost data back |
 //! | `floor` | rounds that settle history |
+//! | `ended` | who writes without a lease no more |
 //! | `unleased` | writing without a lease |
 //! | `requests` | at most once |
 //! | `completions` | names of requests travel with what these changed |
@@ -53,6 +54,7 @@ mod close;
 mod completions;
 mod coordinate;
 mod doubtful;
+mod ended;
 mod exchange;
 mod execute;
 mod floor;
@@ -334,8 +336,8 @@ impl Node {
             Message::Ask(ask) => self.respond(from, *ask, moment),
             Message::Answer(answer) => self.answered(from, *answer, moment),
             Message::Settle(settle) => self.settle(from, *settle),
-            Message::Settled { group, number, incarnation } => {
-                self.has_settled(from, (group, number, incarnation), moment);
+            Message::Settled { group, number, incarnation, is_in_step } => {
+                self.has_settled(from, (group, number, incarnation), is_in_step, moment);
             }
         }
     }

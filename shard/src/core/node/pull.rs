@@ -365,7 +365,10 @@ impl Node {
                 tenure == Some(group.term.tenure) && !is_late
             }
             Cause::Missed { held, .. } => {
-                let is_kept_out = || self.keeps_out_copies(id, &copies, *held, moment);
+                let is_kept_out = || {
+                    self.brings_ended(id, &copies)
+                        || self.keeps_out_copies(id, &copies, *held, moment)
+                };
                 self.takes_from(id, peer, tenure) && (tenure.is_some() || !is_kept_out())
             }
         };

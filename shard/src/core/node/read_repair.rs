@@ -53,8 +53,8 @@ impl Node {
     /// What another owner has of keys that were read here.
     pub(super) fn has_read(&mut self, number: u64, mut copies: Copies, moment: Moment) {
         let id = self.sessions.open[&number].group;
-        if self.keeps_out_copies(id, &copies, 1, moment) {
-            // Something was written since that may not count.
+        if self.brings_ended(id, &copies) || self.keeps_out_copies(id, &copies, 1, moment) {
+            // It was closed, or something was written since that may not count.
             self.sessions.open.remove(&number);
             return;
         }

@@ -51,7 +51,7 @@ impl Node {
             self.has_granted(id, term, self.actors.0);
         }
         self.sessions.end_with_any(id, |purpose| matches!(purpose, Purpose::Rebuild(_)));
-        self.step(id, has);
+        self.step_alone(id, has);
     }
 
     /// Takes what the other owners have, until this one has what it should.

@@ -130,6 +130,7 @@ impl Node {
                 Entry::Copies { group, how, copies } if self.groups.contains_key(group) => {
                     self.merge_cuts(*group, &copies.horizon.cuts, *how, moment);
                     self.has_flushed(*group, *how);
+                    self.meet_writers_of(*group, copies);
                     self.merge(copies, *how, moment);
                     let known = self.groups.get_mut(group).expect("it was asked");
                     copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond));
@@ -146,8 +147,10 @@ impl Node {
                         group.grant(*term, *actor);
                     }
                 }
-                Entry::Step { group, term } => {
+                Entry::Ended { group, actors } => self.have_ended(*group, actors),
+                Entry::Step { group, term, is_own } => {
                     if let Some(group) = self.groups.get_mut(group) {
+                        group.is_put_in_step(*term, *is_own);
                         replay_step(group, *term, is_damaged);
                     }
                 }
@@ -170,6 +173,7 @@ impl Node {
             return;
         }
         self.apply(id, items, moment);
+        self.meet_writers(id, items);
         let names = distinct(items);
         let group = self.groups.get_mut(&id).expect("it was asked");
         group.bonds.add(None, &names);
@@ -183,7 +187,6 @@ impl Node {
 /// What is not whole is in step with nobody. Of what it had there is a beginning left, if nothing is
 /// missing before its end.
 fn replay_step(group: &mut Group, term: Term, is_damaged: bool) {
-    group.is_put_in_step(term);
     match &mut group.wholeness {
         Wholeness::Rebuilding(rebuilding) if !Mutant::LossyCountsAsWhole.is_on() => {
             if !is_damaged {

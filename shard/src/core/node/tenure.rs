@@ -76,6 +76,8 @@ pub struct Tenure {
     pub leaving: Option<(NodeId, u64)>,
     /// Actors that owners have granted before.
     pub strangers: BTreeSet<Actor>,
+    /// Actors without a lease that the last floor round has found to have ended.
+    pub ended: Vec<Actor>,
     /// A floor round under way.
     pub round: Option<Round>,
     /// When the next one is due.
@@ -106,6 +108,7 @@ impl Tenure {
             waiting: VecDeque::new(),
             leaving: None,
             strangers: BTreeSet::new(),
+            ended: Vec::new(),
             round: None,
             round_us: 0,
             sweep_us: 0,
@@ -249,10 +252,20 @@ impl Node {
     /// All before this is what the holder of a term had.
     pub(super) fn step(&mut self, id: GroupId, term: Term) {
         let group = self.groups.get_mut(&id).expect("it is owned");
-        group.is_put_in_step(term);
+        group.is_put_in_step(term, false);
         if group.step != term {
             group.step = term;
-            self.log(Entry::Step { group: id, term });
+            self.log(Entry::Step { group: id, term, is_own: false });
+        }
+    }
+
+    /// The same by this node's own word: nobody has got that from it yet.
+    pub(super) fn step_alone(&mut self, id: GroupId, term: Term) {
+        let group = self.groups.get_mut(&id).expect("it is owned");
+        group.is_put_in_step(term, true);
+        if group.step != term {
+            group.step = term;
+            self.log(Entry::Step { group: id, term, is_own: true });
         }
     }
 
@@ -263,7 +276,16 @@ impl Node {
         let term = tenure.term;
         // One that does not answer, and is not needed, must not be taken from later.
         self.sessions.end_with_any(id, |purpose| matches!(purpose, Purpose::Take(_)));
-        self.step(id, term);
+        self.step_alone(id, term);
+        if self.may_drop_copies() {
+            self.note_found(id, term);
+        }
+    }
+
+    /// What the holder of a term found is in doubt until it is settled.
+    fn note_found(&mut self, id: GroupId, term: Term) {
+        let found = WriteNumber { tenure: term.tenure, sequence: 0 };
+        self.note_doubt(id, found, Touched::All);
     }
 
     /// Gives every grantor what this node has, and compares again from time to time.
@@ -323,24 +345,30 @@ impl Node {
         let meant = epoch == self.layout.epoch() && incarnation == self.incarnation;
         let Some(group) = self.groups.get_mut(&id) else { return };
         let is_of_term = group.term == term || Mutant::SettleOfAnyTerm.is_on();
-        if !meant || !is_of_term || group.is_given_up {
+        if !meant || !is_of_term {
             return;
         }
-        group.bonds.end_others(term.tenure);
+        let settled = |is_in_step| {
+            let number = term.tenure;
+            Message::Settled { group: id, number, incarnation, is_in_step }
+        };
+        if group.is_given_up {
+            return self.send(from, settled(false));
+        }
+        group.bonds.bind_others(term.tenure);
         self.raise_floor(id, &floor);
         self.step(id, term);
         if self.may_drop_copies() {
-            // What this holder found is in doubt until it is settled.
-            let found = WriteNumber { tenure: term.tenure, sequence: 0 };
-            self.note_doubt(id, found, Touched::All);
+            self.note_found(id, term);
         }
-        self.send(from, Message::Settled { group: id, number: term.tenure, incarnation });
+        self.send(from, settled(true));
     }
 
     pub(super) fn has_settled(
         &mut self,
         from: NodeId,
         (id, number, incarnation): (GroupId, u64, u64),
+        is_in_step: bool,
         moment: Moment,
     ) {
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
@@ -349,10 +377,14 @@ impl Node {
         let is_meant =
             |owner: &&mut Owner| owner.has_exchanged && owner.incarnation == Some(incarnation);
         let is_meant = |o: &&mut Owner| is_meant(o) || Mutant::SettledOfAnyStart.is_on();
-        if let Some(owner) = owner.filter(is_meant) {
+        let Some(owner) = owner.filter(is_meant) else { return };
+        if is_in_step {
             owner.is_in_step = true;
-            self.look_after(id, moment);
+        } else if !owner.is_in_step {
+            // It was asked for what it had, in the middle of what it was given.
+            self.ask_anew(id, from);
         }
+        self.look_after(id, moment);
     }
 
     /// Raises the floor of a group, here.
@@ -374,7 +406,10 @@ impl Node {
         group.bonds.end_all();
         let tenure = group.tenure.as_mut().expect("a tenure settles");
         tenure.phase = Phase::Settled;
-        let waiting = std::mem::take(&mut tenure.waiting);
+        let (term, waiting) = (tenure.term, std::mem::take(&mut tenure.waiting));
+        group.doubtful.is_settled(term.tenure);
+        // What was in doubt before is not, at the next start either.
+        self.log(Entry::Step { group: id, term, is_own: false });
         for (asker, request) in waiting {
             self.asked(asker, request, moment);
         }

@@ -165,6 +165,7 @@ impl Node {
             items,
             executed: Some(executed),
         });
+        self.meet_writers(id, &batch.items);
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
         }

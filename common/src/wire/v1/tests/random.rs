@@ -115,7 +115,8 @@ impl<'c> Draw<'c> {
             })),
             _ => {
                 let (number, incarnation) = (self.word(), self.word());
-                Message::Settled { group: self.group(), number, incarnation }
+                let (group, is_in_step) = (self.group(), self.chance(50));
+                Message::Settled { group, number, incarnation, is_in_step }
             }
         }
     }
@@ -280,6 +281,8 @@ impl<'c> Draw<'c> {
                 flushes: self.some(Draw::completion),
                 floor: self.floor(),
                 wants_clock: self.chance(50),
+                ended: self.some(Draw::actor),
+                is_survey: self.chance(50),
             },
             1 => {
                 AskWhat::Slots { from: self.small() as u32, digests: self.some(|draw| draw.word()) }
