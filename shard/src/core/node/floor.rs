@@ -144,6 +144,7 @@ impl Node {
         let settled = round.clocks.into_iter().map(|(actor, hlc)| Dot { hlc, actor });
         let floor = Floor::from(settled.chain(closed).collect::<Context>());
         let owners: Vec<NodeId> = tenure.owners.keys().copied().collect();
+        self.tally.rounds += 1;
         self.raise_floor(id, &floor);
         self.send_settle(id, &owners);
     }

@@ -36,6 +36,7 @@ impl Node {
             locks.sweep(part, due_ms, moment.now, SWEPT_MAX, &mut effects);
             drop(locks);
             for item in changes(&mut effects) {
+                self.tally.expired += 1;
                 self.write(id, Arc::new([item]), None, moment);
             }
         }

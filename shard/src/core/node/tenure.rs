@@ -374,6 +374,7 @@ impl Node {
         group.bonds.end_all();
         let tenure = group.tenure.as_mut().expect("a tenure settles");
         tenure.phase = Phase::Settled;
+        self.tally.takeovers += 1;
         let waiting = std::mem::take(&mut tenure.waiting);
         for (asker, request) in waiting {
             self.asked(asker, request, moment);
