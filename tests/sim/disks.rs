@@ -1,6 +1,6 @@
 //! Owners with their disks, driven message by message: which of them had what when it was lost.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use kinring_common::clock::{Hlc, Now};
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::placement::layout::{Epoch, GroupId, Layout, ReplicationFactor};
@@ -10,6 +10,7 @@ use kinring_common::resp::Protocol;
 use kinring_common::wire::Item;
 use kinring_common::wire::peer::{Ask, AskWhat, Batch, Heartbeat, Message};
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
+use kinring_common::wire::v1::encode;
 use kinring_shard::core::node::{Input, Node, Output, Past, Restart, Settings};
 use kinring_shard::store::Entry;
 use std::cell::{Cell, RefCell};
@@ -49,6 +50,10 @@ struct World {
 
 impl World {
     fn new(owners: usize, writes: Option<u8>) -> World {
+        World::with(owners, Settings { writes, is_durable: true, ..super::direct::untimed() })
+    }
+
+    fn with(owners: usize, settings: Settings) -> World {
         let ids: Vec<NodeId> = (0..owners as u64).map(NodeId).collect();
         let member = |id: &NodeId| Member { id: *id, weight: 1, zone: String::new() };
         let members = Members::new(ids.iter().map(member).collect()).expect("they are different");
@@ -56,7 +61,6 @@ impl World {
         let epoch = Epoch::new(1).expect("one");
         let layout = Layout::new(epoch, members, factor, &ids.repeat(usize::from(SLOTS)));
         let layout = Arc::new(layout.expect("it is sound"));
-        let settings = Settings { writes, is_durable: true, ..super::direct::untimed() };
         let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
         let mut world = World {
             nodes: Vec::new(),
@@ -217,6 +221,16 @@ impl World {
 
 fn is_done(response: &Option<Response>) -> bool {
     matches!(response, Some(Response::Done(_)))
+}
+
+/// What an exchange says.
+fn bytes_of(message: &Message) -> usize {
+    if !matches!(message, Message::Ask(_) | Message::Answer(_)) {
+        return 0;
+    }
+    let mut bytes = BytesMut::new();
+    encode(message, &mut bytes).expect("it is short enough");
+    bytes.len()
 }
 
 stories! {
@@ -541,6 +555,42 @@ fn what_was_told_to_have_expired_is_not_there_at_a_home_whose_clock_is_behind() 
     world.pass(200_000);
     assert!(world.is_home(1), "{:?}", world.nodes[1].describe());
     assert_eq!(world.ask(1, 3, &["GET", "k"]), nothing);
+}
+
+/// Owners in step that differ in much are made equal no faster than the settings say.
+#[test]
+fn an_exchange_that_nobody_waits_for_goes_no_faster_than_its_rate() {
+    const RATE: u64 = 200_000;
+    const SPAN_US: u64 = 5_000_000;
+    // A hundred milliseconds' worth, and one step with its answer: 64 keys of a thousand bytes, both ways.
+    const BURST: u64 = RATE / 10 + 2 * 64 * 1_200;
+    let rated = Settings { exchange_bytes_s: RATE, ..super::direct::untimed() };
+    let mut world = World::with(3, Settings { is_durable: true, ..rated });
+    world.rule = Box::new(|_, to, message| {
+        to != 2 || !matches!(message, Message::Write(_) | Message::Repair(_) | Message::Ask(_))
+    });
+    let value = "v".repeat(1_000);
+    for number in 0..3_000 {
+        world.say(0, number, (false, false), &["SET", &format!("{{t}}{number}"), &value]);
+        world.deliver();
+    }
+    world.pass(100_000);
+    assert!((0..3_000).all(|number| is_done(&world.said(number))), "two have all of them");
+    let said = Rc::new(Cell::new(0_u64));
+    let sum = said.clone();
+    world.rule = Box::new(move |from, to, message| {
+        sum.set(sum.get() + if from == 2 || to == 2 { bytes_of(message) as u64 } else { 0 });
+        true
+    });
+    for span in 0..3 {
+        said.set(0);
+        world.pass(SPAN_US);
+        let most = RATE * SPAN_US / 1_000_000 + BURST;
+        assert!((most / 4..=most).contains(&said.get()), "span {span}: {} of {most}", said.get());
+    }
+    assert!(world.nodes[0].paced() > 0, "it had to wait");
+    world.pass(60_000_000);
+    assert!(world.nodes.iter().all(Node::is_at_rest), "{:?}", world.nodes[0].describe());
 }
 
 }
