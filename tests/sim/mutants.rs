@@ -32,8 +32,9 @@ fn hunt(mutant: Mutant, clean: &Clean) -> Option<String> {
 }
 
 fn by_story(mutant: Mutant) -> Option<String> {
-    let of = [scenarios::STORIES, scenarios::OF_FENCES, scenarios::OF_GUARDS, scenarios::FOUND];
-    let mut stories = of.into_iter().chain([disks::STORIES, direct::STORIES]).flatten();
+    let of = [scenarios::STORIES, scenarios::OF_ABSENT, scenarios::OF_FENCES, scenarios::OF_GUARDS];
+    let others = [scenarios::FOUND, disks::STORIES, direct::STORIES];
+    let mut stories = of.into_iter().chain(others).flatten();
     stories.find_map(|(name, story)| {
         set(Some(mutant));
         let told = catch_unwind(story);

@@ -3,11 +3,14 @@
 use kinring_tests::sim::check;
 
 #[cfg(feature = "mutants")]
+pub use absent::STORIES as OF_ABSENT;
+#[cfg(feature = "mutants")]
 pub use fences::STORIES as OF_FENCES;
 #[cfg(feature = "mutants")]
 pub use found::STORIES as FOUND;
 #[cfg(feature = "mutants")]
 pub use guards::STORIES as OF_GUARDS;
+mod absent;
 mod fences;
 mod found;
 mod guards;
