@@ -123,6 +123,8 @@ mutants! {
     AnyNodeBelieved,
     /// An owner that is put in step forgets what was written together in this tenure.
     BondsEndEarly,
+    /// Digests say what lives, and not what was seen: a tombstone weighs nothing.
+    LeafWithoutContexts,
 }
 
 impl Mutant {

@@ -80,4 +80,31 @@ fn an_owner_that_logged_a_write_and_crashed_before_it_said_so_has_the_write() {
     );
 }
 
+/// Promise 1. Two owners hold the same where one of them has a tombstone and the other one nothing; yet they
+/// have not seen the same, and the digests say so.
+#[test]
+fn an_owner_that_was_rebuilt_has_the_tombstones_too() {
+    check(
+        "owners 3
+        settle
+        a: SET k v1 -> OK
+        wait 1s
+        crash owner 3
+        a: DEL k -> 1
+        # Owner 2 gets back what both others have: they do not reach each other, and nobody gives it more.
+        lose every Heartbeat from owner 1 to owner 3
+        lose every Heartbeat from owner 3 to owner 1
+        lose every Ask from owner 1
+        lose every Repair from owner 1
+        wipe owner 2
+        start owner 3
+        wait 800ms
+        isolate owner 1
+        free
+        b: GET k -> nil within 5s
+        rest
+        all hold k nothing",
+    );
+}
+
 }
