@@ -1,6 +1,7 @@
 //! Owners with their disks, driven message by message: which of them had what when it was lost.
 
 use bytes::{Bytes, BytesMut};
+use kinring_common::causal::Floor;
 use kinring_common::clock::{Hlc, Now};
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::placement::layout::{Epoch, GroupId, Layout, ReplicationFactor};
@@ -555,6 +556,80 @@ fn what_was_told_to_have_expired_is_not_there_at_a_home_whose_clock_is_behind() 
     world.pass(200_000);
     assert!(world.is_home(1), "{:?}", world.nodes[1].describe());
     assert_eq!(world.ask(1, 3, &["GET", "k"]), nothing);
+}
+
+/// Promise 4. Who has started again does not know whom it has granted the group: two owners answer at a time if
+/// it grants at once.
+#[test]
+fn an_owner_that_starts_again_grants_nothing_until_what_it_granted_has_run_out() {
+    let mut world = World::new(3, None);
+    // The third one grants the home nothing any more; the second one does.
+    world.rule = Box::new(|from, to, _| (from, to) != (0, 2));
+    world.pass(1_000_000);
+    assert!(world.is_home(0), "one grantor beside itself is enough");
+    world.away = [0].into();
+    world.restart(1);
+    for _ in 0..1_000 {
+        // The third one asks as soon as it can.
+        let incarnation = world.nodes[0].incarnation();
+        let (group, released_us, next) = (GROUP, 0, Some(NodeId(2)));
+        let release = Message::Release { incarnation, group, released_us, next };
+        world.handle(2, Input::Peer(NodeId(0), release));
+        world.pass_ms(1);
+        let homes = (0..3).filter(|n| world.is_home(*n)).count();
+        assert!(homes < 2, "two homes answer at a time");
+    }
+    world.pass(3_000_000);
+    assert!(world.is_home(1) || world.is_home(2), "{:?}", world.nodes[1].describe());
+}
+
+/// Promise 1. A floor says that what is absent is dead: an owner that has taken note of one before the data, and
+/// loses power between, would say so of what it was to be given.
+#[test]
+fn an_owner_that_crashes_at_the_start_of_an_exchange_has_not_the_floor_of_its_end() {
+    let mut world = World::new(3, None);
+    let asked: Rc<RefCell<Option<Ask>>> = Rc::default();
+    let caught = asked.clone();
+    // The third one gets nothing; what the home asks it is kept.
+    world.rule = Box::new(move |from, to, message| {
+        if let (0, 2, Message::Ask(ask)) = (from, to, message)
+            && matches!(ask.what, AskWhat::Open { .. })
+            && ask.push.is_some()
+        {
+            caught.borrow_mut().get_or_insert_with(|| (**ask).clone());
+        }
+        let is_lost = matches!(message, Message::Write(_) | Message::Repair(_) | Message::Ask(_));
+        (from, to) != (0, 2) || !is_lost
+    });
+    // More than is noted for it: it is to be compared with.
+    let first = (false, false);
+    for number in 0..1_100 {
+        world.say(0, number, first, &["SET", "k", &format!("v{number}")]);
+        world.deliver();
+    }
+    world.pass(100_000);
+    assert!(is_done(&world.said(1_099)));
+    let mut ask = asked.borrow_mut().take().expect("it lacks what there was no room to note");
+    // The floor of a home that has settled what this owner lacks.
+    let at = world.nodes[0].keyspace().locate(0, b"k");
+    let seen = {
+        let mut locks = world.nodes[0].keyspace().lock_one(at.partition);
+        locks.partition(at.partition).record(&at, 0, b"k").expect("it was written").context
+    };
+    let AskWhat::Open { floor, .. } = &mut ask.what else { unreachable!("it begins an exchange") };
+    *floor = Floor::from(seen);
+    world.away = [0, 1].into();
+    world.handle(2, Input::Peer(NodeId(0), Message::Ask(Box::new(ask))));
+    world.deliver();
+    world.restart(2);
+    world.away.clear();
+    world.rule = Box::new(|_, _, _| true);
+    world.pass(3_000_000);
+    // Who is home next takes what the third one has, which is whole.
+    world.away = [0].into();
+    world.pass(3_000_000);
+    let shown = world.ask(1, 2_000, &["GET", "k"]);
+    assert_eq!(shown, Some(Response::Done("$5\r\nv1099\r\n".into())));
 }
 
 /// Owners in step that differ in much are made equal no faster than the settings say.
