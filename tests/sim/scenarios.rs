@@ -471,6 +471,25 @@ fn a_flush_that_was_acknowledged_takes_what_an_absent_owner_brings_back() {
     );
 }
 
+/// It would take what the others acknowledge meanwhile.
+#[test]
+fn a_flush_needs_a_home_in_any_mode() {
+    check(
+        "owners 3
+        settle
+        a: SET k v1 -> OK
+        isolate owner 1, a
+        wait 1s
+        available a: SET j w -> OK within 1s
+        available a: FLUSHDB -> refused | unknown within 5s
+        owner 1 holds k v1
+        heal
+        rest
+        all hold k v1
+        all hold j w",
+    );
+}
+
 #[test]
 fn a_handover_back_is_seen_by_no_client() {
     check(
