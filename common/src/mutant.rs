@@ -130,6 +130,8 @@ mutants! {
     /// What an earlier start of an owner wrote without a lease is taken from its own late message, while its
     /// actor is being closed.
     EndedTaken,
+    /// Digests say what lives, and not what was seen: a tombstone weighs nothing.
+    LeafWithoutContexts,
 }
 
 impl Mutant {

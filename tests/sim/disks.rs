@@ -1,6 +1,7 @@
 //! Owners with their disks, driven message by message: which of them had what when it was lost.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use kinring_common::causal::Floor;
 use kinring_common::clock::{Hlc, Now};
 use kinring_common::id::{Actor, NodeId};
 use kinring_common::placement::layout::{Epoch, GroupId, Layout, ReplicationFactor};
@@ -10,6 +11,7 @@ use kinring_common::resp::Protocol;
 use kinring_common::wire::Item;
 use kinring_common::wire::peer::{Ask, AskWhat, Batch, Heartbeat, Message};
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
+use kinring_common::wire::v1::encode;
 use kinring_shard::core::node::{Input, Node, Output, Past, Restart, Settings};
 use kinring_shard::store::Entry;
 use std::cell::{Cell, RefCell};
@@ -49,6 +51,10 @@ struct World {
 
 impl World {
     fn new(owners: usize, writes: Option<u8>) -> World {
+        World::with(owners, Settings { writes, is_durable: true, ..super::direct::untimed() })
+    }
+
+    fn with(owners: usize, settings: Settings) -> World {
         let ids: Vec<NodeId> = (0..owners as u64).map(NodeId).collect();
         let member = |id: &NodeId| Member { id: *id, weight: 1, zone: String::new() };
         let members = Members::new(ids.iter().map(member).collect()).expect("they are different");
@@ -56,7 +62,6 @@ impl World {
         let epoch = Epoch::new(1).expect("one");
         let layout = Layout::new(epoch, members, factor, &ids.repeat(usize::from(SLOTS)));
         let layout = Arc::new(layout.expect("it is sound"));
-        let settings = Settings { writes, is_durable: true, ..super::direct::untimed() };
         let now = Now { wall_ms: 1_700_000_000_000, mono_us: 0 };
         let mut world = World {
             nodes: Vec::new(),
@@ -267,6 +272,16 @@ fn leaves_in_doubt(mut world: World, words: &[&str]) {
         }
         world.restart(0);
     }
+}
+
+/// What an exchange says.
+fn bytes_of(message: &Message) -> usize {
+    if !matches!(message, Message::Ask(_) | Message::Answer(_)) {
+        return 0;
+    }
+    let mut bytes = BytesMut::new();
+    encode(message, &mut bytes).expect("it is short enough");
+    bytes.len()
 }
 
 stories! {
@@ -707,6 +722,116 @@ fn a_late_word_of_an_actor_that_is_being_closed_takes_nothing_away() {
     world.pass(3_000_000);
     world.consistency = Consistency::Strong;
     assert_eq!(world.ask(1, 4, &["GET", "k"]), Some(Response::Done("$2\r\nv1\r\n".into())));
+}
+
+/// Promise 4. Who has started again does not know whom it has granted the group: two owners answer at a time if
+/// it grants at once.
+#[test]
+fn an_owner_that_starts_again_grants_nothing_until_what_it_granted_has_run_out() {
+    let mut world = World::new(3, None);
+    // The third one grants the home nothing any more; the second one does.
+    world.rule = Box::new(|from, to, _| (from, to) != (0, 2));
+    world.pass(1_000_000);
+    assert!(world.is_home(0), "one grantor beside itself is enough");
+    world.away = [0].into();
+    world.restart(1);
+    for _ in 0..1_000 {
+        // The third one asks as soon as it can.
+        let incarnation = world.nodes[0].incarnation();
+        let (group, released_us, next) = (GROUP, 0, Some(NodeId(2)));
+        let release = Message::Release { incarnation, group, released_us, next };
+        world.handle(2, Input::Peer(NodeId(0), release));
+        world.pass_ms(1);
+        let homes = (0..3).filter(|n| world.is_home(*n)).count();
+        assert!(homes < 2, "two homes answer at a time");
+    }
+    world.pass(3_000_000);
+    assert!(world.is_home(1) || world.is_home(2), "{:?}", world.nodes[1].describe());
+}
+
+/// Promise 1. A floor says that what is absent is dead: an owner that has taken note of one before the data, and
+/// loses power between, would say so of what it was to be given.
+#[test]
+fn an_owner_that_crashes_at_the_start_of_an_exchange_has_not_the_floor_of_its_end() {
+    let mut world = World::new(3, None);
+    let asked: Rc<RefCell<Option<Ask>>> = Rc::default();
+    let caught = asked.clone();
+    // The third one gets nothing; what the home asks it is kept.
+    world.rule = Box::new(move |from, to, message| {
+        if let (0, 2, Message::Ask(ask)) = (from, to, message)
+            && matches!(ask.what, AskWhat::Open { .. })
+            && ask.push.is_some()
+        {
+            caught.borrow_mut().get_or_insert_with(|| (**ask).clone());
+        }
+        let is_lost = matches!(message, Message::Write(_) | Message::Repair(_) | Message::Ask(_));
+        (from, to) != (0, 2) || !is_lost
+    });
+    // More than is noted for it: it is to be compared with.
+    let first = (false, false);
+    for number in 0..1_100 {
+        world.say(0, number, first, &["SET", "k", &format!("v{number}")]);
+        world.deliver();
+    }
+    world.pass(100_000);
+    assert!(is_done(&world.said(1_099)));
+    let mut ask = asked.borrow_mut().take().expect("it lacks what there was no room to note");
+    // The floor of a home that has settled what this owner lacks.
+    let at = world.nodes[0].keyspace().locate(0, b"k");
+    let seen = {
+        let mut locks = world.nodes[0].keyspace().lock_one(at.partition);
+        locks.partition(at.partition).record(&at, 0, b"k").expect("it was written").context
+    };
+    let AskWhat::Open { floor, .. } = &mut ask.what else { unreachable!("it begins an exchange") };
+    *floor = Floor::from(seen);
+    world.away = [0, 1].into();
+    world.handle(2, Input::Peer(NodeId(0), Message::Ask(Box::new(ask))));
+    world.deliver();
+    world.restart(2);
+    world.away.clear();
+    world.rule = Box::new(|_, _, _| true);
+    world.pass(3_000_000);
+    // Who is home next takes what the third one has, which is whole.
+    world.away = [0].into();
+    world.pass(3_000_000);
+    let shown = world.ask(1, 2_000, &["GET", "k"]);
+    assert_eq!(shown, Some(Response::Done("$5\r\nv1099\r\n".into())));
+}
+
+/// Owners in step that differ in much are made equal no faster than the settings say.
+#[test]
+fn an_exchange_that_nobody_waits_for_goes_no_faster_than_its_rate() {
+    const RATE: u64 = 200_000;
+    const SPAN_US: u64 = 5_000_000;
+    // A hundred milliseconds' worth, and one step with its answer: 64 keys of a thousand bytes, both ways.
+    const BURST: u64 = RATE / 10 + 2 * 64 * 1_200;
+    let rated = Settings { exchange_bytes_s: RATE, ..super::direct::untimed() };
+    let mut world = World::with(3, Settings { is_durable: true, ..rated });
+    world.rule = Box::new(|_, to, message| {
+        to != 2 || !matches!(message, Message::Write(_) | Message::Repair(_) | Message::Ask(_))
+    });
+    let value = "v".repeat(1_000);
+    for number in 0..3_000 {
+        world.say(0, number, (false, false), &["SET", &format!("{{t}}{number}"), &value]);
+        world.deliver();
+    }
+    world.pass(100_000);
+    assert!((0..3_000).all(|number| is_done(&world.said(number))), "two have all of them");
+    let said = Rc::new(Cell::new(0_u64));
+    let sum = said.clone();
+    world.rule = Box::new(move |from, to, message| {
+        sum.set(sum.get() + if from == 2 || to == 2 { bytes_of(message) as u64 } else { 0 });
+        true
+    });
+    for span in 0..3 {
+        said.set(0);
+        world.pass(SPAN_US);
+        let most = RATE * SPAN_US / 1_000_000 + BURST;
+        assert!((most / 4..=most).contains(&said.get()), "span {span}: {} of {most}", said.get());
+    }
+    assert!(world.nodes[0].paced() > 0, "it had to wait");
+    world.pass(60_000_000);
+    assert!(world.nodes.iter().all(Node::is_at_rest), "{:?}", world.nodes[0].describe());
 }
 
 }

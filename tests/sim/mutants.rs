@@ -32,9 +32,10 @@ fn hunt(mutant: Mutant, clean: &Clean) -> Option<String> {
 }
 
 fn by_story(mutant: Mutant) -> Option<String> {
-    let of = [scenarios::STORIES, scenarios::OF_FENCES, scenarios::OF_GUARDS, scenarios::FOUND];
-    let more = [scenarios::OF_MIXED, scenarios::UNSETTLED, disks::STORIES, direct::STORIES];
-    let mut stories = of.into_iter().chain(more).flatten();
+    let of = [scenarios::STORIES, scenarios::OF_ABSENT, scenarios::OF_FENCES, scenarios::OF_GUARDS];
+    let others = [scenarios::FOUND, scenarios::OF_MIXED, scenarios::UNSETTLED];
+    let more = [disks::STORIES, direct::STORIES];
+    let mut stories = of.into_iter().chain(others).chain(more).flatten();
     stories.find_map(|(name, story)| {
         set(Some(mutant));
         let told = catch_unwind(story);

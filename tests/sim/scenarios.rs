@@ -3,6 +3,8 @@
 use kinring_tests::sim::check;
 
 #[cfg(feature = "mutants")]
+pub use absent::STORIES as OF_ABSENT;
+#[cfg(feature = "mutants")]
 pub use fences::STORIES as OF_FENCES;
 #[cfg(feature = "mutants")]
 pub use found::STORIES as FOUND;
@@ -12,6 +14,7 @@ pub use guards::STORIES as OF_GUARDS;
 pub use mixed::STORIES as OF_MIXED;
 #[cfg(feature = "mutants")]
 pub use unsettled::STORIES as UNSETTLED;
+mod absent;
 mod fences;
 mod found;
 mod guards;
@@ -471,6 +474,25 @@ fn a_flush_that_was_acknowledged_takes_what_an_absent_owner_brings_back() {
         rest
         all hold k nothing
         all hold j v2",
+    );
+}
+
+/// It would take what the others acknowledge meanwhile.
+#[test]
+fn a_flush_needs_a_home_in_any_mode() {
+    check(
+        "owners 3
+        settle
+        a: SET k v1 -> OK
+        isolate owner 1, a
+        wait 1s
+        available a: SET j w -> OK within 1s
+        available a: FLUSHDB -> refused | unknown within 5s
+        owner 1 holds k v1
+        heal
+        rest
+        all hold k v1
+        all hold j w",
     );
 }
 

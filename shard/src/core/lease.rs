@@ -82,8 +82,9 @@ impl Grants {
         Answer::Granted
     }
 
-    /// Who holds this owner's grant of a group now. Only that node's deltas are applied and
-    /// acknowledged.
+    /// Who holds this owner's grant of a group now. Whose writes are taken does not depend on this, but on
+    /// the term that was granted last and the one that this owner is in step with: they are, too, after the
+    /// time of a grant.
     pub fn holder(&self, group: GroupId, now_us: u64) -> Option<NodeId> {
         let grant = self.given.get(&group).filter(|grant| now_us < grant.until_us);
         grant.map(|grant| grant.holder)

@@ -25,6 +25,11 @@ impl Front {
         self.inbox.clear();
     }
 
+    /// How often its router has asked for a read once more elsewhere.
+    pub(super) fn hedges(&self) -> u64 {
+        self.router.hedges()
+    }
+
     /// It stands still for so long, and hears then what it was told meanwhile.
     pub(super) fn pause(&mut self, for_us: u64, now_us: u64) {
         self.paused_until_us = self.paused_until_us.max(now_us + for_us);

@@ -7,7 +7,7 @@ use super::plan::Durability;
 use super::siege::{self, Siege};
 use super::trouble::{self, Health, Trouble};
 use crate::world::network::Quality;
-use kinring_shard::core::node::Node;
+use kinring_shard::core::node::{Node, Tally};
 
 /// A clock that has gone so far wrong at its rate has strayed: a lease allows for less.
 const STRAYED_US: u64 = 10_000;
@@ -105,12 +105,27 @@ impl Cluster<'_> {
         }
     }
 
-    /// What a node has taken by ranges counts as something that bit.
-    pub(super) fn count_pulls(&mut self, n: usize) {
-        let pulls = self.hosts[n].node.iter().flat_map(Node::pulls);
-        for (class, count) in pulls {
+    /// What a node did against trouble counts as something that bit. It is gone, or the run is over.
+    pub(super) fn count_node(&mut self, n: usize) {
+        let Some(node) = &self.hosts[n].node else { return };
+        let &Tally { takeovers, rounds, expired, hints, read_repairs } = node.tally();
+        let tally = [
+            ("takeovers", takeovers),
+            ("rounds of floors", rounds),
+            ("expire events", expired),
+            ("hints delivered", hints),
+            ("read repairs", read_repairs),
+            ("exchanges paced", node.paced()),
+        ];
+        let pulls = node.pulls().iter().map(|(class, count)| (*class, *count));
+        for (class, count) in tally.into_iter().chain(pulls) {
             *self.troubles.entry(class).or_default() += count;
         }
+    }
+
+    /// The same of a proxy.
+    pub(super) fn count_proxy(&mut self, n: usize) {
+        self.bit("hedges", self.proxies[n].hedges());
     }
 
     /// Trouble had an effect, so many times.
@@ -128,7 +143,7 @@ impl Cluster<'_> {
     }
 
     pub(super) fn crash(&mut self, n: usize, loss: Loss) {
-        self.count_pulls(n);
+        self.count_node(n);
         self.bit("crash", u64::from(self.hosts[n].node.is_some()));
         let has_lost = self.hosts[n].crash(loss, &mut self.random) > 0;
         match (loss, self.plan.durability) {
@@ -147,6 +162,7 @@ impl Cluster<'_> {
     }
 
     pub(super) fn restart_proxy(&mut self, n: usize) {
+        self.count_proxy(n);
         let router = self.new_proxy();
         self.proxies[n].restart(router);
         for at in 0..self.clients.len() {

@@ -5,6 +5,7 @@ use super::letter::{KINDS, Letter};
 use kinring::core::router::{RouterInput, RouterOutput};
 use kinring_common::id::NodeId;
 use kinring_common::wire::peer::Message;
+use kinring_common::wire::request::Response;
 use kinring_shard::core::node::{Input, Output};
 
 impl Cluster<'_> {
@@ -93,7 +94,11 @@ impl Cluster<'_> {
     pub(super) fn tell_proxy(&mut self, from: usize, n: usize, letter: Letter) {
         let node = NodeId(from as u64);
         let input = match letter {
-            Letter::Response(id, response) => RouterInput::Response { node, id, response },
+            Letter::Response(id, response) => {
+                let is_elsewhere = matches!(response, Response::Elsewhere(_));
+                self.bit("asked a node that is not home", u64::from(is_elsewhere));
+                RouterInput::Response { node, id, response }
+            }
             Letter::Pong(pong) => RouterInput::Pong { node, pong },
             _ => unreachable!("proxies are not asked"),
         };

@@ -108,7 +108,8 @@ impl Cluster<'_> {
     }
 
     pub(super) fn end(mut self, rested: Option<u64>) -> Run {
-        (0..self.hosts.len()).for_each(|n| self.count_pulls(n));
+        (0..self.hosts.len()).for_each(|n| self.count_node(n));
+        (0..self.proxies.len()).for_each(|n| self.count_proxy(n));
         for client in &mut self.clients {
             self.operations.extend(client.breaks(Some(self.now_us)));
         }

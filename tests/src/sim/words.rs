@@ -31,34 +31,70 @@ pub fn commands(call: &Call) -> Vec<Vec<Bytes>> {
     }
 }
 
+/// The names of the commands of a call; of a transaction, EXEC beside them.
+pub fn names(call: &Call) -> Vec<&'static str> {
+    match call {
+        Call::On(_, verb) => vec![name_of(verb)],
+        Call::MSet(_) => vec!["MSET"],
+        Call::MGet(_) => vec!["MGET"],
+        Call::Exec(calls) => ["EXEC"].into_iter().chain(calls.iter().flat_map(names)).collect(),
+        Call::FlushDb => vec!["FLUSHDB"],
+    }
+}
+
+fn name_of(verb: &Verb) -> &'static str {
+    match verb {
+        Verb::Set(_) => "SET",
+        Verb::Get => "GET",
+        Verb::Del => "DEL",
+        Verb::Exists => "EXISTS",
+        Verb::Incr(_) => "INCRBY",
+        Verb::Append(_) => "APPEND",
+        Verb::SetNx(_) => "SETNX",
+        Verb::Expire { .. } => "PEXPIRE",
+        Verb::Persist => "PERSIST",
+        Verb::HSet(..) => "HSET",
+        Verb::HDel(_) => "HDEL",
+        Verb::HGet(_) => "HGET",
+        Verb::HGetAll => "HGETALL",
+        Verb::SAdd(_) => "SADD",
+        Verb::SRem(_) => "SREM",
+        Verb::SMembers => "SMEMBERS",
+        Verb::ZAdd(..) => "ZADD",
+        Verb::ZRange => "ZRANGE",
+        Verb::LPush(_) => "LPUSH",
+        Verb::LPop => "LPOP",
+        Verb::LRange => "LRANGE",
+    }
+}
+
 fn of_verb(key: Key, verb: &Verb) -> Vec<Bytes> {
     let number = |n: i64| Bytes::from(n.to_string());
-    let (command, rest): (&'static str, Vec<Bytes>) = match verb {
-        Verb::Set(text) => ("SET", vec![text.clone()]),
-        Verb::Get => ("GET", vec![]),
-        Verb::Del => ("DEL", vec![]),
-        Verb::Exists => ("EXISTS", vec![]),
-        Verb::Incr(by) => ("INCRBY", vec![number(*by)]),
-        Verb::Append(text) => ("APPEND", vec![text.clone()]),
-        Verb::SetNx(text) => ("SETNX", vec![text.clone()]),
-        Verb::Expire { ttl_us } => ("PEXPIRE", vec![number((ttl_us / 1_000) as i64)]),
-        Verb::Persist => ("PERSIST", vec![]),
-        Verb::HSet(field, value) => ("HSET", vec![field.clone(), value.clone()]),
-        Verb::HDel(field) => ("HDEL", vec![field.clone()]),
-        Verb::HGet(field) => ("HGET", vec![field.clone()]),
-        Verb::HGetAll => ("HGETALL", vec![]),
-        Verb::SAdd(member) => ("SADD", vec![member.clone()]),
-        Verb::SRem(member) => ("SREM", vec![member.clone()]),
-        Verb::SMembers => ("SMEMBERS", vec![]),
-        Verb::ZAdd(member, score) => ("ZADD", vec![number(*score), member.clone()]),
-        Verb::ZRange => {
-            ("ZRANGE", vec![Bytes::from("0"), Bytes::from("-1"), Bytes::from("WITHSCORES")])
-        }
-        Verb::LPush(item) => ("LPUSH", vec![item.clone()]),
-        Verb::LPop => ("LPOP", vec![]),
-        Verb::LRange => ("LRANGE", vec![Bytes::from("0"), Bytes::from("-1")]),
+    let text = Bytes::clone;
+    let rest: Vec<Bytes> = match verb {
+        Verb::Get
+        | Verb::Del
+        | Verb::Exists
+        | Verb::Persist
+        | Verb::HGetAll
+        | Verb::SMembers
+        | Verb::LPop => vec![],
+        Verb::Incr(by) => vec![number(*by)],
+        Verb::Expire { ttl_us } => vec![number((ttl_us / 1_000) as i64)],
+        Verb::Set(word)
+        | Verb::Append(word)
+        | Verb::SetNx(word)
+        | Verb::HDel(word)
+        | Verb::HGet(word)
+        | Verb::SAdd(word)
+        | Verb::SRem(word)
+        | Verb::LPush(word) => vec![text(word)],
+        Verb::HSet(field, value) => vec![text(field), text(value)],
+        Verb::ZAdd(member, score) => vec![number(*score), text(member)],
+        Verb::ZRange => vec![Bytes::from("0"), Bytes::from("-1"), Bytes::from("WITHSCORES")],
+        Verb::LRange => vec![Bytes::from("0"), Bytes::from("-1")],
     };
-    [Bytes::from(command), name(key)].into_iter().chain(rest).collect()
+    [Bytes::from(name_of(verb)), name(key)].into_iter().chain(rest).collect()
 }
 
 /// What the reply bytes of a call (RESP2) say.

@@ -99,6 +99,7 @@ impl Router {
         due(&mut self.timers, part, number, Some(part.end_us()));
         if let Some(node) = other {
             let end_us = part.hedges(node, now_us);
+            self.hedges += 1;
             self.send(number, node, end_us, true);
         }
     }

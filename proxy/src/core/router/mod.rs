@@ -161,6 +161,7 @@ pub struct Router {
     bytes: usize,
     ping_us: u64,
     now_us: u64,
+    hedges: u64,
     outputs: VecDeque<RouterOutput>,
 }
 
@@ -184,6 +185,7 @@ impl Router {
             bytes: 0,
             ping_us: 0,
             now_us: 0,
+            hedges: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -220,6 +222,11 @@ impl Router {
     /// Calls under way.
     pub fn calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// How often a read was asked for once more elsewhere, because it took long.
+    pub fn hedges(&self) -> u64 {
+        self.hedges
     }
 
     fn call(&mut self, session: u64, token: u64, mut call: Call) {

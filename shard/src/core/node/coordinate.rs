@@ -6,7 +6,7 @@
 
 use super::execute::{Wanted, taken};
 use super::journal::Waiting;
-use super::repair::{Noted, NotedKeys};
+use super::repair::{Noted, NotedKeys, Why};
 use super::requests::Found;
 use super::tenure::Pending;
 use super::{Asker, Moment, Node, Output};
@@ -200,7 +200,8 @@ impl Node {
             if is_up {
                 up.push(*node);
             }
-            owner.note(sequence, &keys, is_up, now_us);
+            let why = if is_up { Why::Unconfirmed } else { Why::Away };
+            owner.note(sequence, &keys, why, now_us);
         }
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
@@ -235,7 +236,7 @@ impl Node {
         tenure.next = sequence + 1;
         let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {
-            owner.note(sequence, &keys, false, now_us);
+            owner.note(sequence, &keys, Why::Changed, now_us);
         }
         if self.journal.gate_own(Waiting::Own(id, number, sequence)) {
             self.own_is_safe(id, number, sequence, moment);
@@ -274,7 +275,8 @@ impl Node {
         let mut abandoned = Vec::new();
         for write in writes.iter().filter(|write| write.tenure == tenure.term.tenure) {
             if let Some(owner) = &mut owner {
-                owner.missed.remove(write.sequence);
+                let missed = owner.missed.remove(write.sequence);
+                self.tally.hints += u64::from(missed.is_some_and(|missed| missed.was_hinted()));
             }
             for pending in tenure.flight.acknowledged(Sequence(write.sequence), by) {
                 if may_answer {

@@ -307,7 +307,7 @@ impl Node {
     /// Copies of the other side came.
     pub(super) fn pulled(&mut self, number: u64, mut copies: Copies, moment: Moment) {
         let session = &self.sessions.open[&number];
-        let (id, how) = (session.group, session.purpose.takes());
+        let (id, how, is_read) = (session.group, session.purpose.takes(), session.is_read());
         if let (Take::Adopt, AskWhat::Keys { wanted, .. }) = (how, &session.last.what) {
             copies.copies.extend(self.nothing_of(wanted, &copies));
             let together = self.hold_back(id, &mut copies);
@@ -322,6 +322,7 @@ impl Node {
         let session = self.sessions.open.get_mut(&number).expect("it is there");
         units.into_iter().for_each(|unit| session.todo.push_front(Todo::Pull(unit)));
         let changed = self.take_copies(id, copies, (how, None), moment);
+        self.tally.read_repairs += u64::from(is_read && !changed.is_empty());
         if how == Take::Keep && !changed.is_empty() {
             self.home_changed(id, changed, moment);
         }

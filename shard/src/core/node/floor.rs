@@ -161,6 +161,7 @@ impl Node {
         let floor = Floor::from(settled.chain(closed).collect::<Context>());
         let owners: Vec<NodeId> = tenure.owners.keys().copied().collect();
         tenure.ended = ended.found(&now);
+        self.tally.rounds += 1;
         self.raise_floor(id, &floor);
         self.send_settle(id, &owners);
     }

@@ -79,6 +79,7 @@ mod unleased;
 #[cfg(test)]
 mod tests;
 
+pub use observe::Tally;
 pub use pull::{LARGE_CELLS, RANGES_BYTES};
 pub use replay::{Past, Restart};
 
@@ -216,6 +217,7 @@ pub struct Node {
     sessions: Sessions,
     pulls: Pulls,
     pace: Pace,
+    tally: Tally,
     requests: Requests,
     journal: Journal,
     outputs: VecDeque<Output>,

@@ -8,7 +8,28 @@ use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
 use std::collections::BTreeMap;
 
+/// How often what happened since this node started. What must happen for a promise to be kept, and is seen
+/// by no client, is counted here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// It became the settled home of a group.
+    pub takeovers: u64,
+    /// It ended a floor round: a floor was settled.
+    pub rounds: u64,
+    /// It ended a key whose time had passed.
+    pub expired: u64,
+    /// An owner that had been away acknowledged a write that was kept for it.
+    pub hints: u64,
+    /// What another owner said of keys that were read here changed them.
+    pub read_repairs: u64,
+}
+
 impl Node {
+    /// What happened since it started.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// Whether a slot's group has taken back flushes, and has not got back yet what these removed: what it
     /// has there says nothing then.
     pub fn is_unflushed(&self, slot: Slot) -> bool {

@@ -64,6 +64,26 @@ pub struct Missed {
     keys: NotedKeys,
     due_us: u64,
     wait_us: u64,
+    /// It was made while the owner was away.
+    is_hint: bool,
+}
+
+/// Why a write is noted for an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It was sent, and is not acknowledged yet.
+    Unconfirmed,
+    /// The owner is away: it is a hint.
+    Away,
+    /// It came here from elsewhere, and is nobody's to send but this node's.
+    Changed,
+}
+
+impl Missed {
+    /// Whether it is a hint that was sent.
+    pub fn was_hinted(&self) -> bool {
+        self.is_hint && self.wait_us > RESEND_US
+    }
 }
 
 /// A key as it is remembered for those who miss a write of it. Not its value: that may be long.
@@ -137,13 +157,14 @@ impl Owner {
     }
 
     /// Notes a write that was sent to it, or will have to be.
-    pub fn note(&mut self, sequence: u64, keys: &NotedKeys, is_sent: bool, now_us: u64) {
+    pub fn note(&mut self, sequence: u64, keys: &NotedKeys, why: Why, now_us: u64) {
         if self.missed.len() >= MISSED_MAX {
             self.behind = Some(sequence).filter(|_| !Mutant::OverflowForgotten.is_on());
             return;
         }
-        let due_us = if is_sent { now_us + RESEND_US } else { now_us };
-        self.missed.push(sequence, Missed { keys: keys.clone(), due_us, wait_us: RESEND_US });
+        let due_us = if why == Why::Unconfirmed { now_us + RESEND_US } else { now_us };
+        let (keys, is_hint) = (keys.clone(), why == Why::Away);
+        self.missed.push(sequence, Missed { keys, due_us, wait_us: RESEND_US, is_hint });
     }
 }
 

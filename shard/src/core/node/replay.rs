@@ -7,6 +7,7 @@ use super::doubtful::touched;
 use super::group::{Group, Wholeness};
 use super::groups::Groups;
 use super::journal::Journal;
+use super::observe::Tally;
 use super::pace::Pace;
 use super::pull::Pulls;
 use super::requests::Requests;
@@ -96,6 +97,7 @@ impl Node {
             sessions: session::Sessions::default(),
             pulls: Pulls::default(),
             pace: Pace::new(settings.exchange_bytes_s),
+            tally: Tally::default(),
             requests: Requests::default(),
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),

@@ -35,6 +35,7 @@ impl Node {
             locks.sweep(part, due_ms, moment.now, SWEPT_MAX, &mut effects);
             drop(locks);
             for item in changes(&mut effects) {
+                self.tally.expired += 1;
                 self.write(id, [item].into(), None, moment);
             }
         }

@@ -410,6 +410,7 @@ impl Node {
         group.doubtful.is_settled(term.tenure);
         // What was in doubt before is not, at the next start either.
         self.log(Entry::Step { group: id, term, is_own: false });
+        self.tally.takeovers += 1;
         for (asker, request) in waiting {
             self.asked(asker, request, moment);
         }

@@ -5,6 +5,10 @@
 //! an actor of their own, so no home takes them for writes of a former holder that do not count.
 //!
 //! A write that may have been executed by another owner is not executed again: nobody here could know.
+//!
+//! **FLUSHDB is not among them.** It goes to the home of each group in any mode, and is refused where there is
+//! none: a flush is a clock below which all is dead, whoever wrote it, and one that only a part of a cut knows
+//! of would take what the other part has acknowledged meanwhile.
 
 use super::coordinate::distinct;
 use super::execute::Wanted;
