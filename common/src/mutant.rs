@@ -123,6 +123,9 @@ mutants! {
     AnyNodeBelieved,
     /// An owner that is put in step forgets what was written together in this tenure.
     BondsEndEarly,
+    /// What an earlier start of an owner wrote without a lease is taken from its own late message, while its
+    /// actor is being closed.
+    EndedTaken,
 }
 
 impl Mutant {

@@ -439,6 +439,7 @@ fn an_owner_that_is_asked_in_the_middle_of_an_adoption_has_what_it_had_before() 
         flushes: Vec::new(),
         floor: Default::default(),
         wants_clock: false,
+        ended: Vec::new(),
         is_survey: false,
     };
     let epoch = world.layout.epoch();
@@ -656,6 +657,56 @@ fn a_home_is_not_handed_over_to_an_owner_that_reaches_nobody_else() {
         was = is;
     }
     assert!(served * 100 >= times * 99, "a home for {served} of {times} ticks, {changes} changes");
+}
+
+/// Promise 1. An actor without a lease whose start is over is closed by a floor. What comes from that start after one
+/// owner has been compared, and before it has the floor, would be dead; and what it replaced would be gone.
+#[test]
+fn a_late_word_of_an_actor_that_is_being_closed_takes_nothing_away() {
+    let mut world = World::new(3, None);
+    world.settings.round_us = 2_000_000;
+    (0..3).for_each(|n| world.restart(n));
+    world.pass(10_000_000);
+    assert!(world.is_home(0), "{:?}", world.nodes[0].describe());
+    assert!(is_done(&world.ask(0, 1, &["SET", "k", "v1"])));
+    world.consistency = Consistency::Available;
+    assert!(is_done(&world.ask(2, 2, &["SET", "j", "w"])));
+    // Nobody gets this, and its owner has it no more when it starts again.
+    let late = Rc::new(RefCell::new(None));
+    let kept = late.clone();
+    world.rule = Box::new(move |from, to, message| {
+        if (from, to) == (2, 1) && matches!(message, Message::Write(_)) {
+            *kept.borrow_mut() = Some(message.clone());
+        }
+        from != 2
+    });
+    world.stuck = [2].into();
+    world.ask(2, 3, &["SET", "k", "v2"]);
+    world.restart(2);
+    let late = late.borrow_mut().take().expect("it was sent");
+    // In the second round from now owner 1 has been compared, and owner 2 is late.
+    let is_told = Rc::new(Cell::new(false));
+    let seen = is_told.clone();
+    world.rule = Box::new(move |_, to, message| {
+        let Message::Ask(ask) = message else { return true };
+        let AskWhat::Open { ended, .. } = &ask.what else { return true };
+        seen.set(seen.get() || !ended.is_empty());
+        ended.is_empty() || to != 2
+    });
+    let begins = (0..2_000).any(|_| {
+        world.pass(10_000);
+        is_told.get()
+    });
+    assert!(begins, "{:?}", world.nodes[0].describe());
+    world.pass(300_000);
+    world.handle(1, Input::Peer(NodeId(2), late));
+    world.deliver();
+    world.rule = Box::new(|_, _, _| true);
+    world.pass(10_000_000);
+    world.away = [0].into();
+    world.pass(3_000_000);
+    world.consistency = Consistency::Strong;
+    assert_eq!(world.ask(1, 4, &["GET", "k"]), Some(Response::Done("$2\r\nv1\r\n".into())));
 }
 
 }

@@ -220,6 +220,8 @@ pub enum AskWhat {
         floor: Floor,
         /// For a floor round: which clock was reached?
         wants_clock: bool,
+        /// Nor do these write without a lease any more: they are closed at the end of that round.
+        ended: Vec<Actor>,
         /// How is this owner? Nothing of what it has is asked for.
         is_survey: bool,
     },

@@ -63,6 +63,13 @@ pub enum Entry {
         /// By whom it mints.
         actor: Actor,
     },
+    /// These write without a lease no more: nothing new of theirs is taken from themselves.
+    Ended {
+        /// The group.
+        group: GroupId,
+        /// Who.
+        actors: Vec<Actor>,
+    },
     /// All before this is what the holder of a term had when it was settled.
     Step {
         /// The group.

@@ -141,4 +141,25 @@ fn an_adoption_that_was_given_up_begins_again_at_once() {
     );
 }
 
+/// Promise 9. An actor without a lease of an earlier start is closed by a floor, too, or what was written by it and
+/// deleted later would be remembered for ever.
+#[test]
+fn what_an_earlier_start_wrote_without_a_lease_is_forgotten_when_it_is_deleted() {
+    check(
+        "owners 3, rounds every 2s
+        settle
+        available a: SET k v -> OK
+        crash owner 1
+        start owner 1
+        settle
+        wait 5s
+        a: DEL k -> 1
+        wait 20s
+        all hold k nothing
+        rest
+        wait 10s
+        all forget k",
+    );
+}
+
 }

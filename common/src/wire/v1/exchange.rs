@@ -62,13 +62,14 @@ const READ: u8 = 8;
 
 fn put_asked(what: &AskWhat, out: &mut Writer<'_>) {
     match what {
-        AskWhat::Open { digest, cuts, flushes, floor, wants_clock, is_survey } => {
+        AskWhat::Open { digest, cuts, flushes, floor, wants_clock, ended, is_survey } => {
             out.byte(OPEN);
             out.word(*digest);
             put_cuts(cuts, out);
             out.list(flushes);
             floor.put(out);
             wants_clock.put(out);
+            out.list(ended);
             is_survey.put(out);
         }
         AskWhat::Slots { from, digests } => {
@@ -113,6 +114,7 @@ fn take_asked(input: &mut Reader<'_>) -> Result<AskWhat, DecodeError> {
             flushes: input.list()?,
             floor: Floor::take(input)?,
             wants_clock: bool::take(input)?,
+            ended: input.list()?,
             is_survey: bool::take(input)?,
         },
         SLOTS => AskWhat::Slots { from: input.varint_u32("place")?, digests: input.list()? },

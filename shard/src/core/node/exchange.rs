@@ -7,6 +7,7 @@
 //!
 //! Whose copies count is said by the terms that both were in step with: see `tenure`.
 
+use super::floor::Round;
 use super::group::Wholeness;
 use super::session::{Opened, Purpose, RESEND_US, SESSIONS_MAX, Session, TRIES_MAX, Todo, Waits};
 use super::{Moment, Node};
@@ -45,12 +46,16 @@ impl Node {
         }
         let group = &self.groups[&id];
         let push = self.push_for(id, peer, purpose);
+        let round = group.tenure.as_ref().and_then(|tenure| tenure.round.as_ref());
+        let round = round.filter(|_| purpose == Purpose::Round);
+        let ended = round.map_or(&[][..], Round::ended);
         let what = AskWhat::Open {
             digest: self.group_digest(id),
             cuts: group.horizon.cuts.clone(),
             flushes: if push.is_some() { self.flushes(id) } else { Vec::new() },
             floor: group.horizon.floor.clone(),
             wants_clock: purpose == Purpose::Round,
+            ended: ended.to_vec(),
             is_survey: purpose == Purpose::Survey,
         };
         let owner = group.tenure.as_ref().and_then(|tenure| tenure.owners.get(&peer));

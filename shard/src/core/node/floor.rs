@@ -6,9 +6,13 @@
 //! event up to those clocks: what is absent is dead. That is the floor. It is logged after the data,
 //! everywhere.
 //!
+//! Actors that are none of the owners' any more are closed: of homes at once, as what counts of theirs is here,
+//! of those who wrote without a lease when all have been told: see `ended`.
+//!
 //! All owners must be there. While one is away nothing is settled, and nothing that was deleted can come
 //! back with it.
 
+use super::ended::Ended;
 use super::session::Purpose;
 use super::tenure::Phase;
 use super::{Moment, Node};
@@ -33,9 +37,15 @@ pub struct Round {
     has_changed: bool,
     is_second_pass: bool,
     until_us: u64,
+    ended: Ended,
 }
 
 impl Round {
+    /// Who writes without a lease no more, as all owners are to know while it goes on.
+    pub fn ended(&self) -> &[Actor] {
+        self.ended.told()
+    }
+
     /// Something came to the home from elsewhere: those with whom it has exchanged may lack it.
     pub fn has_changed(&mut self) {
         self.has_changed = true;
@@ -86,8 +96,11 @@ impl Node {
         let clock = self.clock_of(id).tick(moment.now.wall_ms);
         self.observe(id, clock);
         let clocks = vec![(self.actors.0, clock), (self.actors.1, clock)];
-        let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
-        let tenure = tenure.expect("it is held");
+        let group = self.groups.get_mut(&id).expect("it is held");
+        let tenure = group.tenure.as_mut().expect("it is held");
+        let told = std::mem::take(&mut tenure.ended);
+        // What is left of an earlier round began before this one.
+        self.sessions.end_with_any(id, |purpose| purpose == Purpose::Round);
         tenure.round_us = now_us + self.settings.round_us;
         tenure.round = Some(Round {
             clocks,
@@ -95,7 +108,9 @@ impl Node {
             has_changed: false,
             is_second_pass: false,
             until_us: now_us + ROUND_MAX_US,
+            ended: Ended::new(&group.open, told.clone()),
         });
+        self.have_ended(id, &told);
         self.tend_round(id, moment);
         self.round_if_done(id, moment);
     }
@@ -134,16 +149,18 @@ impl Node {
         }
         let round = tenure.round.take().expect("it was there");
         // Who minted here and is none of the owners as they are now: all that counts of theirs is here.
+        let ended = round.ended;
         let now: BTreeSet<Actor> = round.clocks.iter().map(|(actor, _)| *actor).collect();
         let strangers = std::mem::take(&mut tenure.strangers);
         // Who was not asked may live.
         let are_known = !Mutant::FloorWithoutAll.is_on();
         let gone = group.open.iter().copied().chain(strangers);
-        let gone = gone.filter(|actor| are_known && !now.contains(actor));
+        let gone = gone.filter(|actor| are_known && !now.contains(actor) && ended.closes(*actor));
         let closed = gone.map(|actor| Dot { hlc: Hlc::CLOSED, actor });
         let settled = round.clocks.into_iter().map(|(actor, hlc)| Dot { hlc, actor });
         let floor = Floor::from(settled.chain(closed).collect::<Context>());
         let owners: Vec<NodeId> = tenure.owners.keys().copied().collect();
+        tenure.ended = ended.found(&now);
         self.raise_floor(id, &floor);
         self.send_settle(id, &owners);
     }

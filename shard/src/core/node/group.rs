@@ -32,8 +32,11 @@ pub struct Group {
     pub granted_at: u64,
     /// With which term's holder this node was in step last.
     pub step: Term,
-    /// By whom holders minted whom this node granted, as far as that is not closed.
+    /// By whom holders minted whom this node granted, and who has written here without a lease, as far as that
+    /// is not closed.
     pub open: Vec<Actor>,
+    /// Who has ended among those without a lease, as far as that is not closed.
+    pub ended: Vec<Actor>,
     /// The highest number of a term that this node heard of.
     pub known_term: u64,
     /// The term that this node asks for, or holds.
@@ -136,6 +139,7 @@ impl Group {
             granted_at: 0,
             step: Term::default(),
             open: Vec::new(),
+            ended: Vec::new(),
             known_term: 0,
             bid: None,
             wholeness: if is_whole { Wholeness::Whole } else { rebuilding },
@@ -187,11 +191,16 @@ impl Group {
         is_new
     }
 
-    /// A holder minted by this actor, perhaps.
+    /// A holder minted by this actor, perhaps; or an owner did, without a lease.
     pub fn meet(&mut self, actor: Actor) {
         if !self.open.contains(&actor) && !self.horizon.floor.closes(actor) {
             self.open.push(actor);
         }
+    }
+
+    /// Whether it is news that this actor has ended.
+    pub fn is_new_end(&self, actor: Actor) -> bool {
+        !self.ended.contains(&actor) && !self.horizon.floor.closes(actor)
     }
 
     /// The floor is higher. Closed actors are no longer about.
@@ -199,6 +208,7 @@ impl Group {
         self.horizon.floor.merge(floor);
         let floor = &self.horizon.floor;
         self.open.retain(|actor| !floor.closes(*actor));
+        self.ended.retain(|actor| !floor.closes(*actor));
     }
 
     /// What an owner said of itself holds no more.

@@ -20,6 +20,7 @@
 //! | `adoption` | taking back flushes that do not count |
 //! | `rebuild` | getting lost data back |
 //! | `floor` | rounds that settle history |
+//! | `ended` | who writes without a lease no more |
 //! | `unleased` | writing without a lease |
 //! | `requests` | at most once |
 //! | `completions` | names of requests travel with what these changed |
@@ -49,6 +50,7 @@ mod close;
 mod completions;
 mod coordinate;
 mod doubtful;
+mod ended;
 mod exchange;
 mod execute;
 mod floor;

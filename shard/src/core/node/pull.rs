@@ -362,7 +362,10 @@ impl Node {
                 let is_late = purpose.takes() == Take::Adopt && tenure == Some(group.step.tenure);
                 tenure == Some(group.term.tenure) && !is_late
             }
-            Cause::Missed { .. } => self.takes_from(id, peer, tenure),
+            Cause::Missed { .. } => {
+                let is_late = tenure.is_none() && self.brings_ended(id, &copies);
+                self.takes_from(id, peer, tenure) && !is_late
+            }
         };
         if !is_wanted {
             self.sessions.open.remove(&number);

@@ -53,6 +53,10 @@ impl Node {
     /// What another owner has of keys that were read here.
     pub(super) fn has_read(&mut self, number: u64, mut copies: Copies, moment: Moment) {
         let id = self.sessions.open[&number].group;
+        if self.brings_ended(id, &copies) {
+            self.sessions.open.remove(&number);
+            return;
+        }
         // What they have seen, they have seen after these flushes, which count: they are in no doubt.
         let flushes = copies.take_flushes();
         self.take_cuts(id, &copies.horizon.cuts, flushes, Take::Join, moment);

@@ -130,6 +130,7 @@ impl Node {
                 Entry::Copies { group, how, copies } if self.groups.contains_key(group) => {
                     self.merge_cuts(*group, &copies.horizon.cuts, *how, moment);
                     self.has_flushed(*group, *how);
+                    self.meet_writers_of(*group, copies);
                     self.merge(copies, *how, moment);
                     let known = self.groups.get_mut(group).expect("it was asked");
                     copies.bonds.iter().for_each(|bond| known.bonds.add(None, bond));
@@ -146,6 +147,7 @@ impl Node {
                         group.grant(*term, *actor);
                     }
                 }
+                Entry::Ended { group, actors } => self.have_ended(*group, actors),
                 Entry::Step { group, term, is_own } => {
                     if let Some(group) = self.groups.get_mut(group) {
                         group.is_put_in_step(*term, *is_own);
@@ -170,6 +172,7 @@ impl Node {
             return;
         }
         self.apply(id, items, moment);
+        self.meet_writers(id, items);
         let names = distinct(items);
         let group = self.groups.get_mut(&id).expect("it was asked");
         group.bonds.add(None, &names);

@@ -30,6 +30,9 @@ impl Node {
         if batch.epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
+        if batch.is_available && self.is_of_ended(id, &batch.items) {
+            return;
+        }
         let ack = |held, gaps| Message::Ack(Ack { group: id, held, gaps });
         match self.take(batch, moment) {
             Foreseen::Refused => return,
@@ -114,6 +117,7 @@ impl Node {
         if !batch.is_available && self.may_drop_copies() {
             self.note_doubt(id, batch.number, touched(&items));
         }
+        self.meet_writers(id, &items);
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
         }
@@ -235,6 +239,9 @@ impl Node {
         if epoch != self.layout.epoch() || !self.takes_from(id, from, tenure) {
             return;
         }
+        if is_available && self.brings_ended(id, &copies) {
+            return;
+        }
         let units = self.part_large(id, &mut copies, Take::Join, moment);
         if !units.is_empty() && !Mutant::PullNotAwaited.is_on() {
             // It comes again, and finds all of that here.
@@ -260,6 +267,7 @@ impl Node {
         let flushes = copies.take_flushes();
         let mut completions = std::mem::take(&mut copies.completions);
         self.take_cuts(id, &copies.horizon.cuts, flushes, how, moment);
+        self.meet_writers_of(id, &copies);
         let changed = self.merge(&copies, how, moment);
         if let Some((tenure, sequence)) = bound.filter(|_| self.may_drop_copies()) {
             let number = WriteNumber { tenure, sequence };

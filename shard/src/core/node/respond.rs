@@ -49,7 +49,10 @@ impl Node {
     fn answer(&mut self, from: NodeId, ask: Ask, moment: Moment) -> AnswerWhat {
         let Ask { group: id, session, step, push, what, .. } = ask;
         match what {
-            AskWhat::Open { digest, cuts, flushes, floor, wants_clock, is_survey } => {
+            AskWhat::Open { digest, cuts, flushes, floor, wants_clock, ended, is_survey } => {
+                if push.is_some() {
+                    self.have_ended(id, &ended);
+                }
                 match push {
                     Some(push) => self.open_push(id, session, push, (&cuts, flushes), moment),
                     // With whom it was in step it says, whatever it is being given.

@@ -76,6 +76,8 @@ pub struct Tenure {
     pub leaving: Option<(NodeId, u64)>,
     /// Actors that owners have granted before.
     pub strangers: BTreeSet<Actor>,
+    /// Actors without a lease that the last floor round has found to have ended.
+    pub ended: Vec<Actor>,
     /// A floor round under way.
     pub round: Option<Round>,
     /// When the next one is due.
@@ -106,6 +108,7 @@ impl Tenure {
             waiting: VecDeque::new(),
             leaving: None,
             strangers: BTreeSet::new(),
+            ended: Vec::new(),
             round: None,
             round_us: 0,
             sweep_us: 0,

@@ -156,6 +156,7 @@ impl Node {
             items: items.clone(),
             executed: Some(executed.clone()),
         });
+        self.meet_writers(id, &items);
         self.completed(id, &executed, &items, moment);
         self.log(Entry::Write { group: id, items, executed: Some(executed), mark: None });
         for to in others {

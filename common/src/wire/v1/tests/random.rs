@@ -280,6 +280,7 @@ impl<'c> Draw<'c> {
                 flushes: self.some(Draw::completion),
                 floor: self.floor(),
                 wants_clock: self.chance(50),
+                ended: self.some(Draw::actor),
                 is_survey: self.chance(50),
             },
             1 => {
