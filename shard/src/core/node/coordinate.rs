@@ -201,7 +201,9 @@ impl Node {
                 up.push(*node);
             }
             let why = if is_up { Why::Unconfirmed } else { Why::Away };
-            owner.note(sequence, keys.clone(), why, now_us);
+            let is_noted =
+                owner.note(sequence, keys.clone(), why, (now_us, self.settings.missed_max));
+            self.tally.overflows += u64::from(!is_noted);
         }
         if let Some(executed) = &executed {
             self.completed(id, executed, &items, moment);
@@ -233,7 +235,9 @@ impl Node {
         tenure.next = sequence + 1;
         let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {
-            owner.note(sequence, keys.clone(), Why::Changed, now_us);
+            let limits = (now_us, self.settings.missed_max);
+            let is_noted = owner.note(sequence, keys.clone(), Why::Changed, limits);
+            self.tally.overflows += u64::from(!is_noted);
         }
         if self.journal.gate_own(Waiting::Own(id, number, sequence)) {
             self.own_is_safe(id, number, sequence, moment);
