@@ -11,7 +11,9 @@ use kinring_common::placement::slot::Slot;
 use kinring_common::resp::Protocol;
 use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, Message, Term};
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
-use kinring_shard::core::node::{EXCHANGE_BYTES_S, Input, Node, Output, Past, Restart, Settings};
+use kinring_shard::core::node::{
+    EXCHANGE_BYTES_S, Input, MISSED_MAX, Node, Output, Past, Restart, Settings,
+};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -39,6 +41,7 @@ pub fn untimed() -> Settings {
         large_cells: 1024,
         ranges_bytes: 256 << 10,
         exchange_bytes_s: EXCHANGE_BYTES_S,
+        missed_max: MISSED_MAX,
     }
 }
 

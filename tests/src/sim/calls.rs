@@ -5,7 +5,7 @@ use super::plan::KEYS_A_TAG;
 use super::sight::expire_of;
 use super::{siege, words};
 use crate::checker::{self, Mode, Outcome};
-use kinring::core::router::{Call, Outcome as Told, RouterInput, What};
+use kinring::core::router::{Call, Outcome as Told, RouterInput, What, Why};
 use kinring_common::resp::Protocol;
 use kinring_common::wire::request::{Consistency, Request};
 use std::collections::BTreeSet;
@@ -36,8 +36,11 @@ impl Cluster<'_> {
         }
         let Some(at) = self.tokens.remove(&token) else { return };
         let now_us = self.now_us;
+        let is_full = matches!(outcome, Told::Refused(Why::Busy | Why::SessionBusy));
+        self.bit("a bound of a proxy was reached", u64::from(is_full));
         let client = &mut self.clients[at];
-        let Some((call, _)) = client.first() else { return };
+        let Some((call, is_first)) = client.asked(token) else { return };
+        assert!(is_first || is_full, "calls of a session are answered in their order");
         let outcome = match outcome {
             Told::Reply(bytes) => Outcome::Reply { at: now_us, reply: words::reply(call, &bytes) },
             Told::Unknown => Outcome::Unknown { at: Some(now_us) },
@@ -45,7 +48,7 @@ impl Cluster<'_> {
         };
         let haste = if self.siege.is_some() { siege::HASTE } else { 1 };
         let think_us = self.random.below(self.plan.think_us as usize / haste) as u64;
-        let operation = client.ends(outcome, now_us + 1 + think_us);
+        let operation = client.ends(token, outcome, now_us + 1 + think_us);
         if self.watch.is_on()
             && let Some(operation) = &operation
         {
@@ -80,7 +83,7 @@ impl Cluster<'_> {
             self.bit("calls sent ahead", u64::from(is_ahead));
             self.whose.insert(token, self.clients[at].next_call());
             let again = self.random.chance(AHEAD_PERCENT).then_some(self.now_us + 1);
-            self.clients[at].calls(call, self.now_us, again);
+            self.clients[at].calls(call, token, self.now_us, again);
             let session = u64::from(self.clients[at].id);
             let call = Call { db: 0, protocol: Protocol::Resp2, consistency, what };
             self.tell_router(proxy, RouterInput::Call { session, token, call });

@@ -66,6 +66,8 @@ const CLASSES: &[(&str, u64)] = &[
     ("available writes judged", 250),
     ("available increments judged", 250),
     // What is to be done about trouble.
+    ("a bound of a node was reached", 1_000),
+    ("a bound of a proxy was reached", 1_000),
     ("asked a node that is not home", 180_000),
     ("exchanges paced", 420),
     ("expire events", 250),

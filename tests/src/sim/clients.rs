@@ -16,14 +16,25 @@ pub struct Client {
     pub id: u32,
     /// The proxy that it is connected to.
     pub proxy: usize,
-    /// The calls under way, the first one first, and when each was sent.
-    asked: VecDeque<(Call, u64)>,
-    /// How many have ended.
-    order: u32,
+    /// The calls under way, the first one first.
+    asked: VecDeque<Asked>,
+    /// How many were sent.
+    sent: u32,
     /// It asks for all promises, whatever others do.
     pub is_strong: bool,
     /// It calls again then, if it is not waiting.
     next_us: u64,
+}
+
+/// A call under way.
+#[derive(Debug)]
+struct Asked {
+    call: Call,
+    /// By which its answer is known.
+    token: u64,
+    /// Its place among the client's calls.
+    order: u32,
+    invoked_at: u64,
 }
 
 /// What clients ask for.
@@ -208,7 +219,7 @@ impl Client {
     /// One that has not called yet.
     pub fn new(id: u32, proxy: usize, next_us: u64) -> Client {
         let is_strong = id.is_multiple_of(3);
-        Client { id, proxy, asked: VecDeque::new(), order: 0, is_strong, next_us }
+        Client { id, proxy, asked: VecDeque::new(), sent: 0, is_strong, next_us }
     }
 
     /// When it calls next, unless it waits for an answer.
@@ -222,26 +233,33 @@ impl Client {
     }
 
     /// It calls; and again then, if it does not wait.
-    pub fn calls(&mut self, call: Call, now_us: u64, again_us: Option<u64>) {
-        self.asked.push_back((call, now_us));
+    pub fn calls(&mut self, call: Call, token: u64, now_us: u64, again_us: Option<u64>) {
+        let (order, invoked_at) = (self.sent, now_us);
+        self.asked.push_back(Asked { call, token, order, invoked_at });
+        self.sent += 1;
         self.next_us = again_us.unwrap_or(u64::MAX);
     }
 
     /// What is answered next, and its place among the client's calls.
     pub fn first(&self) -> Option<(&Call, u32)> {
-        self.asked.front().map(|(call, _)| (call, self.order))
+        self.asked.front().map(|asked| (&asked.call, asked.order))
     }
 
     /// Who calls next: the client, and the place that the call will have among its calls.
     pub fn next_call(&self) -> (u32, u32) {
-        (self.id, self.order + self.asked.len() as u32)
+        (self.id, self.sent)
     }
 
-    /// What it was told for its first call; after the last one it thinks until then.
-    pub fn ends(&mut self, outcome: Outcome, next_us: u64) -> Option<Operation> {
-        let (call, invoked_at) = self.asked.pop_front()?;
-        let order = self.order;
-        self.order += 1;
+    /// Its call under way of this token, and whether it is the first.
+    pub fn asked(&self, token: u64) -> Option<(&Call, bool)> {
+        let at = self.asked.iter().position(|asked| asked.token == token)?;
+        Some((&self.asked[at].call, at == 0))
+    }
+
+    /// What it was told for a call; after the last one it thinks until then.
+    pub fn ends(&mut self, token: u64, outcome: Outcome, next_us: u64) -> Option<Operation> {
+        let at = self.asked.iter().position(|asked| asked.token == token)?;
+        let Asked { call, order, invoked_at, .. } = self.asked.remove(at)?;
         if self.asked.is_empty() {
             self.next_us = next_us;
         }
@@ -250,6 +268,8 @@ impl Client {
 
     /// Its connection breaks.
     pub fn breaks(&mut self, at: Option<u64>) -> Vec<Operation> {
-        std::iter::from_fn(|| self.ends(Outcome::Unknown { at }, u64::MAX)).collect()
+        let tokens: Vec<u64> = self.asked.iter().map(|asked| asked.token).collect();
+        let broken = |token| self.ends(token, Outcome::Unknown { at }, u64::MAX);
+        tokens.into_iter().filter_map(broken).collect()
     }
 }

@@ -129,8 +129,7 @@ impl<'p> Cluster<'p> {
     }
 
     pub(super) fn new_proxy(&mut self) -> Router {
-        let settings = kinring::core::router::Settings::default();
-        Router::new(self.random.word(), self.plan.layout.clone(), settings)
+        Router::new(self.random.word(), self.plan.layout.clone(), self.plan.router)
     }
 
     /// Lets things happen until then, or until `ends`.
@@ -198,7 +197,7 @@ impl<'p> Cluster<'p> {
         let span = looked_us..self.now_us + 1;
         let unequal = ending::unequal(&self.names, self.plan, &self.hosts);
         let wrong = unequal.map(|found| found.wrong(self.plan, span.clone()));
-        self.wrong = wrong.or_else(|| ending::too_long(&self.hosts, span));
+        self.wrong = wrong.or_else(|| ending::too_long(&self.hosts, &self.proxies, span));
         if let (Some(wrong), true) = (&self.wrong, self.watch.is_on()) {
             self.watch.keep(&format!("WRONG {wrong}"));
         }

@@ -1,6 +1,7 @@
 //! Whether the owners agree at the end, and what they hold.
 
 use super::failure::Wrong;
+use super::front::Front;
 use super::host::Host;
 use super::letter;
 use super::plan::Plan;
@@ -111,13 +112,18 @@ fn diverged_copies(name: &Bytes, copies: &[(usize, Stored)]) -> Option<Differenc
     Some(Difference { name: name.clone(), what: "differ", one, other })
 }
 
-/// A queue of a node that is longer than it may be, in this span of the run.
-pub(super) fn too_long(hosts: &[Host], span: Range<u64>) -> Option<Wrong> {
-    hosts.iter().enumerate().find_map(|(n, host)| {
+/// A queue of a node or of a proxy that is longer than it may be, in this span of the run.
+pub(super) fn too_long(hosts: &[Host], proxies: &[Front], span: Range<u64>) -> Option<Wrong> {
+    let of_proxy = proxies.iter().enumerate().find_map(|(n, proxy)| {
+        let what = format!("promise 9: proxy {n}: {}", longer(&proxy.queues())?);
+        Some(Wrong { what, about: About::everything(), span: span.clone() })
+    });
+    let of_node = |(n, host): (usize, &Host)| {
         let what = longer(&host.node.as_ref().map_or(Vec::new(), Node::queues))?;
         let what = format!("promise 9: node {n}: {what}");
         Some(Wrong { what, about: About::node(n), span: span.clone() })
-    })
+    };
+    of_proxy.or_else(|| hosts.iter().enumerate().find_map(of_node))
 }
 
 /// The first queue that has more than it may: its name, its length, its bound.

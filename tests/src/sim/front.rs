@@ -25,6 +25,11 @@ impl Front {
         self.inbox.clear();
     }
 
+    /// How long the queues of its router are, and how long they may be.
+    pub(super) fn queues(&self) -> [(&'static str, usize, usize); 4] {
+        self.router.queues()
+    }
+
     /// How often its router has asked for a read once more elsewhere.
     pub(super) fn hedges(&self) -> u64 {
         self.router.hedges()

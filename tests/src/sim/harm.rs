@@ -108,7 +108,7 @@ impl Cluster<'_> {
     /// What a node did against trouble counts as something that bit. It is gone, or the run is over.
     pub(super) fn count_node(&mut self, n: usize) {
         let Some(node) = &self.hosts[n].node else { return };
-        let &Tally { takeovers, rounds, expired, hints, read_repairs } = node.tally();
+        let &Tally { takeovers, rounds, expired, hints, read_repairs, overflows } = node.tally();
         let tally = [
             ("takeovers", takeovers),
             ("rounds of floors", rounds),
@@ -116,6 +116,7 @@ impl Cluster<'_> {
             ("hints delivered", hints),
             ("read repairs", read_repairs),
             ("exchanges paced", node.paced()),
+            ("a bound of a node was reached", overflows),
         ];
         let pulls = node.pulls().iter().map(|(class, count)| (*class, *count));
         for (class, count) in tally.into_iter().chain(pulls) {

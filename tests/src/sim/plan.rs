@@ -2,13 +2,16 @@
 
 use crate::checker::{Key, Mode};
 use crate::world::network::Quality;
+use kinring::core::router;
 use kinring_common::id::NodeId;
 use kinring_common::keyspace::{HashSeed, PARTITIONS};
 use kinring_common::placement::layout::{Epoch, Layout, ReplicationFactor};
 use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::slot::SLOTS;
 use kinring_common::random::Random;
-use kinring_shard::core::node::{EXCHANGE_BYTES_S, LARGE_CELLS, RANGES_BYTES, Settings};
+use kinring_shard::core::node::{
+    EXCHANGE_BYTES_S, LARGE_CELLS, MISSED_MAX, RANGES_BYTES, Settings,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -58,6 +61,8 @@ pub struct Plan {
     pub flushes: bool,
     /// How the nodes are set.
     pub settings: Settings,
+    /// How the proxies are.
+    pub router: router::Settings,
     /// All that is sent is encoded and decoded on its way.
     pub is_encoded: bool,
     /// It is enough to find one thing that is wrong.
@@ -109,6 +114,7 @@ impl Plan {
             large_cells,
             ranges_bytes,
             exchange_bytes_s: exchange_bytes_s(seed),
+            missed_max: missed_max(seed),
         };
         let quality = if random.chance(50) {
             Quality::GOOD
@@ -138,6 +144,7 @@ impl Plan {
             layout: Arc::new(layout(nodes, replicas, &mut random)),
             flushes: Random::new(seed ^ 0xf1a5).chance(50),
             settings,
+            router: router(seed),
             // It costs time. What runs twice is among them: what was sent is compared, too.
             is_encoded: seed.is_multiple_of(ENCODED_PART),
             finds_one: false,
@@ -163,6 +170,7 @@ impl Plan {
             // Stories hold back messages of one kind: a copy is to come in one of its own.
             large_cells: LARGE_CELLS,
             exchange_bytes_s: EXCHANGE_BYTES_S,
+            missed_max: MISSED_MAX,
             ..plan.settings
         };
         Plan {
@@ -173,6 +181,7 @@ impl Plan {
             quality: Quality::GOOD,
             layout: Arc::new(layout.expect("it is sound")),
             settings,
+            router: router::Settings::default(),
             ..plan
         }
     }
@@ -197,6 +206,24 @@ impl Plan {
 fn exchange_bytes_s(seed: u64) -> u64 {
     let mut random = Random::new(seed ^ 0x9ace);
     *random.pick(&[EXCHANGE_BYTES_S, 30_000, 10_000])
+}
+
+/// Writes that an owner may miss: in a quarter of the runs so few that there are more whenever one is away.
+fn missed_max(seed: u64) -> usize {
+    let mut random = Random::new(seed ^ 0x315ed);
+    if random.chance(75) { MISSED_MAX } else { *random.pick(&[2, 8, 32]) }
+}
+
+/// What a proxy holds: in a quarter of the runs no more than is asked of it when nobody answers. One call
+/// has a part for each group at most, and there are five.
+fn router(seed: u64) -> router::Settings {
+    let mut random = Random::new(seed ^ 0xca115);
+    let usual = router::Settings::default();
+    if random.chance(75) {
+        return usual;
+    }
+    let (calls_max, parts_max) = *random.pick(&[(2, 8), (3, 5), (5, 6), (16, 8)]);
+    router::Settings { calls_max, parts_max, ..usual }
 }
 
 /// From how many cells on a record goes by ranges, and in how many bytes: in half of the runs all of

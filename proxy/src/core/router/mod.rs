@@ -224,6 +224,18 @@ impl Router {
         self.calls.len()
     }
 
+    /// How long its queues are, and how long they may be.
+    pub fn queues(&self) -> [(&'static str, usize, usize); 4] {
+        let Settings { calls_max, parts_max, bytes_max } = self.settings;
+        let of_session = self.sessions.values().map(|session| session.calls.len()).max();
+        [
+            ("calls", self.calls.len(), calls_max),
+            ("calls of a session", of_session.unwrap_or(0), SESSION_QUEUE_MAX),
+            ("parts", self.parts, parts_max),
+            ("bytes", self.bytes, bytes_max),
+        ]
+    }
+
     /// How often a read was asked for once more elsewhere, because it took long.
     pub fn hedges(&self) -> u64 {
         self.hedges

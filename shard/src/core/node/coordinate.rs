@@ -201,7 +201,8 @@ impl Node {
                 up.push(*node);
             }
             let why = if is_up { Why::Unconfirmed } else { Why::Away };
-            owner.note(sequence, &keys, why, now_us);
+            let is_noted = owner.note(sequence, &keys, why, (now_us, self.settings.missed_max));
+            self.tally.overflows += u64::from(!is_noted);
         }
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
@@ -236,7 +237,9 @@ impl Node {
         tenure.next = sequence + 1;
         let number = tenure.term.tenure;
         for owner in tenure.owners.values_mut() {
-            owner.note(sequence, &keys, Why::Changed, now_us);
+            let limits = (now_us, self.settings.missed_max);
+            let is_noted = owner.note(sequence, &keys, Why::Changed, limits);
+            self.tally.overflows += u64::from(!is_noted);
         }
         if self.journal.gate_own(Waiting::Own(id, number, sequence)) {
             self.own_is_safe(id, number, sequence, moment);

@@ -81,6 +81,7 @@ mod tests;
 
 pub use observe::Tally;
 pub use pull::{LARGE_CELLS, RANGES_BYTES};
+pub use repair::MISSED_MAX;
 pub use replay::{Past, Restart};
 
 use crate::core::lease::{Grants, Leases};
@@ -132,6 +133,8 @@ pub struct Settings {
     /// How fast owners that are in step are compared, and made equal, in bytes a second:
     /// [`EXCHANGE_BYTES_S`].
     pub exchange_bytes_s: u64,
+    /// Writes of a group that an owner may miss before everything is compared: [`MISSED_MAX`].
+    pub missed_max: usize,
 }
 
 /// A tenth of a fast disk or of a network of 10 Gbit/s: those who ask for something do not notice it.

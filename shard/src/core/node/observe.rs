@@ -22,6 +22,8 @@ pub struct Tally {
     pub hints: u64,
     /// What another owner said of keys that were read here changed them.
     pub read_repairs: u64,
+    /// There was no room to note a write for those who miss it.
+    pub overflows: u64,
 }
 
 impl Node {
@@ -87,12 +89,12 @@ impl Node {
             (
                 "writes missed",
                 most(&mut missed.map(|owner| owner.missed.len())),
-                repair::MISSED_MAX,
+                self.settings.missed_max,
             ),
             (
                 "available writes",
                 most(&mut self.groups.values().map(|group| group.unleased.len())),
-                repair::MISSED_MAX,
+                self.settings.missed_max,
             ),
             (
                 "writes in doubt",

@@ -20,8 +20,8 @@ use kinring_common::wire::peer::{Message, Repair, Term, WriteNumber};
 use kinring_common::wire::{Copies, Copy, Large, Name};
 use smallvec::SmallVec;
 
-/// Writes that an owner may miss before it is easier to compare everything: about what an exchange
-/// of a group costs.
+/// Writes that an owner may miss before it is easier to compare everything, in production: about what an
+/// exchange of a group costs.
 pub const MISSED_MAX: usize = 1024;
 
 /// The longest between two tries.
@@ -156,15 +156,22 @@ impl Owner {
         self.behind = self.behind.filter(|last| *last >= next);
     }
 
-    /// Notes a write that was sent to it, or will have to be.
-    pub fn note(&mut self, sequence: u64, keys: &NotedKeys, why: Why, now_us: u64) {
-        if self.missed.len() >= MISSED_MAX {
+    /// Notes a write that was sent to it, or will have to be. Returns whether there was room.
+    pub fn note(
+        &mut self,
+        sequence: u64,
+        keys: &NotedKeys,
+        why: Why,
+        (now_us, missed_max): (u64, usize),
+    ) -> bool {
+        if self.missed.len() >= missed_max {
             self.behind = Some(sequence).filter(|_| !Mutant::OverflowForgotten.is_on());
-            return;
+            return false;
         }
         let due_us = if why == Why::Unconfirmed { now_us + RESEND_US } else { now_us };
         let (keys, is_hint) = (keys.clone(), why == Why::Away);
         self.missed.push(sequence, Missed { keys, due_us, wait_us: RESEND_US, is_hint });
+        true
     }
 }
 

@@ -74,6 +74,7 @@ impl Three {
             large_cells: LARGE_CELLS,
             ranges_bytes: RANGES_BYTES,
             exchange_bytes_s: EXCHANGE_BYTES_S,
+            missed_max: MISSED_MAX,
         };
         let past = Past { log: &self.logs[n], is_whole, is_damaged: false };
         let restart = Restart { now: self.now, seed: self.now.mono_us + n as u64, past };

@@ -13,7 +13,7 @@
 use super::coordinate::distinct;
 use super::execute::Wanted;
 use super::journal::Waiting;
-use super::repair::{MISSED_MAX, Noted, NotedKeys};
+use super::repair::{Noted, NotedKeys};
 use super::requests::Found;
 use super::session::RESEND_US;
 use super::tenure::Pending;
@@ -144,11 +144,11 @@ impl Node {
         let unleased = &mut group.unleased;
         let number = WriteNumber { tenure: self.incarnation, sequence: unleased.next };
         unleased.next += 1;
-        if unleased.writes.len() >= MISSED_MAX
+        if unleased.writes.len() >= self.settings.missed_max
             && let Some((_, write)) = unleased.writes.pop_first()
-            && let Some(pending) = write.pending
         {
-            self.abandon(&pending);
+            self.tally.overflows += 1;
+            write.pending.iter().for_each(|pending| self.abandon(pending));
         }
         let group = self.groups.get_mut(&id).expect("it is owned");
         let write = Write {
