@@ -345,6 +345,7 @@ impl Node {
         self.tend_tenures(moment);
         self.tend_unleased(moment);
         self.pulls.trim(now_us);
+        self.keyspace.reclaim_actors(ENTRIES_LOOKED_AT);
         let sessions_us = self.sessions.wake_us();
         self.wake_us = self.beat_us.min(sessions_us).max(now_us + 1);
         if self.groups.values().any(Group::is_busy) {
@@ -397,6 +398,10 @@ impl Node {
 
 /// How often a node looks after work that waits for others.
 const BUSY_TICK_US: u64 = 20_000;
+
+/// Entries that are looked at in a tick while numbers of actors are sought that none has any more: a tenth
+/// of a millisecond or two.
+const ENTRIES_LOOKED_AT: usize = 1024;
 
 /// The keyspace of a node among others.
 fn keyspace(settings: &Settings, actor: Actor) -> Keyspace {
