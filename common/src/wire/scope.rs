@@ -18,7 +18,7 @@ impl Message {
             Message::Repair(repair) => of_copies(&repair.copies),
             Message::Ask(ask) => match &ask.what {
                 AskWhat::Open { cuts, .. } => of_cuts(cuts),
-                AskWhat::Keys { copies, wanted } => {
+                AskWhat::Keys { copies, wanted, .. } => {
                     of_copies(copies).max(wanted.iter().map(|(_, key)| key.db).max())
                 }
                 AskWhat::Read(wanted) => wanted.iter().map(|(_, key)| key.db).max(),
@@ -28,7 +28,9 @@ impl Message {
             Message::Answer(answer) => match &answer.what {
                 AnswerWhat::Opened { cuts, .. } => of_cuts(cuts),
                 AnswerWhat::Page(page) => page.keys.iter().map(|(key, _)| key.db).max(),
-                AnswerWhat::Keys { copies, together } => of_copies(copies).max(of_names(together)),
+                AnswerWhat::Keys { copies, together, .. } => {
+                    of_copies(copies).max(of_names(together))
+                }
                 AnswerWhat::Leaves { .. }
                 | AnswerWhat::Pulling { .. }
                 | AnswerWhat::Closed { .. }

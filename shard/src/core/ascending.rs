@@ -31,6 +31,11 @@ impl<T> Ascending<T> {
     }
 
     /// The entry with this number.
+    pub fn get(&self, number: u64) -> Option<&T> {
+        self.find(number).map(|at| &self.entries[at].1)
+    }
+
+    /// The same, to change it.
     pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         let at = self.find(number)?;
         Some(&mut self.entries[at].1)

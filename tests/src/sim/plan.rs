@@ -8,7 +8,9 @@ use kinring_common::placement::layout::{Epoch, Layout, ReplicationFactor};
 use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::slot::SLOTS;
 use kinring_common::random::Random;
-use kinring_shard::core::node::{EXCHANGE_BYTES_S, LARGE_CELLS, RANGES_BYTES, Settings};
+use kinring_shard::core::node::{
+    COPIES_BYTES, EXCHANGE_BYTES_S, LARGE_CELLS, RANGES_BYTES, Settings,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -110,6 +112,7 @@ impl Plan {
             sweep_us: 1_000_000 + random.below(3_000_000) as u64,
             large_cells,
             ranges_bytes,
+            copies_bytes: copies_bytes(seed),
             exchange_bytes_s: exchange_bytes_s(seed),
         };
         let quality = if random.chance(50) {
@@ -165,6 +168,7 @@ impl Plan {
             sweep_us: 1_000_000,
             // Stories hold back messages of one kind: a copy is to come in one of its own.
             large_cells: LARGE_CELLS,
+            copies_bytes: COPIES_BYTES,
             exchange_bytes_s: EXCHANGE_BYTES_S,
             ..plan.settings
         };
@@ -200,6 +204,12 @@ impl Plan {
 fn exchange_bytes_s(seed: u64) -> u64 {
     let mut random = Random::new(seed ^ 0x9ace);
     *random.pick(&[EXCHANGE_BYTES_S, 30_000, 10_000])
+}
+
+/// How many bytes of copies go into a message: in half of the runs so few that most have a key or two.
+fn copies_bytes(seed: u64) -> usize {
+    let mut random = Random::new(seed ^ 0xc09e5);
+    *random.pick(&[COPIES_BYTES, COPIES_BYTES, 100, 400])
 }
 
 /// From how many cells on a record goes by ranges, and in how many bytes: in half of the runs all of

@@ -74,6 +74,7 @@ mod unleased;
 mod tests;
 
 pub use pull::{LARGE_CELLS, RANGES_BYTES};
+pub use repair::COPIES_BYTES;
 pub use replay::{Past, Restart};
 
 use crate::core::lease::{Grants, Leases};
@@ -122,6 +123,8 @@ pub struct Settings {
     pub large_cells: usize,
     /// What a message says of such cells, in bytes: [`RANGES_BYTES`].
     pub ranges_bytes: usize,
+    /// What the copies in one message take, in bytes: [`COPIES_BYTES`].
+    pub copies_bytes: usize,
     /// How fast owners that are in step are compared, and made equal, in bytes a second:
     /// [`EXCHANGE_BYTES_S`].
     pub exchange_bytes_s: u64,
