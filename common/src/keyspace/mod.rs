@@ -20,7 +20,7 @@ mod watch;
 
 pub use actors::Actors;
 pub use effect::{Doomed, Effect, Effects, EventClass, Interest};
-pub use locate::{Cursor, HashSeed, PARTITIONS, partition_of};
+pub use locate::{Cursor, HashSeed, PARTITIONS, is_order_of, partition_of};
 pub use partition::{Counts, Found, Partition, Pass, Slots, Ttl};
 pub use scan::{Steps, Visit};
 pub use table::Located;

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use kinring_common::causal::{Base, Context, Horizon, Path, Record};
 use kinring_common::clock::Now;
 use kinring_common::placement::slot::Slot;
-use kinring_shard::core::node::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
@@ -111,11 +110,14 @@ fn diverged_copies(name: &Bytes, copies: &[(usize, Stored)]) -> Option<Differenc
     Some(Difference { name: name.clone(), what: "differ", one, other })
 }
 
-/// A queue of a node that is longer than it may be, in this span of the run.
+/// A queue of a node that is longer than it may be, or a message that it refused: nobody sends such ones.
 pub(super) fn too_long(hosts: &[Host], span: Range<u64>) -> Option<Wrong> {
     hosts.iter().enumerate().find_map(|(n, host)| {
-        let what = longer(&host.node.as_ref().map_or(Vec::new(), Node::queues))?;
-        let what = format!("promise 9: node {n}: {what}");
+        let node = host.node.as_ref()?;
+        let long = longer(&node.queues()).map(|what| format!("promise 9: node {n}: {what}"));
+        let refused = node.refused();
+        let refuses = || (refused > 0).then(|| format!("node {n} refused {refused} messages"));
+        let what = long.or_else(refuses)?;
         Some(Wrong { what, about: About::node(n), span: span.clone() })
     })
 }

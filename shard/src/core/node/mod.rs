@@ -90,10 +90,11 @@ use kinring_common::membership::drift::{DRIFT_MAX_MS, Drift, Judgement};
 use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
+use kinring_common::placement::slot::Slot;
 use kinring_common::quorum::Quorum;
 use kinring_common::random::Random;
 use kinring_common::resp::ReplyBuf;
-use kinring_common::wire::peer::Message;
+use kinring_common::wire::peer::{AnswerWhat, AskWhat, Message};
 use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
 use pace::Pace;
 use pull::Pulls;
@@ -218,6 +219,8 @@ pub struct Node {
     outputs: VecDeque<Output>,
     /// What is said after them.
     acks: Acks,
+    /// Messages that were taken in no part: they name what is not theirs to name.
+    refused: u64,
     /// Where commands write their replies, empty in between.
     reply: ReplyBuf,
     beat_us: u64,
@@ -318,7 +321,8 @@ impl Node {
     }
 
     fn hear(&mut self, from: NodeId, message: Message, moment: Moment) {
-        if !message.is_within(self.settings.databases) {
+        if !message.is_within(self.settings.databases) || !self.is_of_its_group(&message) {
+            self.refused += 1;
             return;
         }
         match message {
@@ -336,6 +340,26 @@ impl Node {
             Message::Settled { group, number, incarnation } => {
                 self.has_settled(from, (group, number, incarnation), moment);
             }
+        }
+    }
+
+    /// Whether all keys that a message names are of the group that it names.
+    fn is_of_its_group(&self, message: &Message) -> bool {
+        let Some(id) = message.group() else { return true };
+        let is_of = |slot: Slot| self.layout.group_of(slot) == id;
+        match message {
+            // The ordinary write: its key is looked at where its slot is known anyway.
+            Message::Write(batch) if batch.items.len() == 1 && self.pulls.is_empty() => true,
+            Message::Answer(answer) => match &answer.what {
+                AnswerWhat::Page(page) => {
+                    let session = self.sessions.open.get(&answer.session);
+                    let asked = session.filter(|session| session.last.step == answer.step);
+                    let asked = asked.map(|session| &session.last.what);
+                    !matches!(asked, Some(AskWhat::Leaf { slot, .. }) if !page.is_of(*slot))
+                }
+                _ => message.is_of(is_of),
+            },
+            _ => message.is_of(is_of),
         }
     }
 

@@ -13,6 +13,8 @@ use kinring_common::wire::request::{Consistency, Work};
 use kinring_common::wire::v1::{Frame, decode, encode};
 use kinring_common::wire::{Copies, Copy, Name};
 
+mod scope;
+
 const OWNERS: usize = 3;
 const KEY: &[u8] = b"large";
 
@@ -198,6 +200,19 @@ impl Three {
         let at = space.locate(0, key);
         let record = space.lock_one(at.partition).partition(at.partition).record(&at, 0, key);
         record.unwrap_or_default()
+    }
+
+    /// A node is told something by another one. Returns what it says to that, and logs.
+    fn tell(&mut self, n: usize, from: u64, message: Message) -> Vec<Output> {
+        let node = self.nodes[n].as_mut().expect("it is up");
+        node.handle(self.now, Input::Peer(NodeId(from), message));
+        let said = std::iter::from_fn(|| node.poll_output());
+        said.filter(|output| match output {
+            Output::Peer(_, message) => matches!(message, Message::Ack(_) | Message::Answer(_)),
+            Output::Log(_) => true,
+            _ => false,
+        })
+        .collect()
     }
 
     /// What the record would take in one message.
