@@ -12,8 +12,8 @@ use kinring_common::placement::slot::Slot;
 use kinring_common::resp::Protocol;
 use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
 use kinring_shard::core::node::{
-    EXCHANGE_BYTES_S, Input, LARGE_CELLS, MISSED_MAX, Node, Output, Past, RANGES_BYTES, Restart,
-    Settings,
+    COPIES_BYTES, EXCHANGE_BYTES_S, Input, LARGE_CELLS, MISSED_MAX, Node, Output, Past,
+    RANGES_BYTES, Restart, Settings,
 };
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -48,6 +48,7 @@ impl Three {
             sweep_us: u64::MAX / 4,
             large_cells: LARGE_CELLS,
             ranges_bytes: RANGES_BYTES,
+            copies_bytes: COPIES_BYTES,
             exchange_bytes_s: EXCHANGE_BYTES_S,
             missed_max: MISSED_MAX,
         };

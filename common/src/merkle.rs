@@ -13,6 +13,8 @@
 //! settled yet, tombstones among it. While one of them has a floor that the other has not, what lies
 //! between is named although it is equal: a floor is exchanged first.
 
+use crate::keyspace::is_order_of;
+use crate::placement::slot::Slot;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -92,6 +94,17 @@ pub struct KeyRef {
     pub name: KeyName,
 }
 
+impl KeyRef {
+    /// Whether it is a key of a slot, as far as can be told: a longer one's place is.
+    pub fn is_of(&self, slot: Slot) -> bool {
+        let is_whole_of = match &self.name {
+            KeyName::Whole(key) => Slot::of(key) == slot,
+            KeyName::Digest(_) => true,
+        };
+        is_whole_of && is_order_of(self.order, slot)
+    }
+}
+
 /// The name of a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyName {
@@ -111,6 +124,11 @@ pub struct Page {
 }
 
 impl Page {
+    /// Whether all of its keys are of a slot.
+    pub fn is_of(&self, slot: Slot) -> bool {
+        self.keys.iter().all(|(key, _)| key.is_of(slot))
+    }
+
     /// The keys that are not the same on both pages, which begin at the same order, as far as both
     /// go; and from where to go on. One that is only on one of them is among them.
     pub fn differing(&self, theirs: &Page) -> (Vec<KeyRef>, Option<u64>) {

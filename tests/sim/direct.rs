@@ -40,6 +40,7 @@ pub fn untimed() -> Settings {
         sweep_us: u64::MAX / 4,
         large_cells: 1024,
         ranges_bytes: 256 << 10,
+        copies_bytes: 1 << 20,
         exchange_bytes_s: EXCHANGE_BYTES_S,
         missed_max: MISSED_MAX,
     }

@@ -54,6 +54,21 @@ impl HashSeed {
     }
 }
 
+/// Whether a place in a partition's order is one of a slot in it.
+pub fn is_order_of(order: u64, slot: Slot) -> bool {
+    order >> (u64::BITS - SLOT_HIGH_BITS) == u64::from(slot.number()) / PARTITIONS as u64
+}
+
+impl Located {
+    /// The slot of the key.
+    #[inline]
+    pub fn slot(&self) -> Slot {
+        let high = (self.order >> (u64::BITS - SLOT_HIGH_BITS)) as u16;
+        let slot = Slot::new(high * PARTITIONS as u16 + u16::from(self.partition));
+        slot.expect("a partition and the bits above it are a slot")
+    }
+}
+
 /// The partition of a slot.
 pub fn partition_of(slot: Slot) -> u8 {
     (usize::from(slot.number()) % PARTITIONS) as u8
@@ -134,6 +149,18 @@ mod tests {
         assert_eq!(Cursor::after(255, last), None);
         let next = Cursor::after(3, 5 << 19 | 17).expect("there is more");
         assert_eq!(next, Cursor { partition: 3, order: 6 << 19 });
+    }
+
+    #[test]
+    fn where_a_key_is_says_its_slot() {
+        for n in 0..10_000 {
+            let key = format!("key {n}");
+            let (slot, at) = (Slot::of(key.as_bytes()), HashSeed(7).locate(1, key.as_bytes()));
+            assert_eq!(at.slot(), slot);
+            assert!(is_order_of(at.order, slot));
+            let other = Slot::new((slot.number() + 256) % SLOTS).expect("it is below");
+            assert!(!is_order_of(at.order, other));
+        }
     }
 
     #[test]

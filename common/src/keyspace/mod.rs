@@ -5,6 +5,7 @@
 //! keys are in, taken in ascending order, so that two transactions never wait for each other in a
 //! circle. What a command did leaves as [`Effect`]s, which are read before the locks are given back.
 
+mod actors;
 mod effect;
 mod locate;
 mod packed;
@@ -17,9 +18,9 @@ mod tests;
 mod txn;
 mod watch;
 
+pub use actors::Actors;
 pub use effect::{Doomed, Effect, Effects, EventClass, Interest};
-pub use locate::{Cursor, HashSeed, PARTITIONS, partition_of};
-pub use packed::Actors;
+pub use locate::{Cursor, HashSeed, PARTITIONS, is_order_of, partition_of};
 pub use partition::{Counts, Found, Partition, Pass, Slots, Source, Ttl};
 pub use scan::{Steps, Visit};
 pub use table::Located;
@@ -59,6 +60,7 @@ pub struct Options {
 pub struct Keyspace {
     partitions: Box<[CachePadded<Mutex<Partition>>]>,
     watchers: Watchers,
+    actors: Arc<Actors>,
     options: Options,
 }
 
@@ -248,6 +250,7 @@ impl Keyspace {
         Keyspace {
             partitions: (0..=u8::MAX).map(partition).collect(),
             watchers: Watchers::default(),
+            actors: shared.actors,
             options,
         }
     }
@@ -255,6 +258,30 @@ impl Keyspace {
     /// Mints under another name from now on; see [`Partition::rename`].
     pub fn rename(&self, actor: Actor) {
         self.partitions.iter().for_each(|partition| partition.lock().rename(actor));
+    }
+
+    /// One step of giving the numbers of actors back that no key names any more, where so many are given
+    /// that it is worth a look at `looks_max` entries or some more: see [`Actors`].
+    pub fn reclaim_actors(&self, looks_max: usize) {
+        let actors = &self.actors;
+        let Some(mut walk) = actors.walk() else { return };
+        let mut looks = 0;
+        while looks < looks_max {
+            let Some(Cursor { partition, order }) = walk.next() else {
+                // Nobody is between asking for a number and storing it while all locks are held.
+                let locks = self.lock(&PartitionSet::ALL);
+                locks.held.iter().for_each(|(_, partition)| actors.is_used(partition.own_number()));
+                return actors.take_back(&mut walk);
+            };
+            let held = self.partition(partition);
+            let (entries, next) = held.table().segment_at(order);
+            looks += 1;
+            for entry in entries {
+                actors.is_used(entry.actor());
+                looks += 1;
+            }
+            walk.goes_on(partition, next);
+        }
     }
 
     /// What it was made with.

@@ -3,6 +3,7 @@
 //! **Invariant:** `unpack(pack(r)) == r` for every record that packs; what does not pack is kept as
 //! a boxed record, never approximated.
 
+use super::actors::{Actors, FIRST};
 use super::table::{Counter, Draft, Entry, INLINE_BYTES_MAX, NewPayload, Payload};
 use crate::causal::{
     Base, BaseId, Context, Deadline, DigestSeed, Increment, Part, Path, Record, Register, Sibling,
@@ -11,80 +12,6 @@ use crate::clock::Hlc;
 use crate::command::number::parse_i64;
 use crate::id::{Actor, Dot};
 use bytes::Bytes;
-use parking_lot::Mutex;
-use std::sync::OnceLock;
-
-/// Actors by small numbers, so that an entry needs a byte or two for its own.
-///
-/// Bounded by the 16 bits of the number; past them, records stay boxed. Number 0 is the shard's own
-/// at its start, which most entries have.
-///
-/// A number is read with each delta that comes from elsewhere and given once in the life of a process:
-/// reading takes no lock, for what was given never moves.
-#[derive(Debug)]
-pub struct Actors {
-    first: Actor,
-    /// By number. What is set has nothing before it that is not.
-    chunks: [OnceLock<Chunk>; NUMBERS / CHUNK],
-    /// How many are given.
-    count: Mutex<usize>,
-}
-
-type Chunk = Box<[OnceLock<Actor>; CHUNK]>;
-
-const NUMBERS: usize = 1 << u16::BITS;
-const CHUNK: usize = 256;
-
-/// The number of the shard's own actor at its start.
-pub const FIRST: u16 = 0;
-
-impl Actors {
-    /// Knows the shard's own actor.
-    pub fn new(first: Actor) -> Actors {
-        let chunks = [const { OnceLock::new() }; NUMBERS / CHUNK];
-        let actors = Actors { first, chunks, count: Mutex::new(0) };
-        actors.give(first, &mut actors.count.lock());
-        actors
-    }
-
-    /// The actor with this number.
-    pub fn get(&self, number: u16) -> Actor {
-        if number == FIRST {
-            return self.first;
-        }
-        let chunk = self.chunks[usize::from(number) / CHUNK].get();
-        let actor = chunk.and_then(|chunk| chunk[usize::from(number) % CHUNK].get());
-        *actor.expect("a number was given before it is used")
-    }
-
-    /// The number of an actor, given to it now if it has none; `None` when all are given.
-    pub fn intern(&self, actor: Actor) -> Option<u16> {
-        if actor == self.first {
-            return Some(FIRST);
-        }
-        if let Some(number) = self.number(actor) {
-            return Some(number);
-        }
-        let mut count = self.count.lock();
-        // Somebody else may have been faster.
-        self.number(actor).or_else(|| self.give(actor, &mut count))
-    }
-
-    fn number(&self, actor: Actor) -> Option<u16> {
-        let chunks = self.chunks.iter().map_while(OnceLock::get);
-        let mut given = chunks.flat_map(|chunk| chunk.iter().map_while(OnceLock::get));
-        given.position(|given| *given == actor).map(|at| at as u16)
-    }
-
-    fn give(&self, actor: Actor, count: &mut usize) -> Option<u16> {
-        let number = u16::try_from(*count).ok()?;
-        let chunk = self.chunks[*count / CHUNK]
-            .get_or_init(|| Box::new([const { OnceLock::new() }; CHUNK]));
-        chunk[*count % CHUNK].set(actor).expect("it is the next one");
-        *count += 1;
-        Some(number)
-    }
-}
 
 /// The context of the record that an entry stands for.
 pub fn context(entry: &Entry, actors: &Actors) -> Context {
@@ -245,23 +172,5 @@ fn text_payload(value: &Bytes) -> NewPayload<'static> {
         NewPayload::Shared(value.clone())
     } else {
         NewPayload::Owned(value.clone())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn actors_are_numbered_up_to_the_bound_and_no_further() {
-        let actors = Actors::new(Actor(0));
-        for actor in (1..65_535).map(Actor) {
-            actors.give(actor, &mut actors.count.lock()).expect("there is room");
-        }
-        assert_eq!(actors.intern(Actor(65_535)), Some(u16::MAX));
-        assert_eq!(actors.get(u16::MAX), Actor(65_535));
-        assert_eq!(actors.intern(Actor(65_536)), None);
-        assert_eq!(actors.get(65_534), Actor(65_534));
-        assert_eq!(*actors.count.lock(), 65_536, "and none that has no number is kept");
     }
 }

@@ -251,6 +251,8 @@ pub enum AskWhat {
         copies: Copies,
         /// Keys of which it shows nothing.
         wanted: Vec<(Slot, KeyRef)>,
+        /// These are taken together: all of them are to be answered at once, however long that is.
+        is_whole: bool,
     },
     /// What is in ranges of these records? All of these keys are told of at one moment, with those that
     /// must travel with them; of one that is not large the ranges say nothing.
@@ -278,7 +280,7 @@ impl AskWhat {
     pub fn bytes(&self) -> usize {
         match self {
             AskWhat::Slots { digests, .. } => size_of_val(&digests[..]),
-            AskWhat::Keys { copies, wanted } => copies.bytes() + size_of_val(&wanted[..]),
+            AskWhat::Keys { copies, wanted, .. } => copies.bytes() + size_of_val(&wanted[..]),
             AskWhat::Read(wanted) => size_of_val(&wanted[..]),
             AskWhat::Cells { asks, .. } => size_of_val(&asks[..]),
             AskWhat::Open { .. } | AskWhat::Leaf { .. } | AskWhat::Close { .. } => 0,
@@ -353,6 +355,9 @@ pub enum AnswerWhat {
         copies: Copies,
         /// Keys that can only be taken together: not taken.
         together: Vec<Vec<Name>>,
+        /// How many of the keys that were asked for this is about, in their order: there was no room for
+        /// the others, which are to be asked for again.
+        looked: u32,
     },
     /// To `Keys` of which some are large: they are being taken by ranges. To be asked again.
     Pulling {

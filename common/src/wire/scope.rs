@@ -1,15 +1,69 @@
-//! Which databases a message names.
+//! Which databases and which slots a message names.
 //!
-//! How many there are is a setting, the same on all nodes or wrong on one: a message about one that is not
-//! there is not for this node.
+//! How many databases there are is a setting, the same on all nodes or wrong on one: a message about one
+//! that is not there is not for this node. A message is about one group of slots: one that names a key of
+//! another would be believed by the word of the wrong owners.
 
 use super::peer::{AnswerWhat, AskWhat, Message};
 use super::{Copies, GroupCuts, Item, Name};
+use crate::merkle::KeyRef;
+use crate::placement::layout::GroupId;
+use crate::placement::slot::Slot;
 
 impl Message {
     /// Whether all databases that it names are among so many.
     pub fn is_within(&self, databases: u16) -> bool {
         self.highest_db().is_none_or(|db| u16::from(db) < databases)
+    }
+
+    /// The group that it is about, if it names keys.
+    pub fn group(&self) -> Option<GroupId> {
+        match self {
+            Message::Write(batch) => Some(batch.group),
+            Message::Repair(repair) => Some(repair.group),
+            Message::Ask(ask) => Some(ask.group),
+            Message::Answer(answer) => Some(answer.group),
+            Message::Heartbeat(_)
+            | Message::Beat(_)
+            | Message::Release { .. }
+            | Message::Ack(_)
+            | Message::Settle(_)
+            | Message::Settled { .. } => None,
+        }
+    }
+
+    /// Whether all keys that it names are in such slots, and are where they are said to be. The keys of a
+    /// page are of the slot that was asked for: see [`Page::is_of`](crate::merkle::Page::is_of).
+    pub fn is_of(&self, is_of: impl Fn(Slot) -> bool) -> bool {
+        let name = |name: &Name| is_of(Slot::of(&name.key));
+        let names = |sets: &[Vec<Name>]| sets.iter().flatten().all(name);
+        let copies = |copies: &Copies| copies.names().all(name) && names(&copies.bonds);
+        let keys = |keys: &[(Slot, KeyRef)]| {
+            keys.iter().all(|(slot, key)| is_of(*slot) && key.is_of(*slot))
+        };
+        match self {
+            Message::Write(batch) => super::peer::names(&batch.items).all(name),
+            Message::Repair(repair) => copies(&repair.copies),
+            Message::Ask(ask) => match &ask.what {
+                AskWhat::Keys { copies: given, wanted, .. } => copies(given) && keys(wanted),
+                AskWhat::Read(wanted) => keys(wanted),
+                AskWhat::Cells { asks, .. } => asks.iter().all(|(asked, _)| name(asked)),
+                AskWhat::Leaf { slot, .. } => is_of(*slot),
+                AskWhat::Open { .. } | AskWhat::Slots { .. } | AskWhat::Close { .. } => true,
+            },
+            Message::Answer(answer) => match &answer.what {
+                AnswerWhat::Keys { copies: given, together, .. } => {
+                    copies(given) && names(together)
+                }
+                AnswerWhat::Leaves { slots, .. } => slots.iter().all(|(slot, _)| is_of(*slot)),
+                AnswerWhat::Opened { .. }
+                | AnswerWhat::Page(_)
+                | AnswerWhat::Pulling { .. }
+                | AnswerWhat::Closed { .. }
+                | AnswerWhat::Refused => true,
+            },
+            _ => true,
+        }
     }
 
     fn highest_db(&self) -> Option<u8> {
@@ -18,7 +72,7 @@ impl Message {
             Message::Repair(repair) => of_copies(&repair.copies),
             Message::Ask(ask) => match &ask.what {
                 AskWhat::Open { cuts, .. } => of_cuts(cuts),
-                AskWhat::Keys { copies, wanted } => {
+                AskWhat::Keys { copies, wanted, .. } => {
                     of_copies(copies).max(wanted.iter().map(|(_, key)| key.db).max())
                 }
                 AskWhat::Read(wanted) => wanted.iter().map(|(_, key)| key.db).max(),
@@ -28,7 +82,9 @@ impl Message {
             Message::Answer(answer) => match &answer.what {
                 AnswerWhat::Opened { cuts, .. } => of_cuts(cuts),
                 AnswerWhat::Page(page) => page.keys.iter().map(|(key, _)| key.db).max(),
-                AnswerWhat::Keys { copies, together } => of_copies(copies).max(of_names(together)),
+                AnswerWhat::Keys { copies, together, .. } => {
+                    of_copies(copies).max(of_names(together))
+                }
                 AnswerWhat::Leaves { .. }
                 | AnswerWhat::Pulling { .. }
                 | AnswerWhat::Closed { .. }
@@ -68,7 +124,7 @@ fn of_names(sets: &[Vec<Name>]) -> Option<u8> {
 mod tests {
     use super::*;
     use crate::clock::Hlc;
-    use crate::placement::layout::{Epoch, GroupId};
+    use crate::placement::layout::Epoch;
     use crate::wire::GroupHorizon;
     use crate::wire::peer::{Batch, Repair, WriteNumber};
 

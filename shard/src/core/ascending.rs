@@ -32,7 +32,7 @@ impl<T> Ascending<T> {
 
     /// The entry with this number.
     pub fn get(&self, number: u64) -> Option<&T> {
-        Some(&self.entries[self.find(number)?].1)
+        self.find(number).map(|at| &self.entries[at].1)
     }
 
     /// The same, to change it.

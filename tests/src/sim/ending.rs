@@ -12,7 +12,6 @@ use bytes::Bytes;
 use kinring_common::causal::{Base, Context, Horizon, Path, Record};
 use kinring_common::clock::Now;
 use kinring_common::placement::slot::Slot;
-use kinring_shard::core::node::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
@@ -112,15 +111,19 @@ fn diverged_copies(name: &Bytes, copies: &[(usize, Stored)]) -> Option<Differenc
     Some(Difference { name: name.clone(), what: "differ", one, other })
 }
 
-/// A queue of a node or of a proxy that is longer than it may be, in this span of the run.
+/// A queue of a node or of a proxy that is longer than it may be, in this span of the run; or a message
+/// that a node refused: nobody sends such ones.
 pub(super) fn too_long(hosts: &[Host], proxies: &[Front], span: Range<u64>) -> Option<Wrong> {
     let of_proxy = proxies.iter().enumerate().find_map(|(n, proxy)| {
         let what = format!("promise 9: proxy {n}: {}", longer(&proxy.queues())?);
         Some(Wrong { what, about: About::everything(), span: span.clone() })
     });
     let of_node = |(n, host): (usize, &Host)| {
-        let what = longer(&host.node.as_ref().map_or(Vec::new(), Node::queues))?;
-        let what = format!("promise 9: node {n}: {what}");
+        let node = host.node.as_ref()?;
+        let long = longer(&node.queues()).map(|what| format!("promise 9: node {n}: {what}"));
+        let refused = node.refused();
+        let refuses = || (refused > 0).then(|| format!("node {n} refused {refused} messages"));
+        let what = long.or_else(refuses)?;
         Some(Wrong { what, about: About::node(n), span: span.clone() })
     };
     of_proxy.or_else(|| hosts.iter().enumerate().find_map(of_node))

@@ -10,7 +10,7 @@ use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::slot::SLOTS;
 use kinring_common::random::Random;
 use kinring_shard::core::node::{
-    EXCHANGE_BYTES_S, LARGE_CELLS, MISSED_MAX, RANGES_BYTES, Settings,
+    COPIES_BYTES, EXCHANGE_BYTES_S, LARGE_CELLS, MISSED_MAX, RANGES_BYTES, Settings,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -113,6 +113,7 @@ impl Plan {
             sweep_us: 1_000_000 + random.below(3_000_000) as u64,
             large_cells,
             ranges_bytes,
+            copies_bytes: copies_bytes(seed),
             exchange_bytes_s: exchange_bytes_s(seed),
             missed_max: missed_max(seed),
         };
@@ -169,6 +170,7 @@ impl Plan {
             sweep_us: 1_000_000,
             // Stories hold back messages of one kind: a copy is to come in one of its own.
             large_cells: LARGE_CELLS,
+            copies_bytes: COPIES_BYTES,
             exchange_bytes_s: EXCHANGE_BYTES_S,
             missed_max: MISSED_MAX,
             ..plan.settings
@@ -224,6 +226,12 @@ fn router(seed: u64) -> router::Settings {
     }
     let (calls_max, parts_max) = *random.pick(&[(2, 8), (3, 5), (5, 6), (16, 8)]);
     router::Settings { calls_max, parts_max, ..usual }
+}
+
+/// How many bytes of copies go into a message: in half of the runs so few that most have a key or two.
+fn copies_bytes(seed: u64) -> usize {
+    let mut random = Random::new(seed ^ 0xc09e5);
+    *random.pick(&[COPIES_BYTES, COPIES_BYTES, 100, 400])
 }
 
 /// From how many cells on a record goes by ranges, and in how many bytes: in half of the runs all of

@@ -13,8 +13,9 @@ mod write;
 
 pub use cuts::Slots;
 
+use super::actors::{Actors, FIRST};
 use super::effect::{Doomed, Effects};
-use super::packed::{Actors, FIRST, context, unpack};
+use super::packed::{context, unpack};
 use super::table::{Entry, Located, Payload, Spot, Table};
 use crate::causal::{Context, DigestSeed, Floor, Horizon, Kind, Record};
 use crate::clock::{Hlc, Now};
@@ -178,10 +179,17 @@ impl Partition {
     /// Mints under another name from now on: the one before was closed, or lost what it wrote.
     ///
     /// # Panics
-    /// When 65,536 actors have been seen already.
+    /// When it had some hundred names in one life, and all are in use: a shard has two.
     pub fn rename(&mut self, actor: Actor) {
-        let number = self.shared.actors.intern(actor).expect("an actor gets a number");
-        self.own = (number, actor);
+        let number = self.shared.actors.intern_own(actor);
+        // What was minted under that one may lie where a walk has been.
+        self.shared.actors.may_be_used(self.own.0);
+        self.own = (number.expect("numbers are left for own names"), actor);
+    }
+
+    /// The number of the name that it mints under.
+    pub(super) fn own_number(&self) -> u16 {
+        self.own.0
     }
 
     /// Keys and deadlines of a database.

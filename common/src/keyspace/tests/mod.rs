@@ -3,6 +3,7 @@
 //!
 //! `crate::testing` says how a case is repeated, and how a long run is made.
 
+mod actors;
 mod deadlines;
 mod digests;
 mod floors;

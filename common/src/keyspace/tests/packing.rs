@@ -7,7 +7,8 @@ use crate::causal::{
 };
 use crate::clock::Hlc;
 use crate::id::{Actor, Dot};
-use crate::keyspace::packed::{Actors, digest, is_small, pack, unpack};
+use crate::keyspace::Actors;
+use crate::keyspace::packed::{digest, is_small, pack, unpack};
 use crate::keyspace::table::{Draft, Entry, NewPayload};
 use crate::random::Random;
 use crate::testing::for_all;

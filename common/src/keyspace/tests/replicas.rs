@@ -39,6 +39,9 @@ impl World {
 
     fn step(&mut self, random: &mut Random) {
         let at = random.below(self.nodes.len());
+        if random.chance(50) {
+            self.nodes[at].reclaim_actors();
+        }
         match random.below(40) {
             0 => {
                 for (partition, cut) in self.nodes[at].flush(0) {

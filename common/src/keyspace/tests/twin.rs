@@ -456,6 +456,13 @@ impl Twin {
         self.space.rename(self.model.actor);
     }
 
+    /// A step of looking for numbers of actors that nobody uses: small enough that much happens within a
+    /// walk.
+    pub fn reclaim_actors(&self) {
+        self.space.actors.walk_now();
+        self.space.reclaim_actors(100);
+    }
+
     /// The clock that this owner reports for a floor round of the slot.
     pub fn report(&mut self, slot: Slot) -> Floor {
         let actor = self.model.actor;

@@ -83,10 +83,11 @@ fn put_asked(what: &AskWhat, out: &mut Writer<'_>) {
             out.byte(leaf.number());
             out.word(*from);
         }
-        AskWhat::Keys { copies, wanted } => {
+        AskWhat::Keys { copies, wanted, is_whole } => {
             out.byte(KEYS);
             copies.put(out);
             out.list(wanted);
+            is_whole.put(out);
         }
         AskWhat::Cells { tenure, asks } => {
             out.byte(CELLS);
@@ -123,7 +124,11 @@ fn take_asked(input: &mut Reader<'_>) -> Result<AskWhat, DecodeError> {
             leaf: Leaf::new(input.byte()?).ok_or(DecodeError::Range("leaf"))?,
             from: input.word()?,
         },
-        KEYS => AskWhat::Keys { copies: Copies::take(input)?, wanted: input.list()? },
+        KEYS => AskWhat::Keys {
+            copies: Copies::take(input)?,
+            wanted: input.list()?,
+            is_whole: bool::take(input)?,
+        },
         CELLS => AskWhat::Cells { tenure: Wire::take(input)?, asks: input.list()? },
         READ => AskWhat::Read(input.list()?),
         CLOSE => AskWhat::Close {
@@ -183,10 +188,11 @@ fn put_answered(what: &AnswerWhat, out: &mut Writer<'_>) {
             out.list(&page.keys);
             page.next.put(out);
         }
-        AnswerWhat::Keys { copies, together } => {
+        AnswerWhat::Keys { copies, together, looked } => {
             out.byte(KEYS);
             copies.put(out);
             out.list(together);
+            out.varint((*looked).into());
         }
         AnswerWhat::Pulling { answers, is_done } => {
             out.byte(PULLING);
@@ -208,7 +214,11 @@ fn take_answered(input: &mut Reader<'_>) -> Result<AnswerWhat, DecodeError> {
         OPEN => take_opened(input)?,
         SLOTS => AnswerWhat::Leaves { slots: input.list()?, looked: input.varint_u32("count")? },
         LEAF => AnswerWhat::Page(take_page(input)?),
-        KEYS => AnswerWhat::Keys { copies: Copies::take(input)?, together: input.list()? },
+        KEYS => AnswerWhat::Keys {
+            copies: Copies::take(input)?,
+            together: input.list()?,
+            looked: input.varint_u32("count")?,
+        },
         PULLING => AnswerWhat::Pulling { answers: input.varint()?, is_done: bool::take(input)? },
         CLOSE => AnswerWhat::Closed {
             open: input.list()?,

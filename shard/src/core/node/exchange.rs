@@ -9,6 +9,7 @@
 
 use super::floor::Round;
 use super::group::Wholeness;
+use super::repair::Room;
 use super::session::{Opened, Purpose, RESEND_US, SESSIONS_MAX, Session, TRIES_MAX, Todo, Waits};
 use super::{Moment, Node};
 use crate::core::flight::Names;
@@ -22,6 +23,7 @@ use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, AskWhat, Message, Push};
 use kinring_common::wire::request::{Changed, Completion};
 use kinring_common::wire::{Copies, Name};
+use std::collections::VecDeque;
 
 /// Digests in a message.
 const SLOTS_A_STEP: usize = 4096;
@@ -154,9 +156,10 @@ impl Node {
     /// little later, as long as it says that it gets on.
     fn rest(&mut self, number: u64, answers: u64, is_done: bool, moment: Moment) {
         let session = self.sessions.open.get_mut(&number).expect("it is there");
-        let AskWhat::Keys { copies, wanted } = &session.last.what else { return };
+        let AskWhat::Keys { copies, wanted, is_whole } = &session.last.what else { return };
         if !session.is_resting() {
-            let again = Todo::Again(copies.names().cloned().collect(), wanted.clone());
+            let names = copies.names().cloned().collect();
+            let again = Todo::Again(names, wanted.clone(), *is_whole);
             session.todo.push_front(again);
             session.sent_us = moment.now.mono_us;
             let before = session.waits.filter(|waits| waits.answers == answers);
@@ -209,7 +212,7 @@ impl Node {
                     return;
                 }
             }
-            AnswerWhat::Keys { copies, together } => {
+            AnswerWhat::Keys { copies, together, looked } => {
                 if !session.is_urgent() {
                     self.pace.spend(copies.bytes(), moment.now.mono_us);
                 }
@@ -218,6 +221,7 @@ impl Node {
                     (session.waits, _) = (None, session.todo.pop_front());
                 }
                 session.todo.extend(together.into_iter().map(Todo::Together));
+                session.asks_for_others(looked);
                 self.pulled(number, copies, moment);
             }
             AnswerWhat::Pulling { answers, is_done } => {
@@ -314,7 +318,8 @@ impl Node {
             let seed = self.settings.seed;
             let key = |name: &Name| (Slot::of(&name.key), seed.key_ref(name.db, &name.key));
             let wanted = together.iter().map(|names| names.iter().map(key).collect());
-            let again: Vec<Todo> = wanted.map(|wanted| Todo::Again(Vec::new(), wanted)).collect();
+            let again = |wanted| Todo::Again(Vec::new(), wanted, true);
+            let again: Vec<Todo> = wanted.map(again).collect();
             let session = self.sessions.open.get_mut(&number).expect("it is there");
             again.into_iter().for_each(|todo| session.todo.push_front(todo));
         }
@@ -373,11 +378,12 @@ impl Node {
             Some(Todo::Leaf { slot, leaf, from }) => AskWhat::Leaf { slot, leaf, from },
             Some(Todo::Together(names)) => {
                 session.todo.pop_front();
-                AskWhat::Keys { copies: self.copies(id, &names), wanted: Vec::new() }
+                let (copies, wanted) = (self.copies(id, &names), Vec::new());
+                AskWhat::Keys { copies, wanted, is_whole: true }
             }
-            Some(Todo::Again(names, wanted)) => {
+            Some(Todo::Again(names, wanted, is_whole)) => {
                 session.todo.pop_front();
-                AskWhat::Keys { copies: self.copies(id, &names), wanted }
+                AskWhat::Keys { copies: self.copies(id, &names), wanted, is_whole }
             }
             Some(Todo::Pull(unit)) => self.cells_step(number, &unit, moment),
         };
@@ -411,14 +417,21 @@ impl Node {
         let session = self.sessions.open.get_mut(&number).expect("it is there");
         let (id, is_push) = (session.group, session.last.push.is_some());
         let count = session.keys.len().min(KEYS_A_STEP);
-        let keys: Vec<(Slot, KeyRef)> = session.keys.drain(..count).collect();
-        let (mut names, mut wanted) = (Vec::new(), Vec::new());
-        for (slot, key) in keys {
-            match self.name_of(slot, &key) {
-                Some(name) => names.push(name),
-                None => wanted.push((slot, key)),
+        let mut keys: VecDeque<(Slot, KeyRef)> = session.keys.drain(..count).collect();
+        let (mut names, mut wanted, mut room) = (Vec::new(), Vec::new(), Room::new(&self.settings));
+        while let Some((slot, key)) = keys.pop_front() {
+            let Some(name) = self.name_of(slot, &key) else {
+                wanted.push((slot, key));
+                continue;
+            };
+            if is_push && !self.takes_room(id, std::slice::from_ref(&name), &mut room) {
+                keys.push_front((slot, key));
+                break;
             }
+            names.push(name);
         }
+        let session = self.sessions.open.get_mut(&number).expect("it is there");
+        keys.into_iter().rev().for_each(|key| session.keys.push_front(key));
         if !is_push {
             // It shows nothing of its own: only asks.
             wanted.extend(names.drain(..).map(|name| {
@@ -426,6 +439,6 @@ impl Node {
                 (Slot::of(&name.key), key)
             }));
         }
-        AskWhat::Keys { copies: self.copies(id, &names), wanted }
+        AskWhat::Keys { copies: self.copies(id, &names), wanted, is_whole: false }
     }
 }

@@ -81,7 +81,7 @@ mod tests;
 
 pub use observe::Tally;
 pub use pull::{LARGE_CELLS, RANGES_BYTES};
-pub use repair::MISSED_MAX;
+pub use repair::{COPIES_BYTES, MISSED_MAX};
 pub use replay::{Past, Restart};
 
 use crate::core::lease::{Grants, Leases};
@@ -97,10 +97,11 @@ use kinring_common::membership::drift::{DRIFT_MAX_MS, Drift, Judgement};
 use kinring_common::membership::suspicion::Suspicion;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::{GroupId, Layout};
+use kinring_common::placement::slot::Slot;
 use kinring_common::quorum::Quorum;
 use kinring_common::random::Random;
 use kinring_common::resp::ReplyBuf;
-use kinring_common::wire::peer::Message;
+use kinring_common::wire::peer::{AnswerWhat, AskWhat, Message};
 use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
 use pace::Pace;
 use pull::Pulls;
@@ -130,6 +131,8 @@ pub struct Settings {
     pub large_cells: usize,
     /// What a message says of such cells, in bytes: [`RANGES_BYTES`].
     pub ranges_bytes: usize,
+    /// What the copies in one message take, in bytes: [`COPIES_BYTES`].
+    pub copies_bytes: usize,
     /// How fast owners that are in step are compared, and made equal, in bytes a second:
     /// [`EXCHANGE_BYTES_S`].
     pub exchange_bytes_s: u64,
@@ -226,6 +229,8 @@ pub struct Node {
     outputs: VecDeque<Output>,
     /// What is said after them.
     acks: Acks,
+    /// Messages that were taken in no part: they name what is not theirs to name.
+    refused: u64,
     /// Where commands write their replies, empty in between.
     reply: ReplyBuf,
     beat_us: u64,
@@ -326,7 +331,8 @@ impl Node {
     }
 
     fn hear(&mut self, from: NodeId, message: Message, moment: Moment) {
-        if !message.is_within(self.settings.databases) {
+        if !message.is_within(self.settings.databases) || !self.is_of_its_group(&message) {
+            self.refused += 1;
             return;
         }
         match message {
@@ -347,6 +353,26 @@ impl Node {
         }
     }
 
+    /// Whether all keys that a message names are of the group that it names.
+    fn is_of_its_group(&self, message: &Message) -> bool {
+        let Some(id) = message.group() else { return true };
+        let is_of = |slot: Slot| self.layout.group_of(slot) == id;
+        match message {
+            // The ordinary write: its key is looked at where its slot is known anyway.
+            Message::Write(batch) if batch.items.len() == 1 && self.pulls.is_empty() => true,
+            Message::Answer(answer) => match &answer.what {
+                AnswerWhat::Page(page) => {
+                    let session = self.sessions.open.get(&answer.session);
+                    let asked = session.filter(|session| session.last.step == answer.step);
+                    let asked = asked.map(|session| &session.last.what);
+                    !matches!(asked, Some(AskWhat::Leaf { slot, .. }) if !page.is_of(*slot))
+                }
+                _ => message.is_of(is_of),
+            },
+            _ => message.is_of(is_of),
+        }
+    }
+
     fn tick(&mut self, moment: Moment) {
         let now_us = moment.now.mono_us;
         if now_us >= self.beat_us {
@@ -356,6 +382,7 @@ impl Node {
         self.tend_tenures(moment);
         self.tend_unleased(moment);
         self.pulls.trim(now_us);
+        self.keyspace.reclaim_actors(ENTRIES_LOOKED_AT);
         let sessions_us = self.sessions.wake_us();
         self.wake_us = self.beat_us.min(sessions_us).max(now_us + 1);
         if self.groups.values().any(Group::is_busy) {
@@ -408,6 +435,10 @@ impl Node {
 
 /// How often a node looks after work that waits for others.
 const BUSY_TICK_US: u64 = 20_000;
+
+/// Entries that are looked at in a tick while numbers of actors are sought that none has any more: a tenth
+/// of a millisecond or two.
+const ENTRIES_LOOKED_AT: usize = 1024;
 
 /// The keyspace of a node among others.
 fn keyspace(settings: &Settings, actor: Actor) -> Keyspace {

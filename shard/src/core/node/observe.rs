@@ -111,6 +111,12 @@ impl Node {
         ]
     }
 
+    /// How many messages were refused as a whole: they named a database that is not there, or a key that is
+    /// not of their group.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// How often it has taken large records by ranges, and why.
     pub fn pulls(&self) -> &BTreeMap<&'static str, u64> {
         self.pulls.counts()

@@ -272,7 +272,7 @@ impl Node {
             let answer = partition.with_record(&at, name.db, &name.key, answer);
             large.findings = answer.findings;
         }
-        AnswerWhat::Keys { copies, together: Vec::new() }
+        AnswerWhat::Keys { copies, together: Vec::new(), looked: names.len() as u32 }
     }
 }
 

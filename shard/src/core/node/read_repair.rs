@@ -7,6 +7,7 @@
 //!
 //! At most one such question is under way to an owner, and none while exchanges go at their limit.
 
+use super::repair::Room;
 use super::session::{Purpose, SESSIONS_MAX, Session};
 use super::{Moment, Node};
 use crate::store::Take;
@@ -39,7 +40,11 @@ impl Node {
     /// The other side. What may not count is for nobody to join.
     pub(super) fn read_for(&self, id: GroupId, wanted: &[(Slot, KeyRef)]) -> AnswerWhat {
         let owned = wanted.iter().filter(|(slot, _)| self.owns(id, *slot));
-        let names: Vec<Name> = owned.filter_map(|(slot, key)| self.name_of(*slot, key)).collect();
+        let named = owned.filter_map(|(slot, key)| self.name_of(*slot, key));
+        let mut room = Room::new(&self.settings);
+        // What there is no room for is for exchanges.
+        let fits = |name: &Name| self.takes_room(id, std::slice::from_ref(name), &mut room);
+        let names: Vec<Name> = named.take_while(fits).collect();
         let mut copies = self.copies(id, &names);
         let told: Vec<Name> = copies.names().cloned().collect();
         if self.groups[&id].is_in_doubt(&told) {
@@ -47,7 +52,7 @@ impl Node {
         }
         // Large ones are for exchanges.
         copies.large.clear();
-        AnswerWhat::Keys { copies, together: Vec::new() }
+        AnswerWhat::Keys { copies, together: Vec::new(), looked: wanted.len() as u32 }
     }
 
     /// What another owner has of keys that were read here.

@@ -7,9 +7,10 @@
 
 use super::session::RESEND_US;
 use super::tenure::Phase;
-use super::{Moment, Node};
+use super::{Moment, Node, Settings};
 use crate::core::ascending::Ascending;
 use bytes::Bytes;
+use kinring_common::causal::Record;
 use kinring_common::id::NodeId;
 use kinring_common::keyspace::{HashSeed, partition_of};
 use kinring_common::merkle::{KEY_BYTES_MAX, KeyName, KeyRef};
@@ -19,6 +20,7 @@ use kinring_common::placement::slot::Slot;
 use kinring_common::wire::peer::{Message, Repair, Term, WriteNumber};
 use kinring_common::wire::{Copies, Copy, Large, Name};
 use smallvec::SmallVec;
+use std::collections::BTreeSet;
 
 /// Writes that an owner may miss before it is easier to compare everything, in production: about what an
 /// exchange of a group costs.
@@ -26,6 +28,11 @@ pub const MISSED_MAX: usize = 1024;
 
 /// The longest between two tries.
 const RESEND_MAX_US: u64 = 1_600_000;
+
+/// The copies in one message, in bytes: about what a link of 10 Gbit/s carries in a millisecond, so that
+/// what is behind it hardly waits, and what is being sent to all owners at a time fits into memory. One key
+/// may take more, with all that must be taken together with it: a value, or what one request wrote.
+pub const COPIES_BYTES: usize = 1 << 20;
 
 /// Writes whose keys go into one message.
 const WRITES_A_REPAIR: usize = 32;
@@ -175,6 +182,21 @@ impl Owner {
     }
 }
 
+/// What goes into a message still.
+#[derive(Debug)]
+pub struct Room {
+    left: usize,
+    /// Whose copies are in it.
+    names: BTreeSet<Name>,
+}
+
+impl Room {
+    /// Of one that has no copies yet.
+    pub fn new(settings: &Settings) -> Room {
+        Room { left: settings.copies_bytes, names: BTreeSet::new() }
+    }
+}
+
 impl Node {
     /// Sends an owner what it missed, as far as it is due.
     pub(super) fn send_repairs(&mut self, id: GroupId, moment: Moment) {
@@ -199,14 +221,19 @@ impl Node {
     /// Sends an owner the copies of the keys of some writes, of those that are noted.
     pub(super) fn send_repair(&mut self, id: GroupId, to: NodeId, writes: &[u64], moment: Moment) {
         let now_us = moment.now.mono_us;
+        let (names, fits) = self.names_that_fit(id, to, writes);
         let group = self.groups.get_mut(&id).expect("it is held");
         let tenure = group.tenure.as_mut().expect("it is held");
         let (number, next) = (tenure.term.tenure, tenure.next);
         let owner = tenure.owners.get_mut(&to).expect("it owns the group");
-        let (mut keys, mut noted) = (Vec::new(), Vec::new());
-        for &sequence in writes {
+        let mut noted = Vec::new();
+        for (at, &sequence) in writes.iter().enumerate() {
             let Some(missed) = owner.missed.get_mut(sequence) else { continue };
-            keys.extend(missed.keys.iter().cloned());
+            if at >= fits {
+                // It comes with the next message.
+                missed.due_us = now_us;
+                continue;
+            }
             noted.push(WriteNumber { tenure: number, sequence });
             missed.wait_us = (missed.wait_us * 2).min(RESEND_MAX_US);
             missed.due_us = now_us + missed.wait_us;
@@ -218,7 +245,6 @@ impl Node {
         if Mutant::HintDroppedWhenSent.is_on() {
             writes.iter().for_each(|sequence| drop(owner.missed.remove(*sequence)));
         }
-        let names: Vec<Name> = keys.iter().filter_map(|key| self.noted(key)).collect();
         let copies = self.copies(id, &names);
         let tenure = self.groups[&id].tenure.as_ref().expect("it is held");
         let held = match tenure.phase {
@@ -236,6 +262,52 @@ impl Node {
             is_available: false,
         };
         self.send(to, Message::Repair(Box::new(repair)));
+    }
+
+    /// The keys of the first of some writes that an owner misses, and of how many: as far as their copies go
+    /// into a message.
+    fn names_that_fit(&self, id: GroupId, to: NodeId, writes: &[u64]) -> (Vec<Name>, usize) {
+        let tenure = self.groups[&id].tenure.as_ref().expect("it is held");
+        let missed = &tenure.owners[&to].missed;
+        let (mut names, mut room) = (Vec::new(), Room::new(&self.settings));
+        for (at, &sequence) in writes.iter().enumerate() {
+            let Some(missed) = missed.get(sequence) else { continue };
+            let of: Vec<Name> = missed.keys.iter().filter_map(|key| self.noted(key)).collect();
+            if !self.takes_room(id, &of, &mut room) {
+                return (names, at);
+            }
+            names.extend(of);
+        }
+        (names, writes.len())
+    }
+
+    /// Whether copies of these keys, and of all that must travel with them, go into a message beside others.
+    /// The first ones always do.
+    pub(super) fn takes_room(&self, id: GroupId, names: &[Name], room: &mut Room) -> bool {
+        let (all, _) = self.groups[&id].bonds.closure(names);
+        let new: Vec<Name> = all.into_iter().filter(|name| !room.names.contains(name)).collect();
+        let bytes: usize = new.iter().map(|name| self.copy_bytes(name)).sum();
+        let is_first = room.names.is_empty();
+        if !is_first && bytes > room.left {
+            return false;
+        }
+        room.left = room.left.saturating_sub(bytes);
+        room.names.extend(new);
+        true
+    }
+
+    /// About what a copy of a key takes in a message.
+    fn copy_bytes(&self, name: &Name) -> usize {
+        /// What is said of it beside its name and its record.
+        const ABOUT: usize = 16;
+        let at = self.keyspace.locate(name.db, &name.key);
+        let mut locks = self.keyspace.lock_one(at.partition);
+        let bytes = |record: &Record| match record.cells.len() {
+            cells if cells > self.settings.large_cells => 0,
+            _ => record.bytes(),
+        };
+        let record = locks.partition(at.partition).with_record(&at, name.db, &name.key, bytes);
+        ABOUT + name.key.len() + record
     }
 
     /// The key that was remembered, if it is there still.

@@ -102,6 +102,7 @@ impl Node {
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),
             acks: Acks::default(),
+            refused: 0,
             reply: ReplyBuf::default(),
             beat_us: now.mono_us,
             wake_us: now.mono_us,

@@ -75,7 +75,7 @@ impl Node {
         }
         if let [Item::Delta { name, delta }] = &batch.items[..] {
             // The ordinary write: it is seen and applied in one step.
-            let foreseen = self.take_delta(name, delta, moment);
+            let foreseen = self.take_delta(id, name, delta, moment);
             if foreseen == Foreseen::New {
                 self.note_taken(batch, moment);
             }
@@ -94,11 +94,15 @@ impl Node {
         foreseen
     }
 
-    fn take_delta(&mut self, name: &Name, delta: &Delta, moment: Moment) -> Foreseen {
+    fn take_delta(&mut self, id: GroupId, name: &Name, delta: &Delta, moment: Moment) -> Foreseen {
         if !self.is_believable(delta.dot.hlc, moment) {
             return Foreseen::Refused;
         }
         let at = self.keyspace.locate(name.db, &name.key);
+        if self.layout.group_of(at.slot()) != id {
+            self.refused += 1;
+            return Foreseen::Refused;
+        }
         let mut effects = self.effects();
         let partition = self.keyspace.partition_mut(at.partition);
         match partition.try_apply(&at, &name.key, delta, &mut pass(name.db, moment, &mut effects)) {

@@ -2,6 +2,7 @@
 
 use super::exchange::LOOKS_A_PAGE;
 use super::pull::{Cause, Pull};
+use super::repair::Room;
 use super::replica::bound_of;
 use super::{Moment, Node};
 use crate::core::flight::Touched;
@@ -87,7 +88,7 @@ impl Node {
                 self.page(slot, leaf, from)
             }
             AskWhat::Leaf { .. } => AnswerWhat::Refused,
-            AskWhat::Keys { mut copies, wanted } => {
+            AskWhat::Keys { mut copies, wanted, is_whole } => {
                 let names: Vec<Name> = copies.names().cloned().collect();
                 if self.is_spreading(id, push, (&names, &wanted)) {
                     return self.pulls.pulling(false);
@@ -102,7 +103,7 @@ impl Node {
                     None => Some(Vec::new()),
                 };
                 match taken {
-                    Some(together) => self.give(id, (names, &wanted), together),
+                    Some(together) => self.give(id, (names, &wanted), (together, is_whole)),
                     None => self.pulls.pulling(false),
                 }
             }
@@ -209,15 +210,24 @@ impl Node {
         unnamed.map(|name| Copy { name, record: Record::default() }).collect()
     }
 
-    /// What is here of these keys.
+    /// What is here of these keys, as far as it goes into a message.
     fn give(
         &self,
         id: GroupId,
-        (mut names, wanted): (Vec<Name>, &[(Slot, KeyRef)]),
-        together: Vec<Vec<Name>>,
+        (names, wanted): (Vec<Name>, &[(Slot, KeyRef)]),
+        (together, is_whole): (Vec<Vec<Name>>, bool),
     ) -> AnswerWhat {
-        names.extend(wanted.iter().filter_map(|(slot, key)| self.name_of(*slot, key)));
-        AnswerWhat::Keys { copies: self.copies(id, &names), together }
+        let wanted = wanted.iter().map(|(slot, key)| self.name_of(*slot, key));
+        let (mut given, mut looked, mut room) = (Vec::new(), 0, Room::new(&self.settings));
+        for name in names.into_iter().map(Some).chain(wanted) {
+            let one = name.as_slice();
+            if !is_whole && !self.takes_room(id, one, &mut room) {
+                break;
+            }
+            given.extend(name);
+            looked += 1;
+        }
+        AnswerWhat::Keys { copies: self.copies(id, &given), together, looked }
     }
 
     /// Keys that were written here together are replaced together, or one would be left with half of

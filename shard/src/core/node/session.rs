@@ -127,6 +127,19 @@ impl Session {
         matches!(self.last.what, AskWhat::Cells { .. })
     }
 
+    /// An answer is about so many of the keys that were asked for: the others are asked for again.
+    pub fn asks_for_others(&mut self, looked: u32) {
+        let AskWhat::Keys { copies, wanted, is_whole } = &mut self.last.what else { return };
+        // However little there was room for, it goes on.
+        let looked = looked.max(1) as usize;
+        let names: Vec<Name> = copies.names().skip(looked).cloned().collect();
+        let given = copies.names().count();
+        let wanted = wanted.split_off(looked.saturating_sub(given).min(wanted.len()));
+        if !names.is_empty() || !wanted.is_empty() {
+            self.todo.push_front(Todo::Again(names, wanted, *is_whole));
+        }
+    }
+
     /// Whether it is about keys that were read.
     pub fn is_read(&self) -> bool {
         self.purpose == Purpose::Read
@@ -176,8 +189,8 @@ pub enum Todo {
     /// Keys that the owner takes only together.
     Together(Vec<Name>),
     /// Keys that the owner takes when it has pulled the large ones among them, and those of which this
-    /// side shows nothing.
-    Again(Vec<Name>, Vec<(Slot, KeyRef)>),
+    /// side shows nothing. Also those that an answer had no room for. Whether they are taken together.
+    Again(Vec<Name>, Vec<(Slot, KeyRef)>, bool),
     /// Large records, by ranges, and what must be taken with them.
     Pull(Unit),
 }

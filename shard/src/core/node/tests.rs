@@ -13,6 +13,8 @@ use kinring_common::wire::request::{Consistency, Work};
 use kinring_common::wire::v1::{Frame, decode, encode};
 use kinring_common::wire::{Copies, Copy, Name};
 
+mod scope;
+
 const OWNERS: usize = 3;
 const KEY: &[u8] = b"large";
 
@@ -29,6 +31,8 @@ struct Three {
     /// All messages that count, and the longest.
     bytes: usize,
     longest: usize,
+    /// The most bytes that copies had in one.
+    longest_copies: usize,
     /// Answers by ranges; from so many on they are lost, and `away` is who asked.
     answers: usize,
     answers_max: usize,
@@ -36,12 +40,19 @@ struct Three {
 
 impl Three {
     fn new() -> Three {
+        Three::with(|_| [0, 1, 2])
+    }
+
+    /// Whose slots have these owners.
+    fn with(owners: impl Fn(usize) -> [u64; OWNERS]) -> Three {
         let ids: Vec<NodeId> = (0..OWNERS as u64).map(NodeId).collect();
         let member = |id: &NodeId| Member { id: *id, weight: 1, zone: String::new() };
         let members = Members::new(ids.iter().map(member).collect()).expect("they are different");
         let factor = ReplicationFactor::new(OWNERS as u8).expect("it is in range");
         let epoch = Epoch::new(1).expect("one");
-        let layout = Layout::new(epoch, members, factor, &ids.repeat(usize::from(SLOTS)));
+        let owners: Vec<NodeId> =
+            (0..usize::from(SLOTS)).flat_map(|slot| owners(slot).map(NodeId)).collect();
+        let layout = Layout::new(epoch, members, factor, &owners);
         let mut three = Three {
             nodes: (0..OWNERS).map(|_| None).collect(),
             logs: vec![Vec::new(); OWNERS],
@@ -52,6 +63,7 @@ impl Three {
             away: None,
             bytes: 0,
             longest: 0,
+            longest_copies: 0,
             answers: 0,
             answers_max: usize::MAX,
         };
@@ -73,6 +85,7 @@ impl Three {
             sweep_us: u64::MAX / 4,
             large_cells: LARGE_CELLS,
             ranges_bytes: RANGES_BYTES,
+            copies_bytes: COPIES_BYTES,
             exchange_bytes_s: EXCHANGE_BYTES_S,
             missed_max: MISSED_MAX,
         };
@@ -132,6 +145,7 @@ impl Three {
         }
         let mut bytes = BytesMut::new();
         encode(message, &mut bytes).expect("it is short enough");
+        self.longest_copies = self.longest_copies.max(copies_of(message).map_or(0, Copies::bytes));
         if !is_left_out(message) {
             self.bytes += bytes.len();
             self.longest = self.longest.max(bytes.len());
@@ -149,12 +163,17 @@ impl Three {
             words.push(Bytes::from(format!("field-{field:08}")));
             words.push(Bytes::from(format!("the value of the field, {:08}", self.next)));
         }
+        self.ask(words);
+    }
+
+    /// The home is asked for something, and does it.
+    fn ask(&mut self, words: Vec<Bytes>) {
         self.next += 1;
         let node = self.nodes[0].as_mut().expect("it is up");
         let request = Request {
             id: RequestId { session: 1, number: self.next },
             epoch: self.layout.epoch(),
-            slot: Slot::of(KEY),
+            slot: Slot::of(&words[1]),
             db: 0,
             protocol: Protocol::Resp2,
             consistency: Consistency::Strong,
@@ -174,10 +193,27 @@ impl Three {
     }
 
     fn record(&self, n: usize) -> Record {
+        self.record_of(n, KEY)
+    }
+
+    fn record_of(&self, n: usize, key: &[u8]) -> Record {
         let space = self.nodes[n].as_ref().expect("it is up").keyspace();
-        let at = space.locate(0, KEY);
-        let record = space.lock_one(at.partition).partition(at.partition).record(&at, 0, KEY);
+        let at = space.locate(0, key);
+        let record = space.lock_one(at.partition).partition(at.partition).record(&at, 0, key);
         record.unwrap_or_default()
+    }
+
+    /// A node is told something by another one. Returns what it says to that, and logs.
+    fn tell(&mut self, n: usize, from: u64, message: Message) -> Vec<Output> {
+        let node = self.nodes[n].as_mut().expect("it is up");
+        node.handle(self.now, Input::Peer(NodeId(from), message));
+        let said = std::iter::from_fn(|| node.poll_output());
+        said.filter(|output| match output {
+            Output::Peer(_, message) => matches!(message, Message::Ack(_) | Message::Answer(_)),
+            Output::Log(_) => true,
+            _ => false,
+        })
+        .collect()
     }
 
     /// What the record would take in one message.
@@ -192,6 +228,7 @@ impl Three {
             what: AnswerWhat::Keys {
                 copies: Copies { copies, ..Copies::default() },
                 together: Vec::new(),
+                looked: 1,
             },
         };
         let mut bytes = BytesMut::new();
@@ -215,6 +252,22 @@ impl Three {
             }
         }
         panic!("they differ still");
+    }
+}
+
+/// The copies in a message.
+fn copies_of(message: &Message) -> Option<&Copies> {
+    match message {
+        Message::Repair(repair) => Some(&repair.copies),
+        Message::Ask(ask) => match &ask.what {
+            AskWhat::Keys { copies, .. } => Some(copies),
+            _ => None,
+        },
+        Message::Answer(answer) => match &answer.what {
+            AnswerWhat::Keys { copies, .. } => Some(copies),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -310,4 +363,61 @@ fn asks_by_ranges_are_of_a_tenure() {
         });
         assert_eq!(refused, is_refused);
     }
+}
+
+/// Values of a hundred kilobytes.
+const VALUES: usize = 40;
+
+fn value_key(n: usize) -> Bytes {
+    Bytes::from(format!("value {n}"))
+}
+
+fn write_values(three: &mut Three) {
+    for n in 0..VALUES {
+        let value = Bytes::from(vec![n as u8; 100_000]);
+        three.ask(vec![Bytes::from_static(b"SET"), value_key(n), value]);
+    }
+}
+
+/// All hold the same, and no message had more copies than may be in one.
+#[track_caller]
+fn check_values(three: &Three) {
+    for key in (0..VALUES).map(value_key) {
+        assert_ne!(three.record_of(0, &key), Record::default());
+        assert!((1..OWNERS).all(|n| three.record_of(n, &key) == three.record_of(0, &key)));
+    }
+    let longest = three.longest_copies;
+    assert!((COPIES_BYTES / 2..=COPIES_BYTES).contains(&longest), "{longest}");
+}
+
+#[test]
+fn what_an_owner_missed_comes_in_messages_of_a_bound() {
+    let mut three = Three::new();
+    three.away = Some(2);
+    write_values(&mut three);
+    three.away = None;
+    three.pass(4_000);
+    check_values(&three);
+}
+
+#[test]
+fn what_an_owner_lost_comes_in_messages_of_a_bound() {
+    let mut three = Three::new();
+    write_values(&mut three);
+    three.pass(500);
+    three.nodes[2] = None;
+    three.logs[2].clear();
+    three.start(2, false);
+    three.pass(6_000);
+    check_values(&three);
+}
+
+#[test]
+fn what_a_home_gives_in_an_exchange_comes_in_messages_of_a_bound() {
+    let mut three = Three::new();
+    three.nodes[2] = None;
+    write_values(&mut three);
+    three.start(2, true);
+    three.pass(6_000);
+    check_values(&three);
 }

@@ -13,7 +13,7 @@
 use super::coordinate::distinct;
 use super::execute::Wanted;
 use super::journal::Waiting;
-use super::repair::{Noted, NotedKeys};
+use super::repair::{Noted, NotedKeys, Room};
 use super::requests::Found;
 use super::session::RESEND_US;
 use super::tenure::Pending;
@@ -240,15 +240,22 @@ impl Node {
             self.answer_unleased(id, moment);
             let group = self.groups.get_mut(&id).expect("it is owned");
             let others: Vec<NodeId> = group.others().collect();
-            let due = group.unleased.writes.iter_mut().filter(|(_, write)| write.due_us <= now_us);
-            let due: Vec<_> = due
-                .map(|(sequence, write)| {
-                    write.due_us = now_us + 2 * RESEND_US;
-                    (*sequence, write.keys.clone(), write.held.clone())
-                })
-                .collect();
+            let due = group.unleased.writes.iter().filter(|(_, write)| write.due_us <= now_us);
+            let of = |(sequence, write): (&u64, &Write)| {
+                (*sequence, write.keys.clone(), write.held.clone())
+            };
+            let due: Vec<_> = due.map(of).collect();
+            let mut room = Room::new(&self.settings);
             for (sequence, keys, held) in due {
                 let names: Vec<_> = keys.iter().filter_map(|key| self.noted(key)).collect();
+                // What there is no room for goes a little later: not all is in memory once more.
+                if !self.takes_room(id, &names, &mut room) {
+                    break;
+                }
+                let group = self.groups.get_mut(&id).expect("it is owned");
+                if let Some(write) = group.unleased.writes.get_mut(&sequence) {
+                    write.due_us = now_us + 2 * RESEND_US;
+                }
                 let copies = self.copies(id, &names);
                 // What may not count is not to be taken along, in a copy of the same key or beside it.
                 let sent: Vec<Name> = copies.names().cloned().collect();

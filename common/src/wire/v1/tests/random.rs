@@ -301,6 +301,7 @@ impl<'c> Draw<'c> {
             _ => AskWhat::Keys {
                 copies: self.copies(),
                 wanted: self.some(|draw| (draw.slot(), draw.key_ref())),
+                is_whole: self.chance(50),
             },
         };
         Ask {
@@ -349,6 +350,7 @@ impl<'c> Draw<'c> {
             _ => AnswerWhat::Keys {
                 copies: self.copies(),
                 together: self.some(|draw| draw.some(Draw::name)),
+                looked: self.small() as u32,
             },
         };
         Answer {

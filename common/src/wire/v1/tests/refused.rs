@@ -138,6 +138,7 @@ fn many_small_parts_are_not_reserved_ahead() {
         out.raw(&[0; 6]); // copies
         out.varint(100_000);
         out.raw(&[0; 100_000]);
+        out.byte(0); // looked
     });
     let (decoded, reserved) = decode_by(frame_with(ANSWER, &keys));
     assert!(decoded.is_ok() && reserved <= keys.len() * AHEAD_FACTOR, "{decoded:?}, {reserved}");
@@ -195,7 +196,7 @@ fn a_range_holds_what_is_said_of_it() {
             out.word(7); // digest
             out.byte(1); // findings
             put(out);
-            out.raw(&[0; 3]); // bonds, completions, together
+            out.raw(&[0; 4]); // bonds, completions, together, looked
         });
         decode(frame_with(ANSWER, &keys)).map(|_| ())
     };
