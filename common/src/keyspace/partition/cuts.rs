@@ -31,6 +31,21 @@ impl Slots {
         Slots(1 << index)
     }
 
+    /// Adds the one at a place within the partition.
+    pub(super) fn add(&mut self, index: usize) {
+        self.0 |= 1 << index;
+    }
+
+    /// The place of the first one.
+    pub(super) fn first(self) -> usize {
+        self.0.trailing_zeros() as usize
+    }
+
+    /// The place of the last one.
+    pub(super) fn last(self) -> usize {
+        (u64::BITS - 1 - self.0.leading_zeros()) as usize
+    }
+
     /// The same by its place within the partition.
     pub(super) fn has(self, index: usize) -> bool {
         self.0 >> index & 1 == 1

@@ -3,11 +3,11 @@
 //! **Invariant:** a leaf is the sum over its keys of what [`Partition::weight`] says of their
 //! entries. Entries come and go by `store` and `remove`, in bulk before a `recount`; one that changes
 //! where it lies does so by `overwrite` or `update_boxed`. Nothing else may change what is in an entry;
-//! what is settled by a floor or a cut is seen by `recount`.
+//! what a cut ends is seen by `recount`, and what a floor settles by `forget_settled`.
 
 use super::settled::orders;
 use super::{Partition, SLOTS_EACH, Slots, cuts, slot_index};
-use crate::causal::{BaseId, DigestSeed, Part, Record};
+use crate::causal::{BaseId, DigestSeed, Floor, Part, Record};
 use crate::id::Dot;
 use crate::keyspace::packed::digest;
 use crate::keyspace::partition_of;
@@ -120,6 +120,13 @@ impl Partition {
         }
     }
 
+    /// What it added while its slot had another floor.
+    pub(super) fn weight_below(&self, at: &Located, entry: &Entry, floor: &Floor) -> u64 {
+        let Some(seed) = self.shared.digests else { return 0 };
+        let is_settled = |dot| self.is_settled_by(floor, slot_index(at), entry.db(), dot);
+        seed.of_key(at.hash, digest(entry, &self.shared.actors, seed, is_settled))
+    }
+
     /// The same of a string that one event made, without its entry.
     #[inline]
     pub(super) fn digest_of_text(&self, slot: usize, db: u8, dot: Dot, seed: DigestSeed) -> u64 {
@@ -136,30 +143,35 @@ impl Partition {
     /// Whether an event is settled: it is in no digest that it was seen.
     #[inline]
     fn is_settled(&self, slot: usize, db: u8, dot: Dot) -> bool {
+        self.is_settled_by(&self.floors[slot], slot, db, dot)
+    }
+
+    #[inline]
+    fn is_settled_by(&self, floor: &Floor, slot: usize, db: u8, dot: Dot) -> bool {
         dot.hlc <= self.cuts.get(slot, db)
-            || self.floors[slot].covers(dot)
+            || floor.covers(dot)
             || Mutant::LeafWithoutContexts.is_on()
     }
 
-    /// Sums the leaves of some slots anew: more of what was seen there is settled now.
+    /// Sums the leaves of some slots anew, in one walk: more of what was seen there is dead now.
     pub(super) fn recount(&mut self, slots: Slots) {
-        if self.shared.digests.is_none() || self.leaves.is_empty() {
+        if self.shared.digests.is_none() || self.leaves.is_empty() || slots == Slots::NONE {
             return;
         }
-        for slot in slots.indices() {
-            let (start, last) = orders(slot);
-            let (mut leaves, mut next) = (Leaves::default(), Some(start));
-            while let Some(order) = next.filter(|order| *order <= last) {
-                let (entries, after) = self.table.segment_at(order);
-                for (at, entry) in entries.map(|entry| (self.locate(entry), entry)) {
-                    if (order.max(start)..=last).contains(&at.order) {
-                        leaves.change(leaf_of(&at), 0, self.weight(&at, entry));
-                    }
+        let mut leaves = std::mem::take(&mut self.leaves);
+        slots.indices().for_each(|slot| leaves[slot] = Leaves::default());
+        let (start, last) = (orders(slots.first()).0, orders(slots.last()).1);
+        let mut next = Some(start);
+        while let Some(order) = next.filter(|order| *order <= last) {
+            let (entries, after) = self.table.segment_at(order);
+            for (at, entry) in entries.map(|entry| (self.locate(entry), entry)) {
+                if slots.has(slot_index(&at)) {
+                    leaves[slot_index(&at)].change(leaf_of(&at), 0, self.weight(&at, entry));
                 }
-                next = after;
             }
-            self.leaves[slot] = leaves;
+            next = after;
         }
+        self.leaves = leaves;
     }
 
     /// Notes that the entry of a key weighs something else.

@@ -4,12 +4,24 @@ use super::cuts::Slots;
 use super::{Counts, Partition, Pass, SLOTS_EACH, kind_at, slot_index};
 use crate::causal::{Change, Floor, Horizon, Kind, Record};
 use crate::clock::Hlc;
+use crate::id::Dot;
 use crate::keyspace::effect::{Doomed, Effect, EventClass};
 use crate::keyspace::table::{Entry, Located, Payload, Spot};
 use crate::mutant::Mutant;
 
 /// An order begins with the bits of the slot above the partition's.
 const SLOT_SHIFT: u32 = u64::BITS - SLOTS_EACH.trailing_zeros();
+
+/// An entry of which something is settled that was not.
+struct Settled {
+    at: Located,
+    db: u8,
+    /// What it weighed in its leaf, and does now.
+    was: u64,
+    is: u64,
+    /// Its key, if it forgets something.
+    forgets: Option<Vec<u8>>,
+}
 
 /// The first and the last order of a slot's keys.
 pub(super) fn orders(index: usize) -> (u64, u64) {
@@ -129,42 +141,89 @@ impl Partition {
     pub fn raise_floor(&mut self, slots: Slots, floor: &Floor) {
         // What we mint in these slots must not be settled already.
         self.clock = self.clock.max(floor.highest());
+        let before = self.floors.clone();
+        let mut raised = Slots::NONE;
         // Slots of one group share a floor: what becomes of it is found out once.
         let mut last: Option<(Floor, Floor)> = None;
         for index in slots.indices() {
             let known = &mut self.floors[index];
-            let is_raised = match &last {
-                Some((before, after)) if known.is_shared_with(before) => {
-                    let is_raised = !after.is_shared_with(before);
-                    if is_raised {
-                        known.clone_from(after);
-                    }
-                    is_raised
-                }
+            match &last {
+                Some((old, new)) if known.is_shared_with(old) => known.clone_from(new),
                 _ => {
-                    let before = known.clone();
                     known.merge(floor);
-                    let is_raised = !known.is_shared_with(&before);
-                    last = Some((before, known.clone()));
-                    is_raised
+                    last = Some((before[index].clone(), known.clone()));
                 }
-            };
-            if is_raised && !self.table.is_empty() {
-                self.forget_settled(index);
             }
+            if !self.floors[index].is_shared_with(&before[index]) {
+                raised.add(index);
+            }
+        }
+        if raised != Slots::NONE && !self.table.is_empty() {
+            self.forget_settled(raised, &before);
         }
     }
 
-    fn forget_settled(&mut self, index: usize) {
-        let (start, last) = orders(index);
-        // A live packed entry says the same with a settled clock as without: it stays as it is.
-        let which = |entry: &Entry, at: &Located| {
-            let there = (start..=last).contains(&at.order);
-            there && (entry.is_tombstone() || matches!(entry.payload(), Payload::Record(_)))
+    /// One walk, in which few keys are more than a look: those with an event that the floors of these slots
+    /// did not cover `before`, and do now.
+    fn forget_settled(&mut self, raised: Slots, before: &[Floor]) {
+        let floors = self.floors_of(raised, before);
+        let (start, last) = (orders(raised.first()).0, orders(raised.last()).1);
+        let mut next = Some(start);
+        while let Some(order) = next.filter(|order| *order <= last) {
+            let (found, after) = self.newly_settled(order, raised, before, floors.as_ref());
+            for Settled { at, db, was, is, forgets } in found {
+                self.reweigh(&at, was, is);
+                if let Some(key) = forgets {
+                    // Every change of a record forgets what is settled of its context, this one too.
+                    let horizon = self.horizon(&at, db);
+                    self.update(&at, &key, (db, None), &horizon, |_| {});
+                }
+            }
+            next = after;
+        }
+    }
+
+    /// Those of one segment, and where the next one begins. Without the floors, which differ then, each key is
+    /// looked at.
+    fn newly_settled(
+        &self,
+        order: u64,
+        raised: Slots,
+        before: &[Floor],
+        floors: Option<&(Floor, Floor)>,
+    ) -> (Vec<Settled>, Option<u64>) {
+        let (entries, after) = self.table.segment_at(order);
+        let may_be = |entry: &&Entry| floors.is_none_or(|(old, new)| self.settles(entry, old, new));
+        let settled = |entry: &Entry| {
+            let at = self.shared.seed.locate(entry.db(), entry.key());
+            let index = Some(slot_index(&at)).filter(|index| raised.has(*index))?;
+            let was = self.weight_below(&at, entry, &before[index]);
+            // A live packed entry says the same with a settled clock as without: it stays.
+            let forgets = match entry.payload() {
+                Payload::Record(_) | Payload::Tombstone => Some(entry.key().to_vec()),
+                _ => None,
+            };
+            Some(Settled { db: entry.db(), was, is: self.weight(&at, entry), forgets, at })
         };
-        // Every change of a record forgets what is settled of its context, this one too.
-        self.each(start, Some(last), which, |_, _| {});
-        self.recount(Slots::at(index));
+        (entries.filter(may_be).filter_map(settled).collect(), after)
+    }
+
+    /// The floors of these slots before and now, if they are the same in all of them: nearly always.
+    fn floors_of(&self, slots: Slots, before: &[Floor]) -> Option<(Floor, Floor)> {
+        let (old, new) = (&before[slots.first()], &self.floors[slots.first()]);
+        let is_same = |index: usize| {
+            before[index].is_shared_with(old) && self.floors[index].is_shared_with(new)
+        };
+        slots.indices().all(is_same).then(|| (old.clone(), new.clone()))
+    }
+
+    /// Whether something of an entry is settled by the second floor and was not by the first.
+    fn settles(&self, entry: &Entry, old: &Floor, new: &Floor) -> bool {
+        if let Payload::Record(record) = entry.payload() {
+            return record.context.iter().any(|dot| new.covers(dot));
+        }
+        let dot = Dot { hlc: entry.hlc(), actor: self.shared.actors.get(entry.actor()) };
+        new.covers(dot) && (entry.is_tombstone() || !old.covers(dot))
     }
 
     /// What is minted here from now on is above this clock.
