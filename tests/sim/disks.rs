@@ -330,7 +330,6 @@ fn a_late_heartbeat_of_an_earlier_process_does_not_let_its_late_release_in() {
         incarnation: 77,
         epoch: world.layout.epoch(),
         sent_us: 86_399_000_000,
-        wall_ms: world.now.wall_ms,
         actor: Actor::leased(77),
         is_sound: true,
         asks: Vec::new(),

@@ -16,6 +16,9 @@ pub const DRIFT_MAX_MS: u64 = 500;
 /// What a peer said counts for so long: clocks are set, and peers go.
 const FRESH_US: u64 = 3_000_000;
 
+/// An answer that took longer says nothing: half of it, by which a clock is mistaken, is half of the bound.
+const ANSWER_US: u64 = DRIFT_MAX_MS * 1_000 / 2;
+
 /// When it is looked again which of them still count.
 const LOOK_US: u64 = FRESH_US / 10;
 
@@ -31,9 +34,16 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// A peer's message says its wall clock. On its way it got older: peers look behind by that.
-    pub fn heard(&mut self, peer: NodeId, theirs_ms: u64, now_us: u64) {
-        let ahead_ms = theirs_ms.cast_signed().saturating_sub(mono_ms(now_us));
+    /// A peer's answer to what was asked then says its wall clock. An answer that took long may have been on
+    /// its way for that time: it would show a clock that is behind, and says nothing.
+    pub fn answered(&mut self, peer: NodeId, theirs_ms: u64, (asked_us, now_us): (u64, u64)) {
+        let took_us = now_us.saturating_sub(asked_us);
+        if took_us > ANSWER_US {
+            return;
+        }
+        // Half of that passed on its way: by no more than the other half this is wrong.
+        let at_ms = mono_ms(now_us - took_us / 2);
+        let ahead_ms = theirs_ms.cast_signed().saturating_sub(at_ms);
         match self.ahead_ms.insert(peer, (ahead_ms, now_us)) {
             // With hundreds of peers it is not sorted anew each time.
             Some((before, at_us)) if is_fresh(at_us, now_us) => {
@@ -119,7 +129,7 @@ mod tests {
     fn heard(theirs_ms: &[u64]) -> Drift {
         let mut drift = Drift::default();
         for (n, theirs_ms) in theirs_ms.iter().enumerate() {
-            drift.heard(NodeId(n as u64), *theirs_ms, 0);
+            drift.answered(NodeId(n as u64), *theirs_ms, (0, 0));
         }
         drift
     }
@@ -148,6 +158,24 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_took_long_tells_no_time() {
+        let mut drift = heard(&[10_000, 10_010]);
+        // It was said two seconds ago, and stood still on its way.
+        drift.answered(NodeId(7), 10_000, (100, 2_000_100));
+        drift.answered(NodeId(8), 10_000, (100, 2_000_100));
+        let behind = drift.judge(10_000, 2_000_101);
+        assert_eq!(behind.believed_ms, 12_000, "its own clock is behind by two seconds");
+    }
+
+    #[test]
+    fn half_of_what_an_answer_took_is_added() {
+        let mut drift = Drift::default();
+        drift.answered(NodeId(0), 10_100, (0, 200_000));
+        drift.answered(NodeId(1), 10_100, (0, 200_000));
+        assert_eq!(drift.judge(0, 200_000).middle_ms, 10_200);
+    }
+
+    #[test]
     fn one_wrong_peer_makes_nobody_else_wrong() {
         assert!(is_sound(&heard(&[0, 10_000, 10_000]), 10_000, 1), "one is far behind");
         assert!(is_sound(&heard(&[900_000, 10_000, 10_000]), 10_000, 1), "one is far ahead");
@@ -171,7 +199,7 @@ mod tests {
         assert!(is_sound(&drift, 10_000, 10_000_000), "all clocks went on");
         assert!(!is_sound(&drift, 20_000, 10_000_000));
         let now_us = FRESH_US + 1;
-        (7..9).for_each(|peer| drift.heard(NodeId(peer), 100_000, now_us));
+        (7..9).for_each(|peer| drift.answered(NodeId(peer), 100_000, (now_us, now_us)));
         assert!(is_sound(&drift, 100_000, now_us + 1));
     }
 }

@@ -64,8 +64,6 @@ pub struct Heartbeat {
     pub epoch: Epoch,
     /// By the sender's monotonic clock.
     pub sent_us: u64,
-    /// The sender's wall clock.
-    pub wall_ms: u64,
     /// By whom its writes are minted.
     pub actor: Actor,
     /// Whether it is able to coordinate: its clock is believed.

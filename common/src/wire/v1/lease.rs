@@ -11,12 +11,10 @@ use crate::wire::peer::{Ack, Beat, Granted, Heartbeat, Repair, Settle, Term, Wri
 
 impl Wire for Heartbeat {
     fn put(&self, out: &mut Writer<'_>) {
-        let Heartbeat { incarnation, epoch, sent_us, wall_ms, actor, is_sound, asks, declines } =
-            self;
+        let Heartbeat { incarnation, epoch, sent_us, actor, is_sound, asks, declines } = self;
         out.word(*incarnation);
         epoch.put(out);
         out.varint(*sent_us);
-        out.varint(*wall_ms);
         actor.put(out);
         is_sound.put(out);
         out.list(asks);
@@ -28,7 +26,6 @@ impl Wire for Heartbeat {
             incarnation: input.word()?,
             epoch: Epoch::take(input)?,
             sent_us: input.varint()?,
-            wall_ms: take_wall(input)?,
             actor: Actor::take(input)?,
             is_sound: bool::take(input)?,
             asks: input.list()?,

@@ -63,7 +63,6 @@ impl Node {
                 incarnation: self.incarnation,
                 epoch: self.layout.epoch(),
                 sent_us: moment.now.mono_us,
-                wall_ms: moment.raw_ms,
                 actor: self.actors.0,
                 is_sound: moment.is_sound,
                 asks: asks.iter().filter(|(id, ..)| of(id)).copied().collect(),
@@ -201,7 +200,7 @@ impl Node {
             // Another start of it, a later one or an earlier: that is told by its answer to this.
             return self.answer_beat(from, beat, Vec::new(), moment);
         }
-        self.heard(from, beat.wall_ms, moment);
+        self.suspicion.heard(from, moment.now.mono_us);
         if beat.epoch != self.layout.epoch() {
             return;
         }
@@ -266,7 +265,9 @@ impl Node {
         }
         let peer = self.peers.get_mut(&from).expect("it was heard of");
         peer.answered_us = peer.answered_us.max(Some(beat.sent_us));
-        self.heard(from, beat.wall_ms, moment);
+        self.suspicion.heard(from, now_us);
+        self.drift.answered(from, beat.wall_ms, (beat.sent_us, now_us));
+        self.judged = None;
         for &(id, term, granted) in &beat.asked {
             if self.groups.get(&id).and_then(|group| group.bid) != Some(term) {
                 continue;
@@ -282,14 +283,6 @@ impl Node {
             }
             self.look_after(id, moment);
         }
-    }
-
-    /// A co-owner is there.
-    fn heard(&mut self, from: NodeId, wall_ms: u64, moment: Moment) {
-        let now_us = moment.now.mono_us;
-        self.suspicion.heard(from, now_us);
-        self.drift.heard(from, wall_ms, now_us);
-        self.judged = None;
     }
 
     pub(super) fn released(

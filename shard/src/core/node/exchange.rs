@@ -221,7 +221,7 @@ impl Node {
                     (session.waits, _) = (None, session.todo.pop_front());
                 }
                 session.todo.extend(together.into_iter().map(Todo::Together));
-                session.asks_for_others(looked);
+                session.asks_for_others(looked, &copies);
                 self.pulled(number, copies, moment);
             }
             AnswerWhat::Pulling { answers, is_done } => {

@@ -8,10 +8,10 @@ use kinring_common::id::{Actor, NodeId};
 use kinring_common::merkle::{KeyRef, Leaf};
 use kinring_common::placement::layout::GroupId;
 use kinring_common::placement::slot::Slot;
-use kinring_common::wire::Name;
 use kinring_common::wire::peer::{Ask, AskWhat, Term};
 use kinring_common::wire::request::Completion;
-use std::collections::{BTreeMap, VecDeque};
+use kinring_common::wire::{Copies, Name};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An answer that has not come in this time may have been lost.
 pub const RESEND_US: u64 = 200_000;
@@ -86,6 +86,8 @@ pub struct Session {
     pub pull: Option<Pull>,
     /// Its next step is not to be said before.
     pub paced_until_us: Option<u64>,
+    /// Of the keys that were asked for so many are to be asked for again.
+    pub rest: Option<usize>,
 }
 
 /// See [`Session::waits`].
@@ -119,6 +121,7 @@ impl Session {
             waits: None,
             pull: None,
             paced_until_us: None,
+            rest: None,
         }
     }
 
@@ -127,16 +130,23 @@ impl Session {
         matches!(self.last.what, AskWhat::Cells { .. })
     }
 
-    /// An answer is about so many of the keys that were asked for: the others are asked for again.
-    pub fn asks_for_others(&mut self, looked: u32) {
+    /// An answer is about so many of the keys that were asked for, and has these: the others are asked for
+    /// again.
+    pub fn asks_for_others(&mut self, looked: u32, answered: &Copies) {
         let AskWhat::Keys { copies, wanted, is_whole } = &mut self.last.what else { return };
         // However little there was room for, it goes on.
         let looked = looked.max(1) as usize;
-        let names: Vec<Name> = copies.names().skip(looked).cloned().collect();
+        let came: BTreeSet<&Name> = answered.names().collect();
+        let others = copies.names().skip(looked).filter(|name| !came.contains(name));
+        let others: Vec<Name> = others.cloned().collect();
         let given = copies.names().count();
         let wanted = wanted.split_off(looked.saturating_sub(given).min(wanted.len()));
-        if !names.is_empty() || !wanted.is_empty() {
-            self.todo.push_front(Todo::Again(names, wanted, *is_whole));
+        let rest = others.len() + wanted.len();
+        // What must travel with the others comes before them again, and may leave them no room.
+        let is_whole = *is_whole || self.rest.is_some_and(|before| rest >= before);
+        self.rest = Some(rest).filter(|rest| *rest > 0);
+        if rest > 0 {
+            self.todo.push_front(Todo::Again(others, wanted, is_whole));
         }
     }
 

@@ -249,7 +249,6 @@ impl<'c> Draw<'c> {
             incarnation: self.word(),
             epoch: self.epoch(),
             sent_us: self.small(),
-            wall_ms: self.small() >> 16,
             actor: self.actor(),
             is_sound: self.chance(50),
             asks: self

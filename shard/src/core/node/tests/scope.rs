@@ -54,7 +54,7 @@ impl Two {
             number: self.number(),
             stable: 0,
             is_available: false,
-            items: Item::share(items),
+            items: items.collect(),
             executed: None,
         }))
     }
@@ -73,6 +73,7 @@ impl Two {
             copies,
             writes: vec![self.number()],
             next: 1,
+            held: 0,
             is_available: false,
         }))
     }
