@@ -271,3 +271,71 @@ impl Sessions {
         self.open.values().map(wake_us).min().unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kinring_common::causal::Record;
+    use kinring_common::placement::layout::Epoch;
+    use kinring_common::wire::Copy;
+
+    fn copies(keys: &[&'static str]) -> Copies {
+        let copy = |key: &&'static str| Copy {
+            name: Name { db: 0, key: (*key).into() },
+            record: Record::default(),
+        };
+        Copies { copies: keys.iter().map(copy).collect(), ..Copies::default() }
+    }
+
+    /// A session that has asked for these.
+    fn asked(session: &mut Session, keys: &[&'static str], is_whole: bool) {
+        session.last.what = AskWhat::Keys { copies: copies(keys), wanted: Vec::new(), is_whole };
+    }
+
+    fn begun() -> Session {
+        let (group, epoch) = (GroupId(0), Epoch::new(1).expect("one"));
+        let what = AskWhat::Read(Vec::new());
+        let ask = Ask { session: 1, step: 0, group, epoch, incarnation: None, push: None, what };
+        Session::new(NodeId(1), Purpose::Give, ask, 0)
+    }
+
+    /// What it asks for again, and whether it wants all of that.
+    fn again(session: &mut Session) -> Option<(Vec<&'static str>, bool)> {
+        let Todo::Again(names, _, is_whole) = session.todo.pop_front()? else { return None };
+        let key =
+            |name: &Name| *["a", "b", "c", "d"].iter().find(|k| name.key == **k).expect("one");
+        Some((names.iter().map(key).collect(), is_whole))
+    }
+
+    #[test]
+    fn what_there_was_no_room_for_is_asked_for_again() {
+        let mut session = begun();
+        asked(&mut session, &["a", "b", "c", "d"], false);
+        // The second one came along with the first.
+        session.asks_for_others(1, &copies(&["a", "b"]));
+        assert_eq!(again(&mut session), Some((vec!["c", "d"], false)));
+        asked(&mut session, &["c", "d"], false);
+        session.asks_for_others(1, &copies(&["c"]));
+        assert_eq!(again(&mut session), Some((vec!["d"], false)));
+        asked(&mut session, &["d"], false);
+        session.asks_for_others(1, &copies(&["d"]));
+        assert_eq!(again(&mut session), None);
+    }
+
+    #[test]
+    fn a_rest_that_gets_no_shorter_is_asked_for_whole() {
+        let mut session = begun();
+        for is_whole in [false, true] {
+            // The first two must travel with the others, and there is no room for more.
+            asked(&mut session, &["a", "b", "c", "d"], false);
+            session.asks_for_others(2, &copies(&["a", "b"]));
+            assert_eq!(again(&mut session), Some((vec!["c", "d"], is_whole)));
+        }
+        asked(&mut session, &["a", "b", "c", "d"], true);
+        session.asks_for_others(4, &copies(&["a", "b", "c", "d"]));
+        assert_eq!(again(&mut session), None);
+        asked(&mut session, &["a", "b"], false);
+        session.asks_for_others(1, &copies(&["a"]));
+        assert_eq!(again(&mut session), Some((vec!["b"], false)), "it begins anew");
+    }
+}
