@@ -90,13 +90,11 @@ impl Node {
             AskWhat::Leaf { .. } => AnswerWhat::Refused,
             AskWhat::Keys { mut copies, wanted, is_whole } => {
                 let names: Vec<Name> = copies.names().cloned().collect();
-                if self.is_spreading(id, push, (&names, &wanted)) {
-                    return self.pulls.pulling(false);
-                }
                 if push.is_some_and(|push| push.is_adopted) {
                     copies.copies.extend(self.nothing_of(&wanted, &copies));
                 }
                 let taken = match push {
+                    _ if self.is_spreading(id, push, (&names, &wanted)) => None,
                     Some(push) => {
                         self.take_pushed((id, from), push, copies, (session, step), moment)
                     }
@@ -114,13 +112,18 @@ impl Node {
                     self.take_completions(id, (completions, unsure_us), moment);
                     self.raise_floor(id, &floor);
                 }
-                let group = &self.groups[&id];
-                AnswerWhat::Closed {
-                    open: group.open.clone(),
-                    unsure_us: self.requests.unsure_us(moment.now.mono_us),
-                    step: group.has_of(),
-                }
+                self.closed(id, moment)
             }
+        }
+    }
+
+    /// What is here at the end of an exchange.
+    fn closed(&self, id: GroupId, moment: Moment) -> AnswerWhat {
+        let group = &self.groups[&id];
+        AnswerWhat::Closed {
+            open: group.open.clone(),
+            unsure_us: self.requests.unsure_us(moment.now.mono_us),
+            step: group.has_of(),
         }
     }
 
