@@ -10,12 +10,12 @@
 
 use super::execute::OK;
 use bytes::Bytes;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::request::{Changed, Completion, Executed, RequestId};
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeSet, VecDeque};
 
 /// How long a proxy goes on trying.
 pub const RETRY_US: u64 = 5_000_000;
@@ -32,10 +32,11 @@ pub const REQUESTS_MAX: usize = 131_072;
 pub struct Requests {
     /// By the time at which they are forgotten.
     queue: VecDeque<Known>,
-    /// How many have left the queue.
-    gone: u64,
-    /// Which of all that were ever in the queue.
-    places: HashMap<RequestId, u64, BuildHasherDefault<Near>>,
+    /// How many have left the queue, of all that were ever in it; and so are places counted, all modulo 2^32.
+    gone: u32,
+    /// By the hash of a name its place. The name itself is in the queue: a table of four bytes an entry stays
+    /// in the processor's cache.
+    places: HashTable<u32>,
     /// Names that went too early might come again until then.
     unsure_until_us: u64,
 }
@@ -137,16 +138,19 @@ impl Requests {
     ) -> bool {
         self.forget(now_us);
         let (id, reply) = (executed.id, executed.reply.as_ref());
-        match self.places.entry(id) {
+        let (queue, gone) = (&mut self.queue, self.gone);
+        let at = |place: u32| place.wrapping_sub(gone) as usize;
+        let hash_at = |place: &u32| hash(queue[at(*place)].id);
+        match self.places.entry(hash(id), |place| queue[at(*place)].id == id, hash_at) {
             Entry::Occupied(place) => {
-                let known = &mut self.queue[(place.get() - self.gone) as usize];
+                let known = &mut queue[at(*place.get())];
                 let is_new = matches!(known.reply, Reply::Unknown) && reply.is_some();
                 if is_new {
                     (known.reply, known.changed) = (Reply::of(reply), changed.into());
                 }
                 return is_new;
             }
-            Entry::Vacant(place) => place.insert(self.gone + self.queue.len() as u64),
+            Entry::Vacant(place) => place.insert(gone.wrapping_add(queue.len() as u32)),
         };
         let (until_us, reply) = (now_us + KEEP_US, Reply::of(reply));
         self.queue.push_back(Known { until_us, id, group, reply, changed: changed.into() });
@@ -163,9 +167,14 @@ impl Requests {
         if Mutant::AbandonedReplyTold.is_on() {
             return;
         }
-        if let Some(place) = self.places.get(&id) {
-            self.queue[(place - self.gone) as usize].reply = Reply::Unknown;
+        if let Some(at) = self.place_of(id) {
+            self.queue[at].reply = Reply::Unknown;
         }
+    }
+
+    fn place_of(&self, id: RequestId) -> Option<usize> {
+        let at = |place: &u32| place.wrapping_sub(self.gone) as usize;
+        self.places.find(hash(id), |place| self.queue[at(place)].id == id).map(at)
     }
 
     /// What was replied to the requests of a group, or of all, is no longer certain.
@@ -193,8 +202,8 @@ impl Requests {
 
     /// What is known of a request.
     pub fn find(&self, id: RequestId, is_retry: bool, now_us: u64) -> Found {
-        match self.places.get(&id) {
-            Some(place) => Found::Executed(self.queue[(place - self.gone) as usize].reply.told()),
+        match self.place_of(id) {
+            Some(at) => Found::Executed(self.queue[at].reply.told()),
             None if is_retry && now_us < self.unsure_until_us => Found::Unsure,
             None => Found::New,
         }
@@ -229,38 +238,28 @@ impl Requests {
     /// Forgets the oldest. Returns until when it was to be kept.
     fn pop(&mut self) -> Option<u64> {
         let known = self.queue.pop_front()?;
-        self.gone += 1;
-        self.places.remove(&known.id);
+        let gone = self.gone;
+        self.gone = gone.wrapping_add(1);
+        // Its place tells it from all others: their names are not looked at.
+        let entry = self.places.find_entry(hash(known.id), |place| *place == gone);
+        entry.expect("what is in the queue has a place").remove();
         Some(known.until_us)
     }
 }
 
-/// Numbers in which each session counts up lie near each other in the table, 64 at a time, and so do
-/// the requests that come and go together: a table of millions of bytes costs no memory access that the
-/// request before has not made. We draw these names ourselves: nobody chooses them so that they collide.
-#[derive(Debug, Default)]
-struct Near(u64);
-
 /// Neighbours in the table.
 const NEAR: u64 = 64;
 
-impl Hasher for Near {
-    /// The session, then the number.
-    fn write_u64(&mut self, n: u64) {
-        let block = (self.0 ^ (n / NEAR)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let block = (block ^ (block >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        // The table looks for the first entry by the low bits, and tells it from others by the high.
-        let near = n % NEAR;
-        self.0 = (block ^ (block >> 32)).wrapping_add(near) ^ (near << 57);
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("the name of a request is two numbers");
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+/// Numbers in which each session counts up lie near each other in the table, 64 at a time, and so do
+/// the requests that come and go together: what is looked for is where the request before was. We draw
+/// these names ourselves: nobody chooses them so that they collide.
+fn hash(id: RequestId) -> u64 {
+    let session = id.session.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let block =
+        (session ^ (session >> 32) ^ (id.number / NEAR)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let near = id.number % NEAR;
+    // The table looks for the first entry by the low bits, and tells it from others by the high.
+    (block ^ (block >> 32)).wrapping_add(near) ^ (near << 57)
 }
 
 #[cfg(test)]
