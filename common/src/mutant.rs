@@ -132,6 +132,8 @@ mutants! {
     EndedTaken,
     /// Digests say what lives, and not what was seen: a tombstone weighs nothing.
     LeafWithoutContexts,
+    /// A floor round settles what the wall clock of an owner shows that is known to be wrong, or may be.
+    WrongClockSettled,
 }
 
 impl Mutant {

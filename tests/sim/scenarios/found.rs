@@ -558,4 +558,23 @@ fn a_dead_flush_of_a_home_that_starts_again_takes_nothing_away_by_an_available_w
     );
 }
 
+#[test]
+fn the_clock_of_an_owner_that_nobody_has_told_the_time_is_not_settled() {
+    check(
+        "owners 3, rounds every 1s
+        settle
+        crash owner 3
+        jump owner 3 ahead 120s
+        lose every Beat from owner 1 to owner 3
+        lose every Beat from owner 2 to owner 3
+        start owner 3
+        # It is asked for its clock in a round, and says nothing that comes of its wall clock.
+        wait 4s
+        a: SET k v -> OK
+        a: PEXPIRE k 500 -> 1
+        wait 1s
+        a: GET k -> nil",
+    );
+}
+
 }

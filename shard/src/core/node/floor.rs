@@ -62,10 +62,7 @@ impl Node {
             return;
         }
         match &tenure.round {
-            Some(round) if now_us > round.until_us => {
-                tenure.round = None;
-                self.sessions.end_with_any(id, |purpose| purpose == Purpose::Round);
-            }
+            Some(round) if now_us > round.until_us => self.give_up_round(id),
             Some(round) => {
                 let waits_for: Vec<NodeId> = round.waits_for.iter().copied().collect();
                 for peer in waits_for {
@@ -77,6 +74,13 @@ impl Node {
             None if now_us >= tenure.round_us => self.begin_round(id, moment),
             None => {}
         }
+    }
+
+    fn give_up_round(&mut self, id: GroupId) {
+        if let Some(tenure) = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut()) {
+            tenure.round = None;
+        }
+        self.sessions.end_with_any(id, |purpose| purpose == Purpose::Round);
     }
 
     fn begin_round(&mut self, id: GroupId, moment: Moment) {
@@ -123,6 +127,10 @@ impl Node {
         clock: Option<([Actor; 2], Hlc)>,
         moment: Moment,
     ) {
+        let is_settled = |(_, hlc)| Mutant::WrongClockSettled.is_on() || self.is_believable(hlc, moment);
+        if !clock.is_none_or(is_settled) {
+            return self.give_up_round(id);
+        }
         let tenure = self.groups.get_mut(&id).and_then(|group| group.tenure.as_mut());
         let Some(round) = tenure.and_then(|tenure| tenure.round.as_mut()) else { return };
         if !round.waits_for.remove(&peer) {
