@@ -10,7 +10,7 @@ use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::plan;
 use kinring_common::placement::slot::Slot;
 use kinring_common::resp::Protocol;
-use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
+use kinring_common::wire::request::{Attempt, Consistency, Request, RequestId, Response, Work};
 use kinring_shard::core::node::{
     COPIES_BYTES, EXCHANGE_BYTES_S, Input, LARGE_CELLS, MISSED_MAX, Node, Output, Past,
     RANGES_BYTES, Restart, Settings,
@@ -105,7 +105,7 @@ impl Three {
         self.next += 1;
         let node = &mut self.nodes[home.0 as usize];
         let request = Request {
-            id: RequestId { session: 1, number: self.next },
+            attempt: Attempt { id: RequestId { session: 1, number: self.next }, number: 0 },
             epoch: self.layout.epoch(),
             slot,
             db: 0,

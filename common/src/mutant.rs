@@ -134,6 +134,8 @@ mutants! {
     LeafWithoutContexts,
     /// A floor round settles what the wall clock of an owner shows that is known to be wrong, or may be.
     WrongClockSettled,
+    /// A try that was refused is executed when it comes once more.
+    RefusalForgotten,
 }
 
 impl Mutant {

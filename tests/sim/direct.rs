@@ -10,7 +10,7 @@ use kinring_common::placement::plan;
 use kinring_common::placement::slot::Slot;
 use kinring_common::resp::Protocol;
 use kinring_common::wire::peer::{Answer, AnswerWhat, Ask, Message, Term};
-use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
+use kinring_common::wire::request::{Attempt, Consistency, Request, RequestId, Response, Work};
 use kinring_shard::core::node::{
     EXCHANGE_BYTES_S, Input, MISSED_MAX, Node, Output, Past, Restart, Settings,
 };
@@ -26,6 +26,8 @@ struct Three {
     ahead: Option<(usize, u64)>,
     loses_acks: bool,
     responses: Vec<(u64, Response)>,
+    /// Tries so far.
+    tries: u32,
 }
 
 /// Of nodes that do nothing by themselves from time to time.
@@ -72,7 +74,8 @@ impl Three {
         let nodes = (0..3).map(|n| start_of(n, owners).0).collect();
         let (_, layout, now) = start_of(0, owners);
         let (away, ahead, responses) = (BTreeSet::new(), None, Vec::new());
-        let mut three = Three { nodes, layout, now, away, ahead, loses_acks: false, responses };
+        let mut three =
+            Three { nodes, layout, now, away, ahead, loses_acks: false, responses, tries: 0 };
         three.pass(4_000_000);
         three
     }
@@ -119,8 +122,8 @@ impl Three {
                             self.nodes[to].handle(now, input);
                         }
                     }
-                    Output::Response(_, id, response) => {
-                        self.responses.push((id.number, response));
+                    Output::Response(_, attempt, response) => {
+                        self.responses.push((attempt.id.number, response));
                     }
                     _ => {}
                 }
@@ -132,17 +135,31 @@ impl Three {
         self.ask_for(Consistency::Strong, n, (number, is_retry), words);
     }
 
-    fn ask_for(
+    fn ask_for(&mut self, consistency: Consistency, n: usize, number: (u64, bool), words: &[&str]) {
+        let request = self.request(consistency, n, number, words);
+        self.hears(n, request);
+    }
+
+    /// A try of a request comes to a node.
+    fn hears(&mut self, n: usize, request: Request) {
+        let now = self.now_of(n);
+        self.nodes[n].handle(now, Input::Request(0, request));
+        self.deliver();
+    }
+
+    /// The next try of a request.
+    fn request(
         &mut self,
         consistency: Consistency,
         n: usize,
         (number, is_retry): (u64, bool),
         words: &[&str],
-    ) {
+    ) -> Request {
         let slot = Slot::of(words[1].as_bytes());
         let words = words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
-        let request = Request {
-            id: RequestId { session: 1, number },
+        self.tries += 1;
+        Request {
+            attempt: Attempt { id: RequestId { session: 1, number }, number: self.tries },
             epoch: self.layout.epoch(),
             slot,
             db: 0,
@@ -152,10 +169,7 @@ impl Three {
             is_retry,
             is_elsewhere: false,
             work: Work::Commands(vec![words]),
-        };
-        let now = self.now_of(n);
-        self.nodes[n].handle(now, Input::Request(0, request));
-        self.deliver();
+        }
     }
 
     fn owners(&self, key: &str) -> Vec<usize> {
@@ -197,6 +211,57 @@ fn opened() -> AnswerWhat {
 }
 
 stories! {
+
+#[test]
+fn a_try_that_was_refused_is_not_executed_when_it_comes_once_more() {
+    let mut three = Three::new();
+    let owners = three.owners("n");
+    let (first, second) = (owners[0], owners[1]);
+    three.ask(first, 1, false, &["SET", "n", "1"]);
+    let early = three.request(Consistency::Strong, second, (0, false), &["SETNX", "n", "2"]);
+    three.hears(second, early.clone());
+    assert!(matches!(three.said(0), Some(Response::Elsewhere(_))), "{:?}", three.said(0));
+    // Whoever asked goes to another one. What changed nothing there leaves no name elsewhere.
+    three.ask(first, 0, false, &["SETNX", "n", "2"]);
+    assert_eq!(three.said(0), Some(&Response::Done(Bytes::from_static(b":0\r\n"))));
+    three.ask(first, 2, false, &["DEL", "n"]);
+    three.away = [first].into();
+    three.pass(3_000_000);
+    three.responses.clear();
+    three.hears(second, early.clone());
+    assert_eq!(three.said(0), None, "nobody waits for that");
+    three.ask(second, 3, false, &["EXISTS", "n"]);
+    assert_eq!(three.said(3), Some(&Response::Done(Bytes::from_static(b":0\r\n"))));
+    three.pass(3_000_000);
+    three.hears(second, Request { valid: (early.valid.0, three.now.mono_us), ..early });
+    assert_eq!(three.said(0), None, "it is void");
+}
+
+#[test]
+fn a_try_that_was_executed_is_not_refused_when_it_comes_once_more() {
+    for consistency in [Consistency::Strong, Consistency::Available] {
+        let mut three = Three::new();
+        let home = three.owners("n")[0];
+        three.ask(home, 0, false, &["SET", "n", "1"]);
+        let effectless = three.request(consistency, home, (1, false), &["SETNX", "n", "2"]);
+        let write = three.request(consistency, home, (2, false), &["INCR", "n"]);
+        three.hears(home, effectless.clone());
+        three.hears(home, write.clone());
+        let done = |reply: &'static [u8]| Some(Response::Done(Bytes::from_static(reply)));
+        assert_eq!(three.said(1).cloned(), done(b":0\r\n"));
+        assert_eq!(three.said(2).cloned(), done(b":2\r\n"));
+        three.away = [home].into();
+        three.ahead = Some((home, 10_000));
+        three.pass(3_000_000);
+        three.responses.clear();
+        three.hears(home, effectless);
+        three.hears(home, write);
+        assert_eq!(three.said(1), None, "{consistency:?}");
+        assert_eq!(three.said(2), None, "{consistency:?}");
+        three.ask_for(consistency, home, (3, false), &["INCR", "n"]);
+        assert_eq!(three.said(3), Some(&Response::Elsewhere(None)), "{consistency:?}");
+    }
+}
 
 #[test]
 fn a_name_that_one_owner_had_to_forget_is_in_doubt_at_the_next_home_too() {

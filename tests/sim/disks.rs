@@ -10,7 +10,7 @@ use kinring_common::placement::slot::{SLOTS, Slot};
 use kinring_common::resp::Protocol;
 use kinring_common::wire::Item;
 use kinring_common::wire::peer::{Ask, AskWhat, Batch, Heartbeat, Message};
-use kinring_common::wire::request::{Consistency, Request, RequestId, Response, Work};
+use kinring_common::wire::request::{Attempt, Consistency, Request, RequestId, Response, Work};
 use kinring_common::wire::v1::encode;
 use kinring_shard::core::node::{Input, Node, Output, Past, Restart, Settings};
 use kinring_shard::store::Entry;
@@ -46,6 +46,8 @@ struct World {
     db: u8,
     starts: u64,
     responses: Vec<(u64, Response)>,
+    /// Tries so far.
+    tries: u32,
     consistency: Consistency,
 }
 
@@ -79,6 +81,7 @@ impl World {
             db: 0,
             starts: 0,
             responses: Vec::new(),
+            tries: 0,
             consistency: Consistency::Strong,
         };
         for n in 0..owners {
@@ -148,8 +151,8 @@ impl World {
                     match output {
                         Output::Log(entry) => self.logs[n].push(entry),
                         Output::Peer(to, message) => said.push((n, to.0 as usize, message)),
-                        Output::Response(_, id, response) => {
-                            self.responses.push((id.number, response));
+                        Output::Response(_, attempt, response) => {
+                            self.responses.push((attempt.id.number, response));
                         }
                         Output::Pong(..) => {}
                     }
@@ -184,7 +187,7 @@ impl World {
     }
 
     fn request(
-        &self,
+        &mut self,
         n: usize,
         number: u64,
         (is_retry, is_elsewhere): (bool, bool),
@@ -194,8 +197,9 @@ impl World {
             words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
         let is_flush = words[0] == "FLUSHDB";
         let work = if is_flush { Work::Flush(GROUP) } else { Work::Commands(vec![words.clone()]) };
+        self.tries += 1;
         Request {
-            id: RequestId { session: 1, number },
+            attempt: Attempt { id: RequestId { session: 1, number }, number: self.tries },
             epoch: self.layout.epoch(),
             slot: words.get(1).map_or(Slot::of(b""), |key| Slot::of(key)),
             db: self.db,

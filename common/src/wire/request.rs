@@ -17,6 +17,16 @@ pub struct RequestId {
     pub number: u64,
 }
 
+/// The name of one try of a request. The answer has the same: it may come late, or twice, and speaks of no
+/// other try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt {
+    /// The request.
+    pub id: RequestId,
+    /// Its number: no two tries of a request have the same, at whatever shards.
+    pub number: u32,
+}
+
 /// Which promises a request asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Consistency {
@@ -41,7 +51,7 @@ pub enum Work {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Its name.
-    pub id: RequestId,
+    pub attempt: Attempt,
     /// The layout by which the proxy chose this shard.
     pub epoch: Epoch,
     /// Where the keys are.

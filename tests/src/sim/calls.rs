@@ -23,9 +23,9 @@ impl Cluster<'_> {
     /// A node is asked for something.
     pub(super) fn is_asked(&mut self, token: u64, request: &Request) {
         let Some(who) = self.whose.get(&token) else { return };
-        self.witness.is_asked(request.id, *who);
+        self.witness.is_asked(request.attempt.id, *who);
         if request.consistency == Consistency::Available && expire_of(request).is_some() {
-            self.sight.is_asked(request.id, *who);
+            self.sight.is_asked(request.attempt.id, *who);
         }
     }
 

@@ -19,6 +19,7 @@ pub type Counts = BTreeMap<&'static str, u64>;
 /// Every class, and how much of it [`SEEDS_FOR_ALL`] seeds have at the very least: about a quarter of what is
 /// usual, less where it comes in few of them.
 const CLASSES: &[(&str, u64)] = &[
+    ("answers that came again", 3_300),
     ("asked with its clock ahead", 26_000),
     ("asked with its clock behind", 16_000),
     ("calls broken with their proxy", 76),
@@ -56,6 +57,7 @@ const CLASSES: &[(&str, u64)] = &[
     ("pulled without a lease", 110),
     ("siege", 100),
     ("tail lost", 38),
+    ("tries that came again", 2_200),
     ("wipe", 22),
     ("runs over the wire", 5),
     ("runs with another W", 5),

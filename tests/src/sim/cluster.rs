@@ -22,8 +22,9 @@ use bytes::Bytes;
 use kinring::core::router::{Outcome as Told, Router, RouterInput};
 use kinring_common::id::NodeId;
 use kinring_common::random::Random;
+use kinring_common::wire::request::Attempt;
 use kinring_shard::core::node::Input;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 /// How often the wall clocks are put right, as far as nobody set them off.
 const NTP_US: u64 = 10_000_000;
@@ -39,6 +40,8 @@ pub(super) struct Cluster<'p> {
     pub(super) network: Network<Letter>,
     pub(super) hosts: Vec<Host>,
     pub(super) inboxes: Vec<VecDeque<(usize, Letter)>>,
+    /// Tries and answers that arrived: from where, and where.
+    pub(super) arrived: HashSet<(usize, usize, Attempt)>,
     pub(super) off_ms: Vec<i64>,
     pub(super) proxies: Vec<Front>,
     pub(super) clients: Vec<Client>,
@@ -86,6 +89,7 @@ impl<'p> Cluster<'p> {
             now_us: 0,
             network: Network::new(sites, plan.quality),
             inboxes: vec![VecDeque::new(); plan.nodes],
+            arrived: HashSet::new(),
             off_ms: vec![0; plan.nodes],
             hosts,
             proxies: Vec::new(),

@@ -3,7 +3,7 @@
 use crate::world::network::Freight;
 use bytes::BytesMut;
 use kinring_common::wire::peer::Message;
-use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
+use kinring_common::wire::request::{Attempt, Ping, Pong, Request, Response};
 use kinring_common::wire::v1::{Frame, decode, encode_frame};
 
 /// What travels.
@@ -11,7 +11,7 @@ use kinring_common::wire::v1::{Frame, decode, encode_frame};
 pub(super) enum Letter {
     Peer(Box<Message>),
     Request(Box<Request>),
-    Response(RequestId, Response),
+    Response(Attempt, Response),
     Ping(Ping),
     Pong(Pong),
 }
@@ -49,7 +49,7 @@ impl Letter {
         let frame = match self {
             Letter::Peer(message) => Frame::Peer(*message),
             Letter::Request(request) => Frame::Request(*request),
-            Letter::Response(id, response) => Frame::Response(id, response),
+            Letter::Response(attempt, response) => Frame::Response(attempt, response),
             Letter::Ping(ping) => Frame::Ping(ping),
             Letter::Pong(pong) => Frame::Pong(pong),
         };
@@ -62,7 +62,7 @@ impl Letter {
         let letter = match again {
             Frame::Peer(message) => Letter::Peer(Box::new(message)),
             Frame::Request(request) => Letter::Request(Box::new(request)),
-            Frame::Response(id, response) => Letter::Response(id, response),
+            Frame::Response(attempt, response) => Letter::Response(attempt, response),
             Frame::Ping(ping) => Letter::Ping(ping),
             Frame::Pong(pong) => Letter::Pong(pong),
             Frame::Write(_) => unreachable!("it was written whole"),

@@ -301,7 +301,7 @@ impl Play<'_> {
         }
         let cluster = &mut self.cluster;
         for (from, to, letter) in kept {
-            cluster.network.send_once(from, to, letter, cluster.now_us, &mut cluster.random);
+            cluster.network.send(from, to, letter, cluster.now_us, &mut cluster.random);
         }
         Ok(())
     }

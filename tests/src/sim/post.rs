@@ -11,6 +11,7 @@ use kinring_shard::core::node::{Input, Output};
 impl Cluster<'_> {
     pub(super) fn deliver(&mut self, from: usize, to: usize, letter: Letter) {
         self.note(from, to, &letter);
+        self.arrives(from, to, &letter);
         if to >= self.plan.nodes {
             return self.tell_proxy(from, to - self.plan.nodes, letter);
         }
@@ -28,6 +29,17 @@ impl Cluster<'_> {
         let mut said = Vec::new();
         self.give(to, from, letter, &mut said);
         self.say(to, said);
+    }
+
+    /// Has it arrived before?
+    fn arrives(&mut self, from: usize, to: usize, letter: &Letter) {
+        let (attempt, class) = match letter {
+            Letter::Request(request) => (request.attempt, "tries that came again"),
+            Letter::Response(attempt, _) => (*attempt, "answers that came again"),
+            _ => return,
+        };
+        let is_new = self.arrived.insert((from, to, attempt));
+        self.bit(class, u64::from(!is_new));
     }
 
     pub(super) fn give(&mut self, n: usize, from: usize, letter: Letter, said: &mut Vec<Output>) {
@@ -67,7 +79,9 @@ impl Cluster<'_> {
             }
             let (to, letter) = match output {
                 Output::Peer(to, message) => (to.0 as usize, Letter::Peer(Box::new(message))),
-                Output::Response(to, id, response) => (to as usize, Letter::Response(id, response)),
+                Output::Response(to, attempt, response) => {
+                    (to as usize, Letter::Response(attempt, response))
+                }
                 Output::Pong(to, pong) => (to as usize, Letter::Pong(pong)),
                 Output::Log(_) => unreachable!("the host keeps the log"),
             };
@@ -84,20 +98,16 @@ impl Cluster<'_> {
             letter = again;
             self.mix(digest);
         }
-        let (now_us, random) = (self.now_us, &mut self.random);
-        match letter {
-            Letter::Peer(_) => self.network.send(from, to, letter, now_us, random),
-            _ => self.network.send_once(from, to, letter, now_us, random),
-        }
+        self.network.send(from, to, letter, self.now_us, &mut self.random);
     }
 
     pub(super) fn tell_proxy(&mut self, from: usize, n: usize, letter: Letter) {
         let node = NodeId(from as u64);
         let input = match letter {
-            Letter::Response(id, response) => {
+            Letter::Response(attempt, response) => {
                 let is_elsewhere = matches!(response, Response::Elsewhere(_));
                 self.bit("asked a node that is not home", u64::from(is_elsewhere));
-                RouterInput::Response { node, id, response }
+                RouterInput::Response { node, attempt, response }
             }
             Letter::Pong(pong) => RouterInput::Pong { node, pong },
             _ => unreachable!("proxies are not asked"),

@@ -159,21 +159,6 @@ impl<M: Freight> Network<M> {
         self.clogged.clear();
     }
 
-    /// Sends a message that comes once or not at all, as on a stream; still at any time and in any
-    /// order. A site reaches itself at once.
-    pub fn send_once(
-        &mut self,
-        from: Site,
-        to: Site,
-        message: M,
-        now_us: u64,
-        random: &mut Random,
-    ) {
-        let repeated_per_mille = std::mem::take(&mut self.quality.repeated_per_mille);
-        self.send(from, to, message, now_us, random);
-        self.quality.repeated_per_mille = repeated_per_mille;
-    }
-
     /// Sends a message. A site reaches itself at once.
     pub fn send(&mut self, from: Site, to: Site, message: M, now_us: u64, random: &mut Random) {
         self.sent += 1;

@@ -39,7 +39,7 @@ mod writer;
 mod tests;
 
 use super::peer::{Batch, Message};
-use super::request::{Ping, Pong, Request, RequestId, Response};
+use super::request::{Attempt, Ping, Pong, Request, Response};
 use crate::placement::layout::GroupId;
 use bytes::{Buf, Bytes, BytesMut};
 use reader::Reader;
@@ -71,7 +71,7 @@ pub enum Frame {
     /// A proxy to a shard.
     Request(Request),
     /// A shard to a proxy.
-    Response(RequestId, Response),
+    Response(Attempt, Response),
     /// A proxy to a shard.
     Ping(Ping),
     /// A shard to a proxy.
@@ -174,8 +174,8 @@ pub fn encode_frame(frame: &Frame, out: &mut BytesMut) -> Result<(), TooLong> {
         Frame::Peer(message) => encode(message, out),
         Frame::Write(write) => framed(SHORT_WRITE, out, |out| out.raw(&write.body)),
         Frame::Request(request) => framed(REQUEST, out, |out| request.put(out)),
-        Frame::Response(id, response) => framed(RESPONSE, out, |out| {
-            id.put(out);
+        Frame::Response(attempt, response) => framed(RESPONSE, out, |out| {
+            attempt.put(out);
             response.put(out);
         }),
         Frame::Ping(ping) => framed(PING, out, |out| ping.put(out)),

@@ -8,7 +8,8 @@ use crate::placement::layout::{Epoch, GroupId};
 use crate::placement::slot::Slot;
 use crate::resp::Protocol;
 use crate::wire::request::{
-    Changed, Completion, Consistency, Executed, Ping, Pong, Request, RequestId, Response, Work,
+    Attempt, Changed, Completion, Consistency, Executed, Ping, Pong, Request, RequestId, Response,
+    Work,
 };
 use bytes::Bytes;
 
@@ -25,6 +26,19 @@ impl Wire for RequestId {
     }
 }
 
+impl Wire for Attempt {
+    const BYTES_MIN: usize = RequestId::BYTES_MIN + 1;
+
+    fn put(&self, out: &mut Writer<'_>) {
+        self.id.put(out);
+        out.varint(u64::from(self.number));
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Attempt, DecodeError> {
+        Ok(Attempt { id: RequestId::take(input)?, number: input.varint_u32("attempt")? })
+    }
+}
+
 const RESP3: u8 = 1;
 const AVAILABLE: u8 = 1 << 1;
 const RETRY: u8 = 1 << 2;
@@ -33,7 +47,7 @@ const AT_OTHERS: u8 = 1 << 4;
 
 impl Wire for Request {
     fn put(&self, out: &mut Writer<'_>) {
-        let Request { id, epoch, slot, db, protocol, consistency, valid, work, .. } = self;
+        let Request { attempt, epoch, slot, db, protocol, consistency, valid, work, .. } = self;
         let Request { is_retry, is_elsewhere, .. } = self;
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         let flags = flag(*protocol == Protocol::Resp3, RESP3)
@@ -42,7 +56,7 @@ impl Wire for Request {
             | flag(*is_elsewhere, AT_OTHERS)
             | flag(matches!(work, Work::Flush(_)), FLUSH);
         out.byte(flags);
-        id.put(out);
+        attempt.put(out);
         epoch.put(out);
         slot.put(out);
         out.byte(*db);
@@ -57,7 +71,8 @@ impl Wire for Request {
     fn take(input: &mut Reader<'_>) -> Result<Request, DecodeError> {
         let flags = input.flags(RESP3 | AVAILABLE | RETRY | FLUSH | AT_OTHERS, "request")?;
         let has = |flag: u8| flags & flag != 0;
-        let (id, epoch, slot) = (RequestId::take(input)?, Epoch::take(input)?, Slot::take(input)?);
+        let (attempt, epoch) = (Attempt::take(input)?, Epoch::take(input)?);
+        let slot = Slot::take(input)?;
         let (db, valid) = (input.byte()?, (input.word()?, input.varint()?));
         let work = if has(FLUSH) {
             Work::Flush(GroupId::take(input)?)
@@ -73,7 +88,7 @@ impl Wire for Request {
         let consistency = if has(AVAILABLE) { Consistency::Available } else { Consistency::Strong };
         let (is_retry, is_elsewhere) = (has(RETRY), has(AT_OTHERS));
         Ok(Request {
-            id,
+            attempt,
             epoch,
             slot,
             db,

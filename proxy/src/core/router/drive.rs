@@ -9,7 +9,7 @@ use super::{Router, RouterOutput};
 use kinring_common::id::NodeId;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::request::{Consistency, Request, RequestId, Response};
+use kinring_common::wire::request::{Attempt, Consistency, Request, RequestId, Response};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A pause before somebody else is asked, or the same one again, and what it grows to: a lease changes
@@ -82,11 +82,11 @@ impl Router {
         let is_retry = part.is_in_doubt();
         let wait_us = self.nodes.wait_us(node) << part.silences().min(4);
         let end_us = deadline_us.min(now_us + wait_us.min(Pace::MAX_US));
-        part.asks(node, now_us, end_us);
+        let attempt = part.asks(node, now_us, end_us);
         let hedge_us = now_us + self.nodes.hedge.after_us();
         let due_us = if part.may_hedge() { hedge_us.min(end_us) } else { end_us };
         due(&mut self.timers, part, number, Some(due_us));
-        self.send(number, node, end_us, is_retry);
+        self.send((number, attempt), node, end_us, is_retry);
     }
 
     /// A read takes long: another owner may be faster.
@@ -98,21 +98,22 @@ impl Router {
         let other = self.routes.other(&group, slow, &self.nodes, now_us);
         due(&mut self.timers, part, number, Some(part.end_us()));
         if let Some(node) = other {
-            let end_us = part.hedges(node, now_us);
+            let (attempt, end_us) = part.hedges(node, now_us);
             self.hedges += 1;
-            self.send(number, node, end_us, true);
+            self.send((number, attempt), node, end_us, true);
         }
     }
 
-    fn send(&mut self, number: u64, node: NodeId, end_us: u64, is_retry: bool) {
+    fn send(&mut self, (number, attempt): (u64, u32), node: NodeId, end_us: u64, is_retry: bool) {
         let epoch = self.layout.epoch();
         let valid = self.nodes.valid(node, end_us);
         let Some((_, call, at)) = locate(&mut self.calls, number) else { return };
         let part = &call.parts[at];
         let is_renamed = is_retry && Mutant::RetryUnderNewId.is_on();
         let tries = if is_renamed { u64::from(part.sent() % 0xffff) } else { 0 };
+        let id = RequestId { session: self.session, number: number | tries << NUMBER_BITS };
         let request = Request {
-            id: RequestId { session: self.session, number: number | tries << NUMBER_BITS },
+            attempt: Attempt { id, number: attempt },
             epoch,
             slot: part.slot,
             db: call.db,
@@ -127,7 +128,8 @@ impl Router {
     }
 
     /// A node answered a try.
-    pub(super) fn hear(&mut self, node: NodeId, id: RequestId, response: Response) {
+    pub(super) fn hear(&mut self, node: NodeId, attempt: Attempt, response: Response) {
+        let Attempt { id, number: attempt } = attempt;
         let number = id.number & ((1 << NUMBER_BITS) - 1);
         let Some((_, call, at)) = locate(&mut self.calls, number) else { return };
         if id.session != self.session {
@@ -140,7 +142,7 @@ impl Router {
                 self.routes.learn(group.id, home);
             }
         }
-        match call.parts[at].hears(node, response, self.now_us) {
+        match call.parts[at].hears((node, attempt), response, self.now_us) {
             Heard::Nothing => {}
             Heard::Ended(ended) => {
                 if matches!(ended, Ended::Reply(_)) {

@@ -38,7 +38,7 @@ use bytes::Bytes;
 use kinring_common::id::NodeId;
 use kinring_common::placement::layout::Layout;
 use kinring_common::random::Random;
-use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
+use kinring_common::wire::request::{Attempt, Ping, Pong, Request, Response};
 use nodes::{Nodes, PING_US};
 use routes::Routes;
 use running::{Running, Session};
@@ -90,8 +90,8 @@ pub enum RouterInput {
     Response {
         /// The node.
         node: NodeId,
-        /// What it answers.
-        id: RequestId,
+        /// Which try it answers.
+        attempt: Attempt,
         /// What it says.
         response: Response,
     },
@@ -196,7 +196,7 @@ impl Router {
         match input {
             RouterInput::Tick => {}
             RouterInput::Call { session, token, call } => self.call(session, token, call),
-            RouterInput::Response { node, id, response } => self.hear(node, id, response),
+            RouterInput::Response { node, attempt, response } => self.hear(node, attempt, response),
             RouterInput::Pong { node, pong } => {
                 if self.layout.members().contains(node) {
                     self.nodes.pong(node, pong, self.now_us);

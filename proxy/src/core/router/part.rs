@@ -6,10 +6,11 @@
 //!
 //! 1. **One node at a time.** A try goes to another node only when every earlier one elsewhere was
 //!    answered "not executed", or is void: each is valid only as long as its answer is waited for.
-//! 2. **Only the node asked last is believed** when it says that it executed.
+//! 2. **Only the node asked last is believed** when it says that it executed, and only of tries that it was
+//!    asked for since another one was asked.
 //!
-//! "Not executed" is counted: it speaks of one try, and does not say of which. That relies on a try
-//! being answered at most once, as a connection does it.
+//! Every try has a number, and its answer names it: one that comes twice says nothing more. A shard to which
+//! a try that it has refused comes once more is silent.
 //!
 //! Reads change nothing: any node may be asked at any time, and the first answer is as good as a later
 //! one.
@@ -41,10 +42,11 @@ pub struct Part {
     /// When something is to be done about it: its timer.
     pub due_us: Option<u64>,
     is_read: bool,
-    /// Tries that may have been executed, by node.
+    /// Tries that may have been executed.
     open: SmallVec<[(NodeId, u32); 2]>,
-    /// The node asked last, hedges aside.
+    /// The node asked last, hedges aside, and the first try of those on end at it.
     target: Option<NodeId>,
+    first: u32,
     /// What was asked of it is void then.
     end_us: u64,
     first_us: u64,
@@ -112,6 +114,7 @@ impl Part {
             is_read,
             open: SmallVec::new(),
             target: None,
+            first: 0,
             end_us: 0,
             first_us: 0,
             sent: 0,
@@ -137,12 +140,12 @@ impl Part {
 
     /// Whether some try may have been executed.
     pub fn is_in_doubt(&self) -> bool {
-        self.open.iter().any(|(_, tries)| *tries > 0)
+        !self.open.is_empty()
     }
 
     /// Whether some try at another node may have been.
     pub fn is_in_doubt_at_others(&self, node: NodeId) -> bool {
-        self.open.iter().any(|(of, tries)| *of != node && *tries > 0)
+        self.open.iter().any(|(of, _)| *of != node)
     }
 
     /// For how many waits on end nobody answered: each next one is longer.
@@ -150,27 +153,27 @@ impl Part {
         self.silences.0
     }
 
-    /// A try goes to a node; it is void at `end_us`.
-    pub fn asks(&mut self, node: NodeId, now_us: u64, end_us: u64) {
-        let is_free = self.target.is_none_or(|last| last == node || self.tries_at(last) == 0);
+    /// A try goes to a node; it is void at `end_us`. Returns its number.
+    pub fn asks(&mut self, node: NodeId, now_us: u64, end_us: u64) -> u32 {
+        let is_free = self.target.is_none_or(|last| last == node || !self.is_open_at(last));
         assert!(
             self.is_read || is_free || now_us >= self.end_us,
             "a write goes elsewhere only when it cannot be executed any more where it was"
         );
         if self.target != Some(node) {
             self.silences.1 = 0;
+            self.first = self.sent;
         }
         (self.target, self.end_us) = (Some(node), end_us);
         (self.advice, self.is_resting) = (None, false);
-        self.count(node, now_us);
+        self.begin(node, now_us)
     }
 
-    /// A read is asked for once more elsewhere.
-    pub fn hedges(&mut self, node: NodeId, now_us: u64) -> u64 {
+    /// A read is asked for once more elsewhere. Returns the number of the try, and when it is void.
+    pub fn hedges(&mut self, node: NodeId, now_us: u64) -> (u32, u64) {
         assert!(self.is_read, "only what changes nothing is hedged");
         self.is_hedged = true;
-        self.count(node, now_us);
-        self.end_us
+        (self.begin(node, now_us), self.end_us)
     }
 
     /// Whether it may be hedged.
@@ -191,17 +194,17 @@ impl Part {
         self.round.contains(&node)
     }
 
-    /// A node answered.
-    pub fn hears(&mut self, node: NodeId, response: Response, now_us: u64) -> Heard {
-        let was_asked = self.open.iter().any(|(of, _)| *of == node);
-        if !was_asked || self.ended.is_some() {
+    /// A node answered a try.
+    pub fn hears(&mut self, of: (NodeId, u32), response: Response, now_us: u64) -> Heard {
+        let node = of.0;
+        if !self.open.contains(&of) || self.ended.is_some() {
             return Heard::Nothing;
         }
         let advice = match response {
-            Response::Done(reply) if self.believes(node) => {
+            Response::Done(reply) if self.believes(of) => {
                 return Heard::Ended(Ended::Reply(reply));
             }
-            Response::Unknown if !self.is_read && self.believes(node) => {
+            Response::Unknown if !self.is_read && self.believes(of) => {
                 return Heard::Ended(Ended::Unknown);
             }
             Response::Done(_) => return Heard::Nothing,
@@ -210,18 +213,15 @@ impl Part {
             Response::Elsewhere(_) | Response::Unknown => Advice::After(node),
             Response::Later => Advice::Again(node),
         };
+        self.open.retain(|open| *open != of);
         self.refused(node, advice, now_us)
     }
 
     fn refused(&mut self, node: NodeId, advice: Advice, now_us: u64) -> Heard {
-        let tries = self.open.iter_mut().find(|(of, tries)| *of == node && *tries > 0);
-        let Some((_, tries)) = tries else { return Heard::Nothing };
-        *tries -= 1;
-        let left = *tries;
         if self.target != Some(node) || self.is_resting {
             return Heard::Nothing;
         }
-        if left > 0 && now_us < self.end_us && !self.is_read {
+        if self.is_open_at(node) && now_us < self.end_us && !self.is_read {
             // Another try may still be executed there: by law 1 it has to be waited for.
             self.advice = Some(advice);
             return Heard::Nothing;
@@ -262,23 +262,23 @@ impl Part {
         self.end_us
     }
 
-    fn believes(&self, node: NodeId) -> bool {
-        self.is_read || self.target == Some(node) || Mutant::AnyNodeBelieved.is_on()
+    fn believes(&self, (node, number): (NodeId, u32)) -> bool {
+        let is_asked_last = self.target == Some(node) && number >= self.first;
+        self.is_read || is_asked_last || Mutant::AnyNodeBelieved.is_on()
     }
 
-    fn tries_at(&self, node: NodeId) -> u32 {
-        self.open.iter().find(|(of, _)| *of == node).map_or(0, |(_, tries)| *tries)
+    fn is_open_at(&self, node: NodeId) -> bool {
+        self.open.iter().any(|(of, _)| *of == node)
     }
 
-    fn count(&mut self, node: NodeId, now_us: u64) {
+    fn begin(&mut self, node: NodeId, now_us: u64) -> u32 {
         if self.sent == 0 {
             self.first_us = now_us;
         }
+        let number = self.sent;
         self.sent += 1;
-        match self.open.iter_mut().find(|(of, _)| *of == node) {
-            Some((_, tries)) => *tries += 1,
-            // No longer than the owners of a group.
-            None => self.open.push((node, 1)),
-        }
+        // Not many: a call is given up after some seconds, and each wait for an answer is longer.
+        self.open.push((node, number));
+        number
     }
 }

@@ -7,9 +7,9 @@
 use super::execute::{Wanted, taken};
 use super::journal::Waiting;
 use super::repair::{Noted, NotedKeys, Why};
-use super::requests::Found;
+use super::requests::{Found, KEEP_US};
 use super::tenure::Pending;
-use super::{Asker, Moment, Node, Output};
+use super::{Asker, Connection, Moment, Node, Output};
 use crate::core::flight::{Names, Sequence, Touched};
 use crate::store::{Entry, short_reply};
 use kinring_common::clock::Hlc;
@@ -19,27 +19,42 @@ use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::peer::{Batch, Message, WriteNumber, names};
-use kinring_common::wire::request::{Consistency, Executed, Request, RequestId, Response, Work};
+use kinring_common::wire::request::{Consistency, Executed, Request, Response, Work};
 use kinring_common::wire::{Item, Items, Name};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl Node {
-    pub(super) fn asked(&mut self, asker: Asker, request: Request, moment: Moment) {
+    /// A try of a request has come.
+    pub(super) fn requested(&mut self, connection: Connection, request: Request, moment: Moment) {
         let now_us = moment.now.mono_us;
-        let request_id = request.id;
-        let id = self.group_asked(&request);
+        let until_us = request.valid.1.min(now_us + KEEP_US);
+        let asker = Asker { connection, attempt: request.attempt, until_us };
         let is_of_start =
             request.valid.0 == self.incarnation || Mutant::RequestOfEarlierStart.is_on();
-        let is_meant = is_of_start && request.epoch == self.layout.epoch();
+        if !is_of_start {
+            return self.respond_to(asker, Response::Elsewhere(None));
+        }
         let is_late = now_us >= request.valid.1 && !Mutant::LateRequestExecuted.is_on();
-        let Some(group) = self.groups.get(&id).filter(|_| is_meant && !is_late) else {
-            return self.respond_to(asker, request_id, Response::Elsewhere(None));
+        // Nobody waits for an answer to this, and the try may have come before.
+        let is_known = self.refusals.has(request.attempt, now_us);
+        if !is_late && (!is_known || Mutant::RefusalForgotten.is_on()) {
+            self.asked(asker, request, moment);
+        }
+    }
+
+    pub(super) fn asked(&mut self, asker: Asker, request: Request, moment: Moment) {
+        let now_us = moment.now.mono_us;
+        let id = self.group_asked(&request);
+        let is_meant = request.epoch == self.layout.epoch()
+            && (now_us < asker.until_us || Mutant::LateRequestExecuted.is_on());
+        let Some(group) = self.groups.get(&id).filter(|_| is_meant) else {
+            return self.respond_to(asker, Response::Elsewhere(None));
         };
         if u16::from(request.db) >= self.settings.databases {
             let mut reply = ReplyBuf::new(request.protocol);
             reply.error_line(&CommandError::DbOutOfRange.line());
-            return self.respond_to(asker, request_id, Response::Done(taken(&mut reply)));
+            return self.respond_to(asker, Response::Done(taken(&mut reply)));
         }
         let is_flush = matches!(request.work, Work::Flush(_));
         if request.consistency == Consistency::Available && !is_flush {
@@ -47,17 +62,17 @@ impl Node {
         }
         let Some(tenure) = &group.tenure else {
             let home = group.holder(now_us).filter(|home| *home != self.own);
-            return self.respond_to(asker, request_id, Response::Elsewhere(home));
+            return self.respond_to(asker, Response::Elsewhere(home));
         };
         let is_home = self.leases.is_home(id, now_us) || Mutant::ReplyWithoutLease.is_on();
         if !is_home || !moment.is_sound {
-            return self.respond_to(asker, request_id, Response::Elsewhere(None));
+            return self.respond_to(asker, Response::Elsewhere(None));
         }
         if !tenure.is_settled() {
             return self.let_wait(id, asker, request);
         }
         if tenure.leaving.is_some() || tenure.flight.is_crowded() {
-            return self.respond_to(asker, request_id, Response::Later);
+            return self.respond_to(asker, Response::Later);
         }
         self.coordinate(id, asker, &request, moment);
     }
@@ -82,7 +97,7 @@ impl Node {
         let tenure = self.groups[&id].tenure.as_ref().expect("a home coordinates");
         if wanted.is_write && tenure.flight.is_behind_others(&observed) {
             // What is written on top of something that counts wherever it is would count with it.
-            return self.respond_to(asker, request.id, Response::Later);
+            return self.respond_to(asker, Response::Later);
         }
         let ran = match &request.work {
             Work::Commands(_) => self.run(&wanted, request, moment),
@@ -91,14 +106,17 @@ impl Node {
         let is_write = !ran.items.is_empty();
         let is_lasting = !self.saw_unsafe(id, observed.names(), &ran.items);
         let reply = short_reply(&ran.reply).filter(|_| is_lasting);
-        let executed = Executed { id: request.id, reply };
+        let executed = Executed { id: request.attempt.id, reply };
         if is_write {
             self.write(id, ran.items, Some(executed), moment);
         } else if wanted.is_write {
             // It had no effect. Tried again here, it must not have one later.
             self.completed(id, &executed, &[], moment);
         }
-        let pending = Pending { asker, id: request.id, reply: ran.reply, is_write };
+        if wanted.is_write {
+            self.requests.was_in(asker.attempt);
+        }
+        let pending = Pending { asker, reply: ran.reply, is_write };
         let shows_at_once =
             Mutant::UnackedShown.is_on() && !is_write || Mutant::AckBeforeW.is_on() && is_write;
         if shows_at_once {
@@ -128,14 +146,14 @@ impl Node {
         request: &Request,
         moment: Moment,
     ) -> bool {
-        match self.requests.find(request.id, request.is_retry, moment.now.mono_us) {
+        match self.requests.find(request.attempt.id, request.is_retry, moment.now.mono_us) {
             Found::New => return false,
             Found::Unsure | Found::Executed(None) => {
-                self.respond_to(asker, request.id, Response::Unknown);
+                self.respond_to(asker, Response::Unknown);
             }
             Found::Executed(Some(reply)) => {
                 // Its write may still be under way: this try gets the answer when that is not.
-                let pending = Pending { asker, id: request.id, reply, is_write: true };
+                let pending = Pending { asker, reply, is_write: true };
                 self.release_when_safe(id, &Touched::All, pending, moment);
             }
         }
@@ -320,19 +338,33 @@ impl Node {
 
     /// A reply will not leave.
     pub(super) fn abandon(&mut self, pending: &Pending) {
-        let response = if pending.is_write {
-            self.requests.doubt(pending.id);
-            Response::Unknown
+        if pending.is_write {
+            self.requests.doubt(pending.asker.attempt.id);
+            self.respond_to(pending.asker, Response::Unknown);
         } else {
-            Response::Elsewhere(None)
-        };
-        self.respond_to(pending.asker, pending.id, response);
+            self.refuse(pending.asker, Response::Elsewhere(None));
+        }
     }
 
-    pub(super) fn respond_to(&mut self, asker: Asker, id: RequestId, response: Response) {
+    /// A try is answered. It may have come before: if it was executed then, it is not refused now.
+    pub(super) fn respond_to(&mut self, asker: Asker, response: Response) {
+        match response {
+            Response::Elsewhere(_) | Response::Later if self.requests.is_in(asker.attempt) => {}
+            Response::Elsewhere(_) | Response::Later => self.refuse(asker, response),
+            Response::Done(_) | Response::Unknown => self.say(asker, response),
+        }
+    }
+
+    fn refuse(&mut self, asker: Asker, response: Response) {
+        if self.refusals.note(asker.attempt, asker.until_us) {
+            self.say(asker, response);
+        }
+    }
+
+    fn say(&mut self, asker: Asker, response: Response) {
         // What it says is on other owners, or was here before: it relies on nothing that is not
         // durable as far as that is asked for.
-        self.outputs.push_back(Output::Response(asker, id, response));
+        self.outputs.push_back(Output::Response(asker.connection, asker.attempt, response));
     }
 }
 

@@ -127,7 +127,8 @@ impl Node {
         clock: Option<([Actor; 2], Hlc)>,
         moment: Moment,
     ) {
-        let is_settled = |(_, hlc)| Mutant::WrongClockSettled.is_on() || self.is_believable(hlc, moment);
+        let is_settled =
+            |(_, hlc)| Mutant::WrongClockSettled.is_on() || self.is_believable(hlc, moment);
         if !clock.is_none_or(is_settled) {
             return self.give_up_round(id);
         }

@@ -24,6 +24,7 @@
 //! | `ended` | who writes without a lease no more |
 //! | `unleased` | writing without a lease |
 //! | `requests` | at most once |
+//! | `refusals` | a try that was refused is not executed when it comes once more |
 //! | `completions` | names of requests travel with what these changed |
 //! | `acks` | acknowledgements that leave together |
 //! | `doubtful` | leased writes that may not count |
@@ -66,6 +67,7 @@ mod pace;
 mod pull;
 mod read_repair;
 mod rebuild;
+mod refusals;
 mod repair;
 mod replay;
 mod replica;
@@ -102,9 +104,10 @@ use kinring_common::quorum::Quorum;
 use kinring_common::random::Random;
 use kinring_common::resp::ReplyBuf;
 use kinring_common::wire::peer::{AnswerWhat, AskWhat, Message};
-use kinring_common::wire::request::{Ping, Pong, Request, RequestId, Response};
+use kinring_common::wire::request::{Attempt, Ping, Pong, Request, Response};
 use pace::Pace;
 use pull::Pulls;
+use refusals::Refusals;
 use requests::Requests;
 use session::Sessions;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -143,8 +146,8 @@ pub struct Settings {
 /// A tenth of a fast disk or of a network of 10 Gbit/s: those who ask for something do not notice it.
 pub const EXCHANGE_BYTES_S: u64 = 100_000_000;
 
-/// Somebody who asks: a proxy's connection to this node.
-pub type Asker = u64;
+/// A proxy's connection to this node.
+pub type Connection = u64;
 
 /// What happens to a node.
 #[derive(Clone, Debug)]
@@ -154,9 +157,9 @@ pub enum Input {
     /// Another node says something.
     Peer(NodeId, Message),
     /// A proxy asks for something.
-    Request(Asker, Request),
+    Request(Connection, Request),
     /// A proxy asks what time it is.
-    Ping(Asker, Ping),
+    Ping(Connection, Ping),
     /// So many log entries are durable, of all that this node gave out.
     Synced(u64),
 }
@@ -167,9 +170,9 @@ pub enum Output {
     /// Tell another node.
     Peer(NodeId, Message),
     /// Answer a proxy.
-    Response(Asker, RequestId, Response),
+    Response(Connection, Attempt, Response),
     /// Answer a proxy.
-    Pong(Asker, Pong),
+    Pong(Connection, Pong),
     /// Append this to the log.
     Log(Entry),
 }
@@ -185,6 +188,16 @@ struct Moment {
     likely_ms: u64,
     /// Whether its own clock is believed.
     is_sound: bool,
+}
+
+/// Who asks for something.
+#[derive(Clone, Copy, Debug)]
+struct Asker {
+    connection: Connection,
+    /// In which try.
+    attempt: Attempt,
+    /// After that nobody waits for it, by this node's monotonic clock.
+    until_us: u64,
 }
 
 /// What is known of another node.
@@ -225,6 +238,8 @@ pub struct Node {
     pace: Pace,
     tally: Tally,
     requests: Requests,
+    /// Tries that were not executed.
+    refusals: Refusals,
     journal: Journal,
     outputs: VecDeque<Output>,
     /// What is said after them.
@@ -265,7 +280,7 @@ impl Node {
         match input {
             Input::Tick => {}
             Input::Peer(from, message) => self.hear(from, message, moment),
-            Input::Request(asker, request) => self.asked(asker, request, moment),
+            Input::Request(connection, request) => self.requested(connection, request, moment),
             Input::Ping(asker, Ping { sent_us }) => {
                 let (mono_us, incarnation) = (now.mono_us, self.incarnation);
                 self.outputs.push_back(Output::Pong(asker, Pong { sent_us, mono_us, incarnation }));

@@ -1,7 +1,7 @@
 //! What can be seen of a node from outside: for tests, and for people.
 
 use super::group::Group;
-use super::{Node, bonds, journal, pull, repair, requests, session, tenure};
+use super::{Node, bonds, journal, pull, refusals, repair, requests, session, tenure};
 use crate::core::flight;
 use crate::core::lease::RENEW_US;
 use kinring_common::placement::layout::GroupId;
@@ -106,6 +106,7 @@ impl Node {
             ("pulls", self.sessions.pulls(), pull::PULLS_MAX),
             ("records known in part", self.pulls.len(), pull::MODELS_MAX),
             ("requests known", self.requests.len(), requests::REQUESTS_MAX),
+            ("refusals known", self.refusals.len(), refusals::REFUSALS_MAX),
             // What this node itself holds is counted by the writes under way.
             ("waiting for the disk", self.journal.len(), journal::WAITING_MAX + flight::WRITES_MAX),
         ]

@@ -10,6 +10,7 @@ use super::journal::Journal;
 use super::observe::Tally;
 use super::pace::Pace;
 use super::pull::Pulls;
+use super::refusals::Refusals;
 use super::requests::Requests;
 use super::{Moment, Node, Output, Peer, Settings, keyspace, quorum, session};
 use crate::core::lease::{Grants, Leases};
@@ -99,6 +100,7 @@ impl Node {
             pace: Pace::new(settings.exchange_bytes_s),
             tally: Tally::default(),
             requests: Requests::default(),
+            refusals: Refusals::default(),
             journal: Journal::new(settings.is_durable),
             outputs: VecDeque::new(),
             acks: Acks::default(),

@@ -14,14 +14,14 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
-use kinring_common::wire::request::{Changed, Completion, Executed, RequestId};
+use kinring_common::wire::request::{Attempt, Changed, Completion, Executed, RequestId};
 use std::collections::{BTreeSet, VecDeque};
 
 /// How long a proxy goes on trying.
 pub const RETRY_US: u64 = 5_000_000;
 
 /// How long a name is kept.
-const KEEP_US: u64 = RETRY_US + RETRY_US / 8;
+pub const KEEP_US: u64 = RETRY_US + RETRY_US / 8;
 
 /// Names kept at most: some 15 MB. Over 23,000 writes a second for seconds, retries of an unlucky moment
 /// are answered with UNKNOWN.
@@ -48,6 +48,8 @@ struct Known {
     until_us: u64,
     id: RequestId,
     group: GroupId,
+    /// In which try it was executed here: none has that number if it was elsewhere.
+    attempt: u32,
     reply: Reply,
     changed: Kept,
 }
@@ -153,13 +155,26 @@ impl Requests {
             Entry::Vacant(place) => place.insert(gone.wrapping_add(queue.len() as u32)),
         };
         let (until_us, reply) = (now_us + KEEP_US, Reply::of(reply));
-        self.queue.push_back(Known { until_us, id, group, reply, changed: changed.into() });
+        let (attempt, changed) = (u32::MAX, changed.into());
+        self.queue.push_back(Known { until_us, id, group, attempt, reply, changed });
         if self.queue.len() > REQUESTS_MAX
             && let Some(until_us) = self.pop()
         {
             self.unsure_until_us = self.unsure_until_us.max(until_us);
         }
         true
+    }
+
+    /// What was noted last was executed here, in this try.
+    pub fn was_in(&mut self, attempt: Attempt) {
+        if let Some(known) = self.queue.back_mut().filter(|known| known.id == attempt.id) {
+            known.attempt = attempt.number;
+        }
+    }
+
+    /// Whether this try was executed here.
+    pub fn is_in(&self, attempt: Attempt) -> bool {
+        self.place_of(attempt.id).is_some_and(|at| self.queue[at].attempt == attempt.number)
     }
 
     /// What was replied is no longer certain.
@@ -306,6 +321,18 @@ mod tests {
         all.retain(|completion| completion.changed.touches(&hashes));
         assert_eq!(requests.touching(GroupId(1), &hashes).collect::<Vec<_>>(), all);
         assert_eq!(requests.touching(GroupId(2), &hashes).count(), 0);
+    }
+
+    #[test]
+    fn a_try_is_known_by_its_number() {
+        let mut requests = Requests::default();
+        let of = |request, number| Attempt { id: id(request), number };
+        note(&mut requests, 1, completion(1), 0);
+        requests.was_in(of(1, 2));
+        note(&mut requests, 1, completion(2), 0);
+        assert!(requests.is_in(of(1, 2)) && !requests.is_in(of(1, 1)) && !requests.is_in(of(2, 2)));
+        requests.was_in(of(1, 3));
+        assert!(requests.is_in(of(1, 2)), "another one was noted since");
     }
 
     #[test]

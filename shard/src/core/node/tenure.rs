@@ -27,7 +27,7 @@ use kinring_common::keyed::Keyed;
 use kinring_common::mutant::Mutant;
 use kinring_common::placement::layout::GroupId;
 use kinring_common::wire::peer::{Message, Settle, Term, WriteNumber};
-use kinring_common::wire::request::{Request, RequestId, Response};
+use kinring_common::wire::request::{Request, Response};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Requests that wait until a home is settled: that takes some round trips.
@@ -41,8 +41,6 @@ const HANDOVER_US: u64 = 500_000;
 pub struct Pending {
     /// Whose it is.
     pub asker: Asker,
-    /// For which request.
-    pub id: RequestId,
     /// The replies of its commands.
     pub reply: Bytes,
     /// It changed something.
@@ -53,7 +51,8 @@ impl Pending {
     /// The reply leaves. What it says is on other owners, or was here before: it relies on nothing that
     /// is not durable as far as that is asked for.
     pub fn done(self) -> Output {
-        Output::Response(self.asker, self.id, Response::Done(self.reply))
+        let Asker { connection, attempt, .. } = self.asker;
+        Output::Response(connection, attempt, Response::Done(self.reply))
     }
 }
 
@@ -418,13 +417,12 @@ impl Node {
 
     /// Lets a request wait until the home is settled.
     pub(super) fn let_wait(&mut self, id: GroupId, asker: Asker, request: Request) {
-        let request_id = request.id;
         let group = self.groups.get_mut(&id).expect("it is there");
         let tenure = group.tenure.as_mut().expect("a tenure settles");
         if tenure.waiting.len() < WAITING_MAX {
             tenure.waiting.push_back((asker, request));
         } else {
-            self.respond_to(asker, request_id, Response::Later);
+            self.respond_to(asker, Response::Later);
         }
     }
 
@@ -441,8 +439,8 @@ impl Node {
         for pending in tenure.flight.abandon() {
             self.abandon(&pending);
         }
-        for (asker, request) in tenure.waiting {
-            self.respond_to(asker, request.id, Response::Elsewhere(None));
+        for (asker, _) in tenure.waiting {
+            self.respond_to(asker, Response::Elsewhere(None));
         }
     }
 

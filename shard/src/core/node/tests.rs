@@ -9,7 +9,7 @@ use kinring_common::placement::members::{Member, Members};
 use kinring_common::placement::slot::{SLOTS, Slot};
 use kinring_common::resp::Protocol;
 use kinring_common::wire::peer::{self, AnswerWhat, AskWhat};
-use kinring_common::wire::request::{Consistency, Work};
+use kinring_common::wire::request::{Consistency, RequestId, Work};
 use kinring_common::wire::v1::{Frame, decode, encode};
 use kinring_common::wire::{Copies, Copy, Name};
 
@@ -171,7 +171,7 @@ impl Three {
         self.next += 1;
         let node = self.nodes[0].as_mut().expect("it is up");
         let request = Request {
-            id: RequestId { session: 1, number: self.next },
+            attempt: Attempt { id: RequestId { session: 1, number: self.next }, number: 0 },
             epoch: self.layout.epoch(),
             slot: Slot::of(&words[1]),
             db: 0,

@@ -72,10 +72,11 @@ impl Unleased {
 
 impl Node {
     /// A write under way was asked for again.
-    fn ask_again(&mut self, id: GroupId, asker: Asker, request: RequestId) {
+    fn ask_again(&mut self, id: GroupId, asker: Asker) {
         let group = self.groups.get_mut(&id).expect("it is owned");
         let mut pending = group.unleased.writes.values_mut().filter_map(|w| w.pending.as_mut());
-        if let Some(pending) = pending.find(|pending| pending.id == request) {
+        let request = asker.attempt.id;
+        if let Some(pending) = pending.find(|pending| pending.asker.attempt.id == request) {
             pending.asker = asker;
         }
     }
@@ -89,21 +90,21 @@ impl Node {
     ) {
         let now_us = moment.now.mono_us;
         if !moment.is_sound || !self.groups[&id].is_whole() {
-            return self.respond_to(asker, request.id, Response::Elsewhere(None));
+            return self.respond_to(asker, Response::Elsewhere(None));
         }
         let wanted = Wanted::of(request);
         // What is written on top of that would bring it along.
         if self.groups[&id].is_in_doubt(&wanted.names) {
-            return self.respond_to(asker, request.id, Response::Elsewhere(None));
+            return self.respond_to(asker, Response::Elsewhere(None));
         }
         if wanted.is_write {
-            let is_safe = self.groups[&id].unleased.finds(request.id);
-            let response = match self.requests.find(request.id, request.is_retry, now_us) {
+            let is_safe = self.groups[&id].unleased.finds(request.attempt.id);
+            let response = match self.requests.find(request.attempt.id, request.is_retry, now_us) {
                 Found::New if request.is_elsewhere => Some(Response::Unknown),
                 Found::New => None,
                 // This try is told when the write is safe.
                 Found::Executed(Some(_)) if is_safe == Some(false) => {
-                    return self.ask_again(id, asker, request.id);
+                    return self.ask_again(id, asker);
                 }
                 // What is known from elsewhere may not be safe.
                 Found::Executed(Some(reply)) if is_safe.is_some() || !request.is_elsewhere => {
@@ -112,20 +113,21 @@ impl Node {
                 Found::Executed(_) | Found::Unsure => Some(Response::Unknown),
             };
             if let Some(response) = response {
-                return self.respond_to(asker, request.id, response);
+                return self.respond_to(asker, response);
             }
         }
         let ran = self.run(&wanted, request, moment);
         let reply = short_reply(&ran.reply);
-        let executed = Executed { id: request.id, reply };
+        let executed = Executed { id: request.attempt.id, reply };
         if ran.items.is_empty() {
             if wanted.is_write {
                 self.completed(id, &executed, &[], moment);
+                self.requests.was_in(asker.attempt);
             }
-            self.respond_to(asker, request.id, Response::Done(ran.reply));
+            self.respond_to(asker, Response::Done(ran.reply));
             return self.repair_read(id, &wanted.names, moment);
         }
-        let pending = Pending { asker, id: request.id, reply: ran.reply, is_write: true };
+        let pending = Pending { asker, reply: ran.reply, is_write: true };
         self.write_unleased(id, ran.items, executed, pending, moment);
     }
 
@@ -137,7 +139,7 @@ impl Node {
         pending: Pending,
         moment: Moment,
     ) {
-        let now_us = moment.now.mono_us;
+        let (now_us, attempt) = (moment.now.mono_us, pending.asker.attempt);
         let touched = distinct(&items);
         let keys = self.remember(&touched);
         let group = self.groups.get_mut(&id).expect("it is owned");
@@ -172,6 +174,7 @@ impl Node {
         self.meet_writers(id, &batch.items);
         if let Some(executed) = &batch.executed {
             self.completed(id, executed, &batch.items, moment);
+            self.requests.was_in(attempt);
         }
         self.log(Entry::Write { batch: batch.clone(), is_home: false });
         for to in others {
@@ -222,8 +225,8 @@ impl Node {
             }
             write.held.len() < owners
         });
-        for Pending { asker, id, reply, .. } in answers {
-            self.respond_to(asker, id, Response::Done(reply));
+        for Pending { asker, reply, .. } in answers {
+            self.respond_to(asker, Response::Done(reply));
         }
     }
 

@@ -14,7 +14,8 @@ use crate::wire::peer::{
     Settle, Term, WriteNumber,
 };
 use crate::wire::request::{
-    Changed, Completion, Consistency, Executed, Ping, Pong, Request, RequestId, Response, Work,
+    Attempt, Changed, Completion, Consistency, Executed, Ping, Pong, Request, RequestId, Response,
+    Work,
 };
 use crate::wire::{GroupCuts, GroupHorizon, Item, Name};
 use bytes::Bytes;
@@ -71,7 +72,7 @@ impl<'c> Draw<'c> {
     pub fn frame(&mut self) -> Frame {
         match self.below(16) {
             0 => Frame::Request(self.request()),
-            1 => Frame::Response(self.request_id(), self.response()),
+            1 => Frame::Response(self.attempt(), self.response()),
             2 => Frame::Ping(Ping { sent_us: self.small() }),
             3 => {
                 let (sent_us, mono_us, incarnation) = (self.small(), self.small(), self.word());
@@ -388,7 +389,7 @@ impl<'c> Draw<'c> {
             ),
         };
         Request {
-            id: self.request_id(),
+            attempt: self.attempt(),
             epoch: self.epoch(),
             slot: self.slot(),
             db: self.db(),
@@ -399,6 +400,10 @@ impl<'c> Draw<'c> {
             is_elsewhere: self.chance(50),
             work,
         }
+    }
+
+    fn attempt(&mut self) -> Attempt {
+        Attempt { id: self.request_id(), number: self.small() as u32 }
     }
 
     fn response(&mut self) -> Response {

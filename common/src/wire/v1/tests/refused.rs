@@ -72,11 +72,12 @@ fn an_event_has_a_clock_that_was_reached() {
 
 #[test]
 fn a_slot_an_epoch_and_a_kind_are_those_that_there_are() {
-    let request = |flags: u8, epoch: u64, slot: u64| {
+    let asked = |flags: u8, attempt: u64, epoch: u64, slot: u64| {
         let body = body(|out| {
             out.byte(flags);
             out.word(1);
             out.byte(1);
+            out.varint(attempt);
             out.varint(epoch);
             out.varint(slot);
             out.byte(0);
@@ -86,6 +87,9 @@ fn a_slot_an_epoch_and_a_kind_are_those_that_there_are() {
         });
         decode(frame_with(REQUEST, &body)).map(|_| ())
     };
+    let request = |flags: u8, epoch: u64, slot: u64| asked(flags, 1, epoch, slot);
+    assert_eq!(asked(0, u64::from(u32::MAX), 1, 1), Ok(()));
+    assert_eq!(asked(0, 1 << 32, 1, 1), Err(DecodeError::Range("attempt")));
     assert_eq!(request(0, 1, 16_383), Ok(()));
     assert_eq!(request(0, 1, 16_384), Err(DecodeError::Range("slot")));
     assert_eq!(request(0, 1, 1 << 16), Err(DecodeError::Range("slot")));
@@ -117,7 +121,7 @@ fn a_count_or_a_length_beyond_the_end_reserves_nothing() {
         let (decoded, reserved) = decode_by(frame_with(ASK, &copies));
         assert_eq!((decoded, reserved), (Err(DecodeError::Truncated), 0));
         let done = body(|out| {
-            RequestId { session: 1, number: 1 }.put(out);
+            Attempt { id: RequestId { session: 1, number: 1 }, number: 1 }.put(out);
             out.byte(0);
             out.varint(count);
             out.raw(&[0; 50]);
@@ -146,8 +150,8 @@ fn many_small_parts_are_not_reserved_ahead() {
 
 #[test]
 fn a_long_value_travels_in_bulk_and_is_not_copied_when_it_is_decoded() {
-    let id = RequestId { session: 1, number: 1 };
-    let long = |len: usize| Frame::Response(id, Response::Done(Bytes::from(vec![7; len])));
+    let attempt = Attempt { id: RequestId { session: 1, number: 1 }, number: 0 };
+    let long = |len: usize| Frame::Response(attempt, Response::Done(Bytes::from(vec![7; len])));
     for (len, is_bulk) in [(FRAME_BYTES_MAX - 64, false), (FRAME_BYTES_MAX, true)] {
         let (frame, mut bytes) = (long(len), BytesMut::from(&b"before"[..]));
         encode_frame(&frame, &mut bytes).expect("it is short enough");

@@ -7,7 +7,7 @@ use crate::id::{Actor, Dot};
 use crate::placement::layout::Epoch;
 use crate::random::Random;
 use crate::wire::peer::WriteNumber;
-use crate::wire::request::Executed;
+use crate::wire::request::{Executed, RequestId};
 use crate::wire::{GroupHorizon, Item, Name};
 
 const NOW_MS: u64 = 1_800_000_000_000;

@@ -94,8 +94,8 @@ impl Desk {
     }
 
     pub fn answer(&mut self, to: &(NodeId, Request), response: Response) {
-        let (node, id) = (to.0, to.1.id);
-        self.input(RouterInput::Response { node, id, response });
+        let (node, attempt) = (to.0, to.1.attempt);
+        self.input(RouterInput::Response { node, attempt, response });
     }
 
     pub fn done(&mut self, to: &(NodeId, Request), reply: &'static str) {

@@ -29,7 +29,10 @@ fn a_hint_is_followed_at_once_and_remembered() {
     let home = desk.others(&first)[1];
     desk.elsewhere(&first, Some(home));
     let second = desk.ask();
-    assert_eq!((second.0, second.1.id, second.1.is_retry), (home, first.1.id, false));
+    assert_eq!(
+        (second.0, second.1.attempt.id, second.1.is_retry),
+        (home, first.1.attempt.id, false)
+    );
     desk.done(&second, "+OK\r\n");
     assert_eq!(desk.outcome(), reply("+OK\r\n"));
     desk.call(1, 2, commands("SET a 2"));
@@ -87,10 +90,13 @@ fn a_silent_node_is_asked_again_under_the_same_name_and_then_another_one() {
     let first = desk.ask();
     desk.pass(250_000);
     let second = desk.ask();
-    assert_eq!((second.0, second.1.id, second.1.is_retry), (first.0, first.1.id, true));
+    assert_eq!(
+        (second.0, second.1.attempt.id, second.1.is_retry),
+        (first.0, first.1.attempt.id, true)
+    );
     desk.pass(500_000);
     let third = desk.ask();
-    assert_eq!((third.0, third.1.id), (desk.others(&first)[0], first.1.id));
+    assert_eq!((third.0, third.1.attempt.id), (desk.others(&first)[0], first.1.attempt.id));
     let void_us = second.1.valid.1 - (desk.mono_us(second.0) - desk.now_us);
     assert!(void_us <= desk.now_us, "by then nothing is executed where it was asked before");
 }
@@ -130,7 +136,7 @@ fn a_slow_read_is_asked_for_elsewhere_and_the_first_answer_counts() {
     let first = desk.ask();
     desk.pass(30_000);
     let hedge = desk.ask();
-    assert_eq!((hedge.0, hedge.1.id), (desk.others(&first)[0], first.1.id));
+    assert_eq!((hedge.0, hedge.1.attempt.id), (desk.others(&first)[0], first.1.attempt.id));
     desk.elsewhere(&hedge, Some(first.0));
     assert!(desk.asked.is_empty(), "the first is waited for");
     desk.pass(50_000);

@@ -14,7 +14,9 @@ use kinring_common::id::NodeId;
 use kinring_common::placement::layout::{GroupId, Layout};
 use kinring_common::placement::slot::Slot;
 use kinring_common::random::Random;
-use kinring_common::wire::request::{Consistency, Ping, Pong, Request, RequestId, Response, Work};
+use kinring_common::wire::request::{
+    Attempt, Consistency, Ping, Pong, Request, RequestId, Response, Work,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -31,8 +33,6 @@ pub struct Weather {
     pub lost: usize,
     pub twice: usize,
     pub late: usize,
-    /// Also "not executed" may come twice.
-    pub is_rough: bool,
 }
 
 /// Something that was executed.
@@ -47,7 +47,7 @@ pub struct Executed {
 #[derive(Clone, Debug)]
 enum Event {
     Request(NodeId, Request),
-    Response(NodeId, u64, RequestId, Response),
+    Response(NodeId, u64, Attempt, Response),
     Ping(NodeId, Ping),
     Pong(NodeId, Pong),
     Trouble,
@@ -85,7 +85,7 @@ struct Shard {
     down_until_us: u64,
     stalled_until_us: u64,
     /// Tries that it has answered, and whether it declined them.
-    answered: BTreeMap<(RequestId, u64), bool>,
+    answered: BTreeMap<Attempt, bool>,
     /// What it executed without an effect.
     noted: BTreeMap<RequestId, (u64, Bytes)>,
 }
@@ -213,25 +213,23 @@ impl World {
     }
 
     fn check_ask(&mut self, request: &Request) {
-        let number = request.id.number;
+        let id = request.attempt.id;
+        let number = id.number;
         *self.asks.entry(number & PART).or_default() += 1;
         // A test sees the calls inside.
         let (_, call) = self.router.calls.range(..=number & PART).next_back().unwrap();
         self.owners.insert(number & PART, (call.session, call.token));
-        if !request.is_retry && self.known.contains_key(&request.id) {
-            self.wrong = Some(format!("{:?} was executed, and is asked as if not", request.id));
+        if !request.is_retry && self.known.contains_key(&id) {
+            self.wrong = Some(format!("{:?} was executed, and is asked as if not", id));
         }
     }
 
     fn send(&mut self, event: &Event) {
-        let is_negative =
-            matches!(event, Event::Response(_, _, _, Response::Elsewhere(_) | Response::Later));
         let weather = self.weather;
-        let may_repeat = weather.is_rough || !is_negative;
         if !self.is_calm && self.random.chance(weather.lost) {
             return;
         }
-        let twice = !self.is_calm && may_repeat && self.random.chance(weather.twice);
+        let twice = !self.is_calm && self.random.chance(weather.twice);
         for _ in 0..=usize::from(twice) {
             let late = !self.is_calm && self.random.chance(weather.late);
             let delay_us = 100 + self.random.below(if late { 900_000 } else { 2_000 }) as u64;
@@ -264,9 +262,9 @@ impl World {
                 self.send(&Event::Pong(node, pong));
             }
             Event::Pong(node, pong) => self.tell(RouterInput::Pong { node, pong }),
-            Event::Response(node, incarnation, id, response) => {
+            Event::Response(node, incarnation, attempt, response) => {
                 if self.shards[&node].incarnation == incarnation {
-                    self.tell(RouterInput::Response { node, id, response });
+                    self.tell(RouterInput::Response { node, attempt, response });
                 }
             }
             Event::Trouble => self.trouble(),
@@ -275,9 +273,8 @@ impl World {
 
     fn asked(&mut self, node: NodeId, request: &Request) {
         let now_us = self.now_us;
-        let id = request.id;
         let shard = &self.shards[&node];
-        let before = shard.answered.get(&(id, request.valid.1)).copied();
+        let before = shard.answered.get(&request.attempt).copied();
         let mono_us = shard.clock.show_us(now_us);
         let group = self.layout.group(self.layout.group_of(request.slot));
         let is_void = request.valid.0 != shard.incarnation || mono_us >= request.valid.1;
@@ -304,13 +301,13 @@ impl World {
         };
         let shard = self.shards.get_mut(&node).expect("it is there");
         let is_declined = matches!(response, Response::Elsewhere(_) | Response::Later);
-        shard.answered.insert((id, request.valid.1), is_declined);
+        shard.answered.insert(request.attempt, is_declined);
         let incarnation = shard.incarnation;
-        self.send(&Event::Response(node, incarnation, id, response));
+        self.send(&Event::Response(node, incarnation, request.attempt, response));
     }
 
     fn execute(&mut self, node: NodeId, request: &Request) -> Response {
-        let (now_us, id) = (self.now_us, request.id);
+        let (now_us, id) = (self.now_us, request.attempt.id);
         let is_fresh = |at_us: u64| now_us < at_us + KEEP_US;
         if let Some((at_us, reply)) = self.known.get(&id)
             && is_fresh(*at_us)
