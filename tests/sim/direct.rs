@@ -213,6 +213,28 @@ fn opened() -> AnswerWhat {
 stories! {
 
 #[test]
+fn keys_outside_of_the_slot_that_a_request_names_are_left_alone() {
+    for consistency in [Consistency::Strong, Consistency::Available] {
+        let mut three = Three::new();
+        let home = three.owners("n")[0];
+        let slot = Slot::of(b"n");
+        for (number, key) in [(0, "m"), (1, "n")] {
+            let request = three.request(consistency, home, (number, false), &["SET", key, "1"]);
+            three.hears(home, Request { slot, ..request });
+        }
+        let refused = b"-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+        assert_eq!(three.said(0), Some(&Response::Done(Bytes::from_static(refused))));
+        assert_eq!(three.said(1), Some(&Response::Done(Bytes::from_static(b"+OK\r\n"))));
+        for n in three.owners("m") {
+            let (keyspace, key) = (three.nodes[n].keyspace(), b"m");
+            let at = keyspace.locate(0, key);
+            let mut locks = keyspace.lock_one(at.partition);
+            assert!(locks.partition(at.partition).record(&at, 0, key).is_none(), "{n}");
+        }
+    }
+}
+
+#[test]
 fn a_try_that_was_refused_is_not_executed_when_it_comes_once_more() {
     let mut three = Three::new();
     let owners = three.owners("n");

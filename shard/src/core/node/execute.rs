@@ -64,7 +64,7 @@ impl<'r> Wanted<'r> {
 }
 
 impl Node {
-    /// Executes the commands of a request, one after the other.
+    /// Executes the commands of a request, one after the other, or none: all keys are in its slot.
     pub(super) fn run(&mut self, wanted: &Wanted<'_>, request: &Request, moment: Moment) -> Ran {
         let mut reply = std::mem::take(&mut self.reply);
         reply.set_protocol(request.protocol);
@@ -77,6 +77,13 @@ impl Node {
                 let _: Result<(), CommandError> =
                     reach(&self.keyspace, row, words, request.db, true, (&mut set, &mut hints));
             }
+        }
+        if hints.iter().any(|hint| hint.at.slot() != request.slot) {
+            // What is of another group is not this one's to change.
+            reply.error_line(&CommandError::CrossSlot.line());
+            let bytes = taken(&mut reply);
+            self.reply = reply;
+            return Ran { reply: bytes, items: Items::default() };
         }
         let mut locks = self.keyspace.lock(&set);
         let is_leased = request.consistency == Consistency::Strong;
