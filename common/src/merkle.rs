@@ -95,6 +95,15 @@ pub struct KeyRef {
 }
 
 impl KeyRef {
+    /// About as many bytes as it and the digest of its record take in a message.
+    pub fn bytes(&self) -> usize {
+        let name = match &self.name {
+            KeyName::Whole(name) => name.len(),
+            KeyName::Digest(digest) => size_of_val(digest),
+        };
+        name + 2 * size_of::<u64>()
+    }
+
     /// Whether it is a key of a slot, as far as can be told: a longer one's place is.
     pub fn is_of(&self, slot: Slot) -> bool {
         let is_whole_of = match &self.name {

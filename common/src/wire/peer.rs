@@ -377,6 +377,21 @@ pub enum AnswerWhat {
     Refused,
 }
 
+impl AnswerWhat {
+    /// About as many bytes as it takes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            AnswerWhat::Leaves { slots, .. } => size_of_val(&slots[..]),
+            AnswerWhat::Page(page) => page.keys.iter().map(|(key, _)| key.bytes()).sum(),
+            AnswerWhat::Keys { copies, .. } => copies.bytes(),
+            AnswerWhat::Opened { .. }
+            | AnswerWhat::Pulling { .. }
+            | AnswerWhat::Closed { .. }
+            | AnswerWhat::Refused => 0,
+        }
+    }
+}
+
 /// Tells an owner that has exchanged with the holder of a term that it is in step with it, and what is
 /// settled.
 #[derive(Clone, Debug, PartialEq)]

@@ -195,6 +195,9 @@ impl Node {
             return self.ask_anew(id, from);
         }
         session.last.incarnation = Some(answer.incarnation);
+        if !session.is_urgent() && !session.is_read() {
+            self.pace.spend(answer.what.bytes(), moment.now.mono_us);
+        }
         let number = answer.session;
         match answer.what {
             opened @ AnswerWhat::Opened { .. } => {
@@ -213,9 +216,6 @@ impl Node {
                 }
             }
             AnswerWhat::Keys { copies, together, looked } => {
-                if !session.is_urgent() {
-                    self.pace.spend(copies.bytes(), moment.now.mono_us);
-                }
                 if session.is_resting() {
                     // It has them by now.
                     (session.waits, _) = (None, session.todo.pop_front());
